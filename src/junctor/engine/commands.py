@@ -1,0 +1,123 @@
+"""What a run asks of its driver, and what it is told.
+
+A run is a generator: it yields commands and is sent their outcomes. The engine decides; the driver
+(`runtime.drive`) does. Pure modules never become commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from junctor.errors import JunctorError
+from junctor.language.connector import Bundle, ModuleDef
+
+__all__ = [
+    "Address",
+    "Await",
+    "Call",
+    "Command",
+    "Flush",
+    "Outcome",
+    "Respond",
+    "Result",
+    "Start",
+    "Wait",
+]
+
+
+class Address(NamedTuple):
+    """Where an operation stands in its run, the same on every replay.
+
+    ``path`` is the bundle's: the trigger bundle's index, then one index per iterator, search or
+    repeater that it came through. ``attempt`` counts from 0.
+    """
+
+    cycle: int
+    module: int
+    path: tuple[int, ...]
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Do this effect; the outcome is sent back as an `Outcome`.
+
+    ``intent`` is the hash of the request as recorded before a crash; the driver refuses to send
+    (``Uncertain``) if the request it builds now hashes differently.
+    ``steps`` are recorded answers of a several-request flow, by step number.
+    """
+
+    address: Address
+    module: ModuleDef
+    parameters: Mapping[str, Any]
+    """Static parameters of the placed module (which connection, data store …)."""
+    arguments: Any
+    """The evaluated mapper."""
+    intent: bytes | None = None
+    steps: Mapping[int, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin a call without waiting; the driver sends back a ticket (int) at once. For lanes."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Wait for a started call; its `Outcome` is sent back."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Answer the hook's caller, durable with the segment. ``None`` is sent back."""
+
+    address: Address
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Go on after so many seconds; ``None`` is sent back when they are over."""
+
+    address: Address
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """The journal's buffer is full, or it is time to breathe; ``None`` is sent back."""
+
+
+Command = Call | Start | Await | Respond | Wait | Flush
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call ended: bundles, or the error that ended it."""
+
+    bundles: list[Bundle] = field(default_factory=list)
+    error: JunctorError | None = None
+    bytes: int = 0
+    """Bytes sent and received, headers excluded."""
+
+
+@dataclass(slots=True)
+class Result:
+    """How a run ended, as its generator's return value."""
+
+    status: str
+    """``finished``, ``incomplete`` (resumable after an error) or ``uncertain``."""
+    operations: int = 0
+    bytes: int = 0
+    error: JunctorError | None = None
+    failed: Address | None = None
+    dropped: dict[int, int] = field(default_factory=dict)
+    """Bundles that a module's filter stopped, by module id."""

@@ -1,0 +1,409 @@
+"""What a connector is made of: frozen data and pure functions.
+
+A connector author writes decorated functions. A function's signature is the form, its docstring the
+help, and its result a `Request` value; nothing here or in a connector does I/O. Work that takes two
+requests is a generator that yields `Request`s and is sent `Response`s (and must be deterministic:
+no clock, no randomness). The decorators return the very same function and register a `ModuleDef`.
+
+    crisp = Connector(name="crisp", label="Crisp", ...)
+
+    @crisp.action("Send a message", effect="once", items="data")
+    def send_message(website_id: Website, text: Annotated[str, Field(label="Text")]) -> Request:
+        \"\"\"Sends a message in a conversation.\"\"\"
+        return Request("POST", path("website", website_id, "message"), json={"content": text})
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from junctor.errors import DataError, JunctorError, Misconfigured
+
+__all__ = [
+    "Answer",
+    "Bundle",
+    "Connection",
+    "Connector",
+    "Delivery",
+    "Effect",
+    "Field",
+    "Flow",
+    "HookDef",
+    "Kind",
+    "ModuleDef",
+    "Multipart",
+    "Paging",
+    "Part",
+    "Registration",
+    "Request",
+    "Response",
+    "Secret",
+    "path",
+]
+
+Bundle = dict[str, Any]
+"""One item moving between modules: text keys, values as in `language.values`."""
+
+Effect = Literal["pure", "read", "idempotent", "keyed", "once"]
+"""What an operation does to the world, and so what may be done after an unknown outcome.
+
+pure        touches nothing; may be evaluated again
+read        looks, changes nothing; may be repeated
+idempotent  changes, but twice is as once (PUT, DELETE, upsert); may be repeated
+keyed       carries an idempotency key the vendor honours; may be repeated with the same key
+once        must never be repeated by itself
+"""
+
+Kind = Literal[
+    "trigger",  # polls
+    "instant",  # a hook's deliveries
+    "action",
+    "search",
+    "transform",  # pure: arguments in, bundles out
+    "responder",  # answers the caller of the hook
+    "router",
+    "if_else",
+    "merge",
+    "iterator",
+    "aggregator",
+    "repeater",
+    "set_variables",
+    "get_variables",
+    "sleep",
+    "directive",
+    "placeholder",
+]
+"""How the engine treats a module; those after *transform* are flow control done by the engine."""
+
+R = TypeVar("R", bound=Callable[..., Any])
+
+
+class Secret(str):
+    """Text that no repr, log or expression shows. Only egress reads it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret('…')"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """How one argument of a module, connection or hook appears in a form."""
+
+    label: str
+    help: str = ""
+    example: Any = None
+    options: Callable[..., Any] | None = None
+    """A search of the same connector whose results are the pick-list."""
+    option_value: str = "id"
+    option_label: str = "name"
+    multiline: bool = False
+    advanced: bool = False
+    format: str | None = None
+    """JSON Schema format: ``date-time``, ``email``, ``uri``, ``phone`` …"""
+    minimum: float | None = None
+    maximum: float | None = None
+    key: str | None = None
+    """The name in blueprints, where it can't be a Python name (``from``)."""
+    static: bool = False
+    """Lives in the blueprint's ``parameters`` and can't be mapped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a multipart body; ``filename`` makes it a file."""
+
+    name: str
+    data: bytes
+    filename: str | None = None
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Multipart:
+    """A multipart/form-data body."""
+
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, as a value. ``url`` is absolute, or a path below the connection's base URL."""
+
+    method: str
+    url: str
+    query: Mapping[str, Any] | tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
+    headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    json: Any = field(default=None, kw_only=True)
+    """A JSON body; ``None`` means no JSON body."""
+    form: Mapping[str, Any] | tuple[tuple[str, str], ...] | None = field(default=None, kw_only=True)
+    body: bytes | Multipart | None = field(default=None, kw_only=True)
+    timeout: float = field(default=40.0, kw_only=True)
+    """Seconds for the whole request, connecting included."""
+    max_bytes: int = field(default=16 * 1024 * 1024, kw_only=True)
+    """The longest answer accepted, decompressed."""
+    redirects: int = field(default=0, kw_only=True)
+    """How many redirects to follow; every hop is checked, and credentials stay with their host."""
+    raises: bool = field(default=True, kw_only=True)
+    """Whether an answer outside 2xx becomes an error (the HTTP module may want it as data)."""
+    verify_tls: bool = field(default=True, kw_only=True)
+
+    def with_headers(self, **headers: str) -> Request:
+        """The same request with more headers; underscores in names become hyphens."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return replace(self, headers={**self.headers, **named})
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One complete HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case; repeated ones joined by ``, `` (``set-cookie`` by newline)."""
+    body: bytes
+    url: str = ""
+
+    def json(self) -> Any:  # noqa: ANN401 - JSON is any plain value
+        """The body as JSON; `DataError` if it isn't."""
+        if not self.body:
+            return None
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise DataError(reason=f"the answer is not valid JSON ({error})") from error
+
+    def text(self) -> str:
+        """The body as text, by the declared character set, else UTF-8."""
+        declared = self.headers.get("content-type", "").lower().partition("charset=")[2]
+        encoding = declared.split(";")[0].strip(" \"'") or "utf-8"
+        try:
+            return self.body.decode(encoding, errors="replace")
+        except LookupError:
+            return self.body.decode("utf-8", errors="replace")
+
+
+Flow = Generator[Request, Response, Any]
+"""Work of several requests; its return value is the bundle, or a list of bundles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One call that a hook received."""
+
+    id: str
+    method: str
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    received_at: datetime
+    remote: str = ""
+
+    def json(self) -> Any:  # noqa: ANN401 - JSON is any plain value
+        """The body as JSON; `DataError` if it isn't."""
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise DataError(reason=f"the body is not valid JSON ({error})") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a hook's caller is sent."""
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = (("content-type", "text/plain; charset=utf-8"),)
+    body: bytes = b"Accepted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paging:
+    """How a search asks for more. Values other than ``style`` are names of parameters or keys.
+
+    styles: ``offset`` (limit + offset), ``skip`` (limit + skip), ``page`` (number in the query),
+    ``path`` (``{page}`` in the URL), ``cursor`` (a key of the answer goes into a parameter),
+    ``next_url`` (a key of the answer is the next address: only ever followed on the same origin).
+    """
+
+    style: Literal["offset", "skip", "page", "path", "cursor", "next_url"]
+    size: int = 100
+    limit_param: str = "limit"
+    param: str = ""
+    next_key: str = ""
+    """Dotted path in the answer to the cursor or the next URL; empty or absent there: last page."""
+    first: int = 0
+    """Number of the first page, or the first offset."""
+
+
+Signer = Callable[[Request, Any], Request]
+Verifier = Callable[[Delivery, Mapping[str, Any]], None]
+"""Raises `errors.Unauthorized` if a delivery isn't genuine; the mapping is the hook's settings with
+its secrets. Chosen from `junctor.language.verifiers`, never written by connectors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A kind of account: its form, how requests are signed with it, and how it is tested."""
+
+    form: type
+    """A frozen dataclass whose fields are ``Annotated[T, Field(...)]``; `Secret` ones are sealed."""
+    base_url: str
+    sign: Signer
+    test: Request | Callable[[Any], Request]
+    label: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """How an instant trigger makes itself known to its vendor. All functions are pure.
+
+    ``create(url, settings)`` → Request; ``created(response)`` → the vendor's id as text;
+    ``listing()`` → Request; ``listed(response)`` → (vendor id, url, event) rows;
+    ``delete(vendor_id)`` → Request.
+    """
+
+    event: str
+    create: Callable[[str], Request]
+    created: Callable[[Response], str]
+    listing: Callable[[], Request]
+    listed: Callable[[Response], Iterable[tuple[str, str, str]]]
+    delete: Callable[[str], Request]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookDef:
+    """How an instant trigger receives."""
+
+    verify: Verifier
+    dedup: Callable[[Delivery], str | None] = lambda _delivery: None
+    """What makes two deliveries the same event; ``None``: only the sender's idempotency header."""
+    order_key: Callable[[Delivery], str | None] = lambda _delivery: None
+    register: Registration | None = None
+    settings: type | None = None
+    """A frozen dataclass: the hook's own form (names as `Field.key`), secrets included."""
+    answer: Answer = Answer()
+    may_respond: bool = False
+    """Whether a responder module in the scenario may answer the caller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleDef:
+    """A module on offer. ``id`` is ``connector:name``, as blueprints write it."""
+
+    connector: str
+    name: str
+    label: str
+    kind: Kind
+    function: Callable[..., Any]
+    help: str = ""
+    effect: Effect = "pure"
+    version: int = 1
+    """Raised by a breaking change; runs pin it."""
+    blueprint_versions: tuple[int, ...] = ()
+    """Values of ``version`` in blueprints this serves; empty: any."""
+    aliases: tuple[str, ...] = ()
+    """Other ids this module answers to in blueprints (older ones, white labels, invented names)."""
+    items: str | None = None
+    """Dotted path to the result inside the answer: a list for a search, an object for an action."""
+    paging: Paging | None = None
+    hook: HookDef | None = None
+    limit_field: str | None = None
+    """The argument that caps how many bundles a search emits."""
+    stateless: bool = True
+    """Whether its result depends on its arguments alone (variables make it false)."""
+    raw: bool = False
+    """Whether ``function`` gets (parameters, mapper) as two mappings instead of keyword arguments."""
+    schema: Callable[[], Mapping[str, Any]] | None = None
+    """A form that can't come from the signature; `forms.schema_of` calls it."""
+
+    @property
+    def id(self) -> str:
+        """``connector:name``."""
+        return f"{self.connector}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """An integration with one service, and the registry of its modules."""
+
+    name: str
+    label: str
+    docs: str = ""
+    help: str = ""
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+    """By kind, e.g. ``{"toky": …}``; the first is the default."""
+    errors: Callable[[Response], JunctorError | None] | None = None
+    """The vendor's own message from a refusal; ``None``: the general classes of `runtime`."""
+    error_text: Callable[[Response], str] | None = None
+    """Digs the vendor's message out of a complete refusal."""
+    modules: dict[str, ModuleDef] = field(default_factory=dict)
+
+    def add(self, module: ModuleDef) -> ModuleDef:
+        """Registers a module; `Misconfigured` on a name already taken."""
+        if module.name in self.modules:
+            raise Misconfigured(reason=f"{module.id} is defined twice")
+        self.modules[module.name] = module
+        return module
+
+    def module(
+        self, label: str, *, kind: Kind, name: str | None = None, **rest: Any
+    ) -> Callable[[R], R]:  # noqa: ANN401 - passed on to ModuleDef, which types them
+        """Registers the decorated function as a module of ``kind``; the function stays as it is."""
+
+        def register(function: R) -> R:
+            self.add(
+                ModuleDef(
+                    connector=self.name,
+                    name=name or _camel(function.__name__),
+                    label=label,
+                    kind=kind,
+                    function=function,
+                    help=inspect.getdoc(function) or "",
+                    **rest,
+                )
+            )
+            return function
+
+        return register
+
+    def action(self, label: str, *, effect: Effect, **rest: Any) -> Callable[[R], R]:  # noqa: ANN401 - passed on to ModuleDef, which types them
+        """Registers an action. ``effect`` must be said: nobody else can know it."""
+        return self.module(label, kind="action", effect=effect, **rest)
+
+    def search(self, label: str, **rest: Any) -> Callable[[R], R]:  # noqa: ANN401 - passed on to ModuleDef, which types them
+        """Registers a search: one bundle per result."""
+        return self.module(label, kind="search", effect="read", **rest)
+
+    def transform(self, label: str, **rest: Any) -> Callable[[R], R]:  # noqa: ANN401 - passed on to ModuleDef, which types them
+        """Registers a pure module: the function returns one bundle or an iterable of bundles."""
+        return self.module(label, kind="transform", **rest)
+
+    def instant(self, label: str, *, hook: HookDef, **rest: Any) -> Callable[[R], R]:  # noqa: ANN401 - passed on to ModuleDef, which types them
+        """Registers an instant trigger: the function turns a `Delivery` into bundles."""
+        return self.module(label, kind="instant", hook=hook, **rest)
+
+
+def path(*segments: object) -> str:
+    """A URL path of quoted segments, so that a mapped ``../x`` can't climb; `DataError` on empty ones."""
+    out = []
+    for segment in segments:
+        text = str(segment) if segment is not None else ""
+        if text in {"", ".", ".."}:
+            raise DataError(reason=f"a part of the address is empty or a dot: {segments!r}")
+        out.append(quote(text, safe=""))
+    return "/" + "/".join(out)
+
+
+def _camel(snake: str) -> str:
+    head, *tail = snake.strip("_").split("_")
+    return head + "".join(part.capitalize() for part in tail)
