@@ -64,7 +64,7 @@ class JunctorError(Exception):
     make_type: ClassVar[str] = "RuntimeError"
     """What `error.type` reads in a mapping; Make's names, so that imported handlers match."""
 
-    def __init__(self, message: str | None = None, /, **params: Any) -> None:  # noqa: ANN401 - parameters are plain data of any type
+    def __init__(self, message: str | None = None, /, **params: Any) -> None:
         self.params = params
         text = message if message is not None else (self.__doc__ or "").split("\n")[0]
         if message is None and params:
@@ -117,7 +117,7 @@ class RateLimited(Retry):
         /,
         *,
         retry_after: float | None = None,
-        **params: Any,  # noqa: ANN401 - parameters are plain data of any type
+        **params: Any,
     ) -> None:
         super().__init__(message, **params)
         self.retry_after = retry_after

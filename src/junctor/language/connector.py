@@ -136,7 +136,7 @@ class Multipart:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, as a value. ``url`` is absolute, or a path below the connection's base URL."""
+    """One HTTP request, as a value. ``url`` is absolute, or a path below the base URL."""
 
     method: str
     url: str
@@ -172,7 +172,7 @@ class Response:
     body: bytes
     url: str = ""
 
-    def json(self) -> Any:  # noqa: ANN401 - JSON is any plain value
+    def json(self) -> Any:
         """The body as JSON; `DataError` if it isn't."""
         if not self.body:
             return None
@@ -208,7 +208,7 @@ class Delivery:
     received_at: datetime
     remote: str = ""
 
-    def json(self) -> Any:  # noqa: ANN401 - JSON is any plain value
+    def json(self) -> Any:
         """The body as JSON; `DataError` if it isn't."""
         try:
             return msgspec.json.decode(self.body)
@@ -255,7 +255,7 @@ class Connection:
     """A kind of account: its form, how requests are signed with it, and how it is tested."""
 
     form: type
-    """A frozen dataclass whose fields are ``Annotated[T, Field(...)]``; `Secret` ones are sealed."""
+    """A frozen dataclass; its fields are ``Annotated[T, Field(...)]``, `Secret` ones are sealed."""
     base_url: str
     sign: Signer
     test: Request | Callable[[Any], Request]
@@ -322,7 +322,7 @@ class ModuleDef:
     stateless: bool = True
     """Whether its result depends on its arguments alone (variables make it false)."""
     raw: bool = False
-    """Whether ``function`` gets (parameters, mapper) as two mappings instead of keyword arguments."""
+    """Whether ``function`` gets (parameters, mapper) as two mappings, not keyword arguments."""
     schema: Callable[[], Mapping[str, Any]] | None = None
     """A form that can't come from the signature; `forms.schema_of` calls it."""
 
@@ -357,7 +357,7 @@ class Connector:
 
     def module(
         self, label: str, *, kind: Kind, name: str | None = None, **rest: Any
-    ) -> Callable[[R], R]:  # noqa: ANN401 - passed on to ModuleDef, which types them
+    ) -> Callable[[R], R]:
         """Registers the decorated function as a module of ``kind``; the function stays as it is."""
 
         def register(function: R) -> R:
@@ -376,25 +376,25 @@ class Connector:
 
         return register
 
-    def action(self, label: str, *, effect: Effect, **rest: Any) -> Callable[[R], R]:  # noqa: ANN401 - passed on to ModuleDef, which types them
+    def action(self, label: str, *, effect: Effect, **rest: Any) -> Callable[[R], R]:
         """Registers an action. ``effect`` must be said: nobody else can know it."""
         return self.module(label, kind="action", effect=effect, **rest)
 
-    def search(self, label: str, **rest: Any) -> Callable[[R], R]:  # noqa: ANN401 - passed on to ModuleDef, which types them
+    def search(self, label: str, **rest: Any) -> Callable[[R], R]:
         """Registers a search: one bundle per result."""
         return self.module(label, kind="search", effect="read", **rest)
 
-    def transform(self, label: str, **rest: Any) -> Callable[[R], R]:  # noqa: ANN401 - passed on to ModuleDef, which types them
+    def transform(self, label: str, **rest: Any) -> Callable[[R], R]:
         """Registers a pure module: the function returns one bundle or an iterable of bundles."""
         return self.module(label, kind="transform", **rest)
 
-    def instant(self, label: str, *, hook: HookDef, **rest: Any) -> Callable[[R], R]:  # noqa: ANN401 - passed on to ModuleDef, which types them
+    def instant(self, label: str, *, hook: HookDef, **rest: Any) -> Callable[[R], R]:
         """Registers an instant trigger: the function turns a `Delivery` into bundles."""
         return self.module(label, kind="instant", hook=hook, **rest)
 
 
 def path(*segments: object) -> str:
-    """A URL path of quoted segments, so that a mapped ``../x`` can't climb; `DataError` on empty ones."""
+    """A URL path of quoted segments: a mapped ``../x`` can't climb. `DataError` on empty ones."""
     out = []
     for segment in segments:
         text = str(segment) if segment is not None else ""
