@@ -207,6 +207,8 @@ class Delivery:
     body: bytes
     received_at: datetime
     remote: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The hook's own settings, secrets left out."""
 
     def json(self) -> Any:
         """The body as JSON; `DataError` if it isn't."""
@@ -307,6 +309,8 @@ class ModuleDef:
     function: Callable[..., Any]
     help: str = ""
     effect: Effect = "pure"
+    effect_of: Callable[[Mapping[str, Any]], Effect] | None = None
+    """The effect of one operation, where it depends on the arguments (an HTTP method)."""
     version: int = 1
     """Raised by a breaking change; runs pin it."""
     blueprint_versions: tuple[int, ...] = ()

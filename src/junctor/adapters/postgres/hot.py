@@ -1,0 +1,338 @@
+"""Inbox, backlog and ledger on Postgres: few statements, arrays in, rows out.
+
+The statements and their reasons are in ``queries/hot.sql``. Each class uses one connection at a
+time, reconnecting when it is lost; callers see `ConnectionError` only after ``patience`` seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg import AsyncConnection, errors
+
+from junctor.adapters.postgres.database import connect
+from junctor.adapters.postgres.queries import load
+from junctor.ports.backlog import Claim, DueRun, Taken
+from junctor.ports.inbox import Answered, NewDelivery
+from junctor.ports.ledger import Write
+
+__all__ = ["Line", "PostgresBacklog", "PostgresInbox", "PostgresLedger"]
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
+_AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
+
+
+class Line:
+    """One engine connection that comes back after it is lost.
+
+    ``patience``: seconds of trying before the loss is raised; 0 raises at once.
+    """
+
+    def __init__(self, url: str, *, patience: float) -> None:
+        self._url = url
+        self._patience = patience
+        self._connection: AsyncConnection[Row] | None = None
+        self._lock = asyncio.Lock()
+        self.sql = load("hot")
+
+    async def run(self, work: Callable[[AsyncConnection[Row]], Awaitable[T]]) -> T:
+        """Does ``work`` with the connection, one at a time; repeats it after deadlocks and losses."""
+        async with self._lock:
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + self._patience
+            pause = 0.05
+            while True:
+                try:
+                    if self._connection is None or self._connection.closed:
+                        self._connection = await connect(self._url, "engine")
+                    return await work(self._connection)
+                except _AGAIN:
+                    continue
+                except _LOST:
+                    await self._drop()
+                    if loop.time() >= deadline:
+                        raise
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, 1.0)
+
+    async def fetch(self, name: str, parameters: dict[str, Any] | None = None) -> list[Row]:
+        """The rows of a named query."""
+
+        async def work(connection: AsyncConnection[Row]) -> list[Row]:
+            cursor = await connection.execute(self.sql[name], parameters, binary=True)
+            return await cursor.fetchall() if cursor.description else []
+
+        return await self.run(work)
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        async with self._lock:
+            await self._drop()
+
+    async def _drop(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            try:
+                await connection.close()
+            except _LOST:
+                return  # it was lost; that is why we are here
+
+
+class PostgresInbox:
+    """`ports.inbox.Inbox` on Postgres."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def accept(self, deliveries: Sequence[NewDelivery]) -> dict[UUID, UUID]:
+        """One commit for the whole batch."""
+        columns = list(zip(*deliveries, strict=True))
+        parameters: dict[str, Any] = {
+            "organizations": list(columns[0]),
+            "ids": list(columns[1]),
+            "scenarios": list(columns[2]),
+            "order_keys": list(columns[3]),
+            "hooks": list(columns[4]),
+            "payloads": list(columns[5]),
+            "servers": list(columns[7]),
+        }
+        if not any(columns[6]):
+            await self._line.fetch("accept_plain", parameters)
+            return {}
+        parameters["keys"] = list(columns[6])
+        rows = await self._line.fetch("accept", parameters)
+        return {row[0]: row[1] for row in rows if row[0] is not None}
+
+    async def answers(self, ids: Sequence[tuple[UUID, UUID]]) -> dict[UUID, Answered]:
+        """Stored answers of these deliveries."""
+        rows = await self._line.fetch(
+            "answers",
+            {"organizations": [pair[0] for pair in ids], "ids": [pair[1] for pair in ids]},
+        )
+        return {
+            row[0]: Answered(row[1], tuple((name, value) for name, value in row[2]), row[3])
+            for row in rows
+        }
+
+
+class PostgresBacklog:
+    """`ports.backlog.Backlog` on Postgres. ``owner`` is unique per worker process."""
+
+    def __init__(self, line: Line, *, owner: str, lease: float) -> None:
+        self._line = line
+        self._owner = owner
+        self._lease = lease
+
+    async def claim(self, limit: int, each: int) -> list[Claim]:
+        """Claims what is ready; see the query."""
+        rows = await self._line.fetch(
+            "claim", {"limit": limit, "each": each, "lease": self._lease, "owner": self._owner}
+        )
+        return [
+            Claim(
+                organization_id=row[0],
+                scenario_id=row[1],
+                order_key=row[2],
+                fence=row[3],
+                due=row[4] is not None,
+                waits=row[4] is not None,
+                blocked_by_run=row[5],
+                published=row[7],
+                draft=row[8],
+                detail=row[9],
+                retention=row[10],
+                cautious_until=row[11],
+            )
+            for row in rows
+        ]
+
+    async def take(
+        self, claims: Sequence[tuple[Claim, int]], busy: Sequence[UUID]
+    ) -> list[tuple[Claim, list[Taken]]]:
+        """The next deliveries of claims we hold."""
+        rows = await self._line.fetch(
+            "take",
+            {
+                **_keys([claim for claim, _ in claims]),
+                "fences": [claim.fence for claim, _ in claims],
+                "limits": [limit for _, limit in claims],
+                "busy": list(busy),
+            },
+        )
+        found: dict[int, list[Taken]] = {}
+        for position, n, delivery, payload, server, received_at in rows:
+            taken = found.setdefault(position, [])
+            claims[position - 1][0].n = n
+            if delivery is not None:
+                taken.append(Taken(delivery, payload, server, received_at))
+        out = []
+        for position, (claim, limit) in enumerate(claims, start=1):
+            if position not in found:
+                claim.stale = True
+                continue
+            claim.more = len(found[position]) >= limit
+            out.append((claim, found[position]))
+        return out
+
+    async def due(self, claim: Claim, limit: int) -> list[DueRun]:
+        """Runs whose wait is over."""
+        rows = await self._line.fetch(
+            "due",
+            {
+                "organization": claim.organization_id,
+                "scenario": claim.scenario_id,
+                "order_key": claim.order_key,
+                "busy": list(claim.busy),
+                "limit": limit,
+            },
+        )
+        return [DueRun(*row) for row in rows]
+
+    async def attempt(self, deliveries: Sequence[tuple[Claim, UUID]]) -> dict[UUID, int]:
+        """Counts a try of each."""
+        rows = await self._line.fetch(
+            "attempt",
+            {
+                "organizations": [claim.organization_id for claim, _ in deliveries],
+                "ids": [delivery for _, delivery in deliveries],
+                "fences": [claim.fence for claim, _ in deliveries],
+            },
+        )
+        return {row[0]: row[1] for row in rows}
+
+    async def delivery(self, organization_id: UUID, id: UUID) -> Taken | None:  # noqa: A002 - the field's name
+        """One stored delivery."""
+        rows = await self._line.fetch("delivery", {"organization": organization_id, "id": id})
+        return Taken(id, *rows[0]) if rows else None
+
+    async def recorded(
+        self, organization_id: UUID, run: UUID
+    ) -> list[tuple[int, bytes, list[bytes]]]:
+        """A run's segments."""
+        rows = await self._line.fetch("recorded", {"organization": organization_id, "run": run})
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    async def run_row(self, organization_id: UUID, run: UUID) -> tuple[DueRun, str] | None:
+        """A run's row."""
+        rows = await self._line.fetch("run_row", {"organization": organization_id, "run": run})
+        return (DueRun(*rows[0][:7]), rows[0][7]) if rows else None
+
+    async def release(self, claims: Sequence[Claim]) -> None:
+        """Gives claims back, in one transaction: lock in order, delete the empty, reset the rest."""
+        held = sorted(
+            (claim for claim in claims if not claim.stale),
+            key=lambda claim: (claim.organization_id, claim.scenario_id, claim.order_key),
+        )
+        if not held:
+            return
+        parameters = {
+            **_keys(held),
+            "fences": [claim.fence for claim in held],
+            "ns": [claim.n for claim in held],
+            "mores": [claim.more for claim in held],
+            "waits": [claim.waits or claim.blocked_by_run is not None for claim in held],
+            "blocks": [claim.blocked_by_run for claim in held],
+        }
+        sql = self._line.sql
+
+        async def work(connection: AsyncConnection[Row]) -> None:
+            async with connection.transaction():
+                await connection.execute(sql["lock_release"], parameters, binary=True)
+                await connection.execute(sql["release_empty"], parameters, binary=True)
+                await connection.execute(sql["release_rest"], parameters, binary=True)
+
+        await self._line.run(work)
+
+
+class PostgresLedger:
+    """`ports.ledger.Ledger` on Postgres."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def commit(self, writes: Sequence[Write]) -> list[bool]:
+        """One statement for the group."""
+        claims: dict[int, tuple[int, Claim]] = {}
+        for write in writes:
+            claims.setdefault(id(write.claim), (len(claims) + 1, write.claim))
+        held = [claim for _, claim in claims.values()]
+
+        def position(write: Write) -> int:
+            return claims[id(write.claim)][0]
+
+        segments = [(write, segment) for write in writes for segment in write.segments]
+        rows = [(write, write.row) for write in writes if write.row is not None]
+        done = [write for write in writes if write.done]
+        parked = [write for write in writes if write.parked]
+        waits = [write for write in writes if write.due_at is not None]
+        answers = [(write, write.answer) for write in writes if write.answer is not None]
+        parameters: dict[str, Any] = {
+            **_keys(held),
+            "fences": [claim.fence for claim in held],
+            "segment_claims": [position(write) for write, _ in segments],
+            "segment_organizations": [write.claim.organization_id for write, _ in segments],
+            "segment_runs": [write.run_id for write, _ in segments],
+            "segment_retentions": [write.retention for write, _ in segments],
+            "segment_seqs": [segment.seq for _, segment in segments],
+            "segment_data": [segment.data for _, segment in segments],
+            "segment_blobs": [segment.blobs for _, segment in segments],
+            "run_claims": [position(write) for write, _ in rows],
+            "run_organizations": [write.claim.organization_id for write, _ in rows],
+            "run_ids": [write.run_id for write, _ in rows],
+            "run_retentions": [write.retention for write, _ in rows],
+            "run_scenarios": [write.claim.scenario_id for write, _ in rows],
+            "run_order_keys": [write.claim.order_key for write, _ in rows],
+            "run_versions": [row.version for _, row in rows],
+            "run_states": [row.state for _, row in rows],
+            "run_wait_reasons": [row.wait_reason for _, row in rows],
+            "run_dues": [row.due_at for _, row in rows],
+            "run_triggers": [row.trigger for _, row in rows],
+            "run_actors": [row.actor for _, row in rows],
+            "run_starts": [row.started_at for _, row in rows],
+            "run_ends": [row.ended_at for _, row in rows],
+            "run_operations": [row.operations for _, row in rows],
+            "run_bytes": [row.bytes for _, row in rows],
+            "run_segments": [row.segments for _, row in rows],
+            "run_errors": [row.error for _, row in rows],
+            "run_failed": [row.failed_module for _, row in rows],
+            "run_dropped": [row.dropped for _, row in rows],
+            "done_claims": [position(write) for write in done],
+            "done_organizations": [write.claim.organization_id for write in done],
+            "done_ids": [write.run_id for write in done],
+            "parked_claims": [position(write) for write in parked],
+            "parked_organizations": [write.claim.organization_id for write in parked],
+            "parked_ids": [write.run_id for write in parked],
+            "wait_claims": [position(write) for write in waits],
+            "wait_organizations": [write.claim.organization_id for write in waits],
+            "wait_scenarios": [write.claim.scenario_id for write in waits],
+            "wait_order_keys": [write.claim.order_key for write in waits],
+            "wait_dues": [write.due_at for write in waits],
+            "answer_claims": [position(write) for write, _ in answers],
+            "answer_organizations": [write.claim.organization_id for write, _ in answers],
+            "answer_ids": [write.run_id for write, _ in answers],
+            "answer_servers": [write.server for write, _ in answers],
+            "answer_statuses": [answer.status for _, answer in answers],
+            "answer_headers": [json.dumps(answer.headers) for _, answer in answers],
+            "answer_bodies": [answer.body for _, answer in answers],
+        }
+        found = {row[0] for row in await self._line.fetch("commit", parameters)}
+        for at, claim in claims.values():
+            if at not in found:
+                claim.stale = True
+        return [position(write) in found for write in writes]
+
+
+def _keys(claims: Sequence[Claim]) -> dict[str, list[Any]]:
+    return {
+        "organizations": [claim.organization_id for claim in claims],
+        "scenarios": [claim.scenario_id for claim in claims],
+        "order_keys": [claim.order_key for claim in claims],
+    }

@@ -1,0 +1,301 @@
+-- The hot path: deliveries in, ownership, what runs write. Arrays in, one statement each.
+-- Every write of a run carries its claim's fence; a stale fence writes nothing.
+
+-- name: accept
+-- Remember dedup keys, store what is new, signal the backlogs, wake the workers: one commit.
+-- Keys are taken in order, and DO UPDATE (never DO NOTHING) waits for a concurrent release, so
+-- no wake-up is lost. Returns the duplicates (our id, the first delivery's id).
+with given as (
+  select * from unnest(%(organizations)s::uuid[], %(ids)s::uuid[], %(scenarios)s::uuid[],
+    %(order_keys)s::text[], %(hooks)s::uuid[], %(payloads)s::bytea[], %(keys)s::text[], %(servers)s::text[])
+    as d(organization_id, id, scenario_id, order_key, hook_id, payload, key, server)
+), first as (
+  insert into seen as s (organization_id, hook_id, key, delivery_id)
+  select organization_id, hook_id, key, id from given where key is not null order by 1, 2, 3
+  on conflict (organization_id, hook_id, key) do update
+    set duplicates = s.duplicates + 1, last_duplicate_at = now()
+  returning organization_id, hook_id, key, delivery_id
+), stored as (
+  insert into inbox (organization_id, id, scenario_id, order_key, hook_id, payload, server)
+  select g.organization_id, g.id, g.scenario_id, g.order_key, g.hook_id, g.payload, g.server
+  from given g left join first f on f.delivery_id = g.id
+  where g.key is null or f.delivery_id is not null
+  on conflict do nothing  -- the same batch again, after a lost connection
+  returning organization_id, scenario_id, order_key
+), signal as (
+  insert into backlog as b (organization_id, scenario_id, order_key)
+  select distinct organization_id, scenario_id, order_key from stored order by 1, 2, 3
+  on conflict (organization_id, scenario_id, order_key) do update
+    set n = b.n + 1, idle = false,
+        oldest_at = case when b.idle then clock_timestamp() else b.oldest_at end
+)
+select g.id, f.delivery_id
+from (select pg_notify('junctor_wake', '')) w
+left join (
+  given g join first f
+    on f.organization_id = g.organization_id and f.hook_id = g.hook_id and f.key = g.key
+    and f.delivery_id <> g.id
+) on true
+
+-- name: accept_plain
+-- The same for a batch without dedup keys.
+with stored as (
+  insert into inbox (organization_id, id, scenario_id, order_key, hook_id, payload, server)
+  select * from unnest(%(organizations)s::uuid[], %(ids)s::uuid[], %(scenarios)s::uuid[],
+    %(order_keys)s::text[], %(hooks)s::uuid[], %(payloads)s::bytea[], %(servers)s::text[])
+  on conflict do nothing  -- the same batch again, after a lost connection
+  returning organization_id, scenario_id, order_key
+), signal as (
+  insert into backlog as b (organization_id, scenario_id, order_key)
+  select distinct organization_id, scenario_id, order_key from stored order by 1, 2, 3
+  on conflict (organization_id, scenario_id, order_key) do update
+    set n = b.n + 1, idle = false,
+        oldest_at = case when b.idle then clock_timestamp() else b.oldest_at end
+)
+select pg_notify('junctor_wake', '')
+
+-- name: claim
+-- Take slices of several scenarios, the same number from each organisation, oldest first.
+-- `crashed`: the last owner's lease ran out, so its deliveries may have been begun.
+with picked as (
+  select b.* from (select distinct organization_id from backlog) o
+  cross join lateral (
+    select b.organization_id, b.scenario_id, b.order_key, b.lease_until
+    from backlog b
+    where b.organization_id = o.organization_id and b.lease_until < clock_timestamp()
+      and ((not b.idle and b.blocked_by_run is null) or b.due_at <= clock_timestamp())
+      and (b.order_key like '~%%' or exists (
+        select from scenarios s
+        where s.organization_id = b.organization_id and s.id = b.scenario_id and s.active))
+    order by b.oldest_at limit %(each)s
+    for update of b skip locked
+  ) b
+  limit %(limit)s
+), claimed as (
+  update backlog b
+  set lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
+      fence = nextval('fences'), owner = %(owner)s,
+      attempts = case when p.lease_until > '-infinity' then b.attempts + 1 else 0 end
+  from picked p
+  where b.organization_id = p.organization_id and b.scenario_id = p.scenario_id and b.order_key = p.order_key
+  returning b.organization_id, b.scenario_id, b.order_key, b.fence, b.due_at, b.blocked_by_run,
+    p.lease_until > '-infinity' as crashed
+)
+select c.organization_id, c.scenario_id, c.order_key, c.fence, c.due_at, c.blocked_by_run, c.crashed,
+  s.published, s.draft, s.detail, s.retention,
+  case when c.crashed then (
+    select i.id from inbox i
+    where i.organization_id = c.organization_id and i.scenario_id = c.scenario_id
+      and i.order_key = c.order_key and i.parked_at is null
+    order by i.id desc limit 1) end as cautious_until
+from claimed c join scenarios s on s.organization_id = c.organization_id and s.id = c.scenario_id
+
+-- name: take
+-- The next deliveries of claims we hold, leaving out those in flight; `n` says what we have seen.
+select w.i::int, b.n, d.id, d.payload, d.server, d.received_at
+from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[],
+  %(fences)s::bigint[], %(limits)s::int[]) with ordinality w(organization_id, scenario_id, order_key, fence, limited, i)
+join backlog b on b.organization_id = w.organization_id and b.scenario_id = w.scenario_id
+  and b.order_key = w.order_key and b.fence = w.fence
+left join lateral (
+  select id, payload, server, received_at from inbox d
+  where d.organization_id = w.organization_id and d.scenario_id = w.scenario_id
+    and d.order_key = w.order_key and d.parked_at is null and d.id <> all(%(busy)s::uuid[])
+  order by d.id limit w.limited
+) d on true
+order by w.i, d.id
+
+-- name: due
+-- Waiting runs whose time has come, of one claim.
+select r.id, r.version, r.retention, r.trigger, r.actor, r.started_at, r.segments
+from runs r
+where r.organization_id = %(organization)s and r.scenario_id = %(scenario)s
+  and r.order_key = %(order_key)s and r.state = 'waiting' and r.due_at <= clock_timestamp()
+  and r.id <> all(%(busy)s::uuid[])
+order by r.due_at, r.id limit %(limit)s
+
+-- name: attempt
+-- Count one more try of deliveries that a crash may have interrupted; the fence guards it.
+update inbox i set attempts = i.attempts + 1
+from unnest(%(organizations)s::uuid[], %(ids)s::uuid[], %(fences)s::bigint[]) w(organization_id, id, fence)
+where i.organization_id = w.organization_id and i.id = w.id and exists (
+  select from backlog b where b.organization_id = i.organization_id and b.scenario_id = i.scenario_id
+    and b.order_key = i.order_key and b.fence = w.fence)
+returning i.id, i.attempts
+
+-- name: delivery
+-- One stored delivery, for a run that has not recorded its trigger yet.
+select payload, server, received_at from inbox
+where organization_id = %(organization)s and id = %(id)s
+
+-- name: recorded
+-- What a run has written so far.
+select s.seq, s.data, s.blobs from segments s
+where s.organization_id = %(organization)s and s.run_id = %(run)s order by s.seq
+
+-- name: run_row
+select id, version, retention, trigger, actor, started_at, segments, state from runs
+where organization_id = %(organization)s and id = %(run)s
+
+-- name: commit
+-- Everything a group of runs has to say, in one commit. FOR KEY SHARE makes a concurrent claim of
+-- the same backlog wait or be skipped, and lets deliveries be signalled; a claim that came first
+-- has raised the fence, so the row no longer matches. Returns the positions of claims still ours.
+with held as materialized (
+  select w.i from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[],
+    %(fences)s::bigint[]) with ordinality w(organization_id, scenario_id, order_key, fence, i)
+  join backlog b on b.organization_id = w.organization_id and b.scenario_id = w.scenario_id
+    and b.order_key = w.order_key and b.fence = w.fence
+  for key share of b
+), written as (
+  insert into segments (organization_id, run_id, retention, seq, data, blobs)
+  select s.organization_id, s.run_id, s.retention, s.seq, s.data,
+    coalesce((select array_agg(substr(s.blobs, 1 + 16 * g, 16)) from generate_series(0, length(s.blobs) / 16 - 1) g), '{}')
+  from unnest(%(segment_claims)s::int[], %(segment_organizations)s::uuid[], %(segment_runs)s::uuid[],
+    %(segment_retentions)s::text[], %(segment_seqs)s::int[], %(segment_data)s::bytea[], %(segment_blobs)s::bytea[])
+    s(claim, organization_id, run_id, retention, seq, data, blobs)
+  where s.claim in (select i from held)
+  on conflict do nothing
+), ended as (
+  insert into runs as r (organization_id, id, retention, scenario_id, version, order_key, state, wait_reason,
+    due_at, trigger, actor, started_at, ended_at, operations, bytes, segments, error, failed_module, dropped)
+  select u.organization_id, u.id, u.retention, u.scenario_id, u.version, u.order_key, u.state, u.wait_reason,
+    u.due_at, u.trigger, u.actor, u.started_at, u.ended_at, u.operations, u.bytes, u.segments,
+    u.error::jsonb, u.failed_module, u.dropped::jsonb
+  from unnest(%(run_claims)s::int[], %(run_organizations)s::uuid[], %(run_ids)s::uuid[], %(run_retentions)s::text[],
+    %(run_scenarios)s::uuid[], %(run_versions)s::int[], %(run_order_keys)s::text[], %(run_states)s::text[],
+    %(run_wait_reasons)s::text[], %(run_dues)s::timestamptz[], %(run_triggers)s::text[], %(run_actors)s::text[],
+    %(run_starts)s::timestamptz[], %(run_ends)s::timestamptz[], %(run_operations)s::bigint[], %(run_bytes)s::bigint[],
+    %(run_segments)s::int[], %(run_errors)s::text[], %(run_failed)s::int[], %(run_dropped)s::text[])
+    u(claim, organization_id, id, retention, scenario_id, version, order_key, state, wait_reason, due_at, trigger,
+      actor, started_at, ended_at, operations, bytes, segments, error, failed_module, dropped)
+  where u.claim in (select i from held)
+  on conflict (organization_id, id, retention) do update
+    set state = excluded.state, wait_reason = excluded.wait_reason, due_at = excluded.due_at,
+        ended_at = excluded.ended_at, operations = excluded.operations, bytes = excluded.bytes,
+        segments = excluded.segments, error = excluded.error, failed_module = excluded.failed_module,
+        dropped = excluded.dropped
+    where r.state not in ('finished', 'discarded')
+), left_inbox as (
+  delete from inbox d using unnest(%(done_claims)s::int[], %(done_organizations)s::uuid[], %(done_ids)s::uuid[])
+    w(claim, organization_id, id)
+  where d.organization_id = w.organization_id and d.id = w.id and w.claim in (select i from held)
+), parked as (
+  update inbox d set parked_at = clock_timestamp(), parked_reason = 'it stopped its worker three times'
+  from unnest(%(parked_claims)s::int[], %(parked_organizations)s::uuid[], %(parked_ids)s::uuid[])
+    w(claim, organization_id, id)
+  where d.organization_id = w.organization_id and d.id = w.id and w.claim in (select i from held)
+), waits as (
+  update backlog b set due_at = least(b.due_at, w.due)
+  from unnest(%(wait_claims)s::int[], %(wait_organizations)s::uuid[], %(wait_scenarios)s::uuid[],
+    %(wait_order_keys)s::text[], %(wait_dues)s::timestamptz[]) w(claim, organization_id, scenario_id, order_key, due)
+  where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id and b.order_key = w.order_key
+    and w.claim in (select i from held)
+), answered as (
+  insert into answers (organization_id, delivery_id, server, status, headers, body)
+  select a.organization_id, a.id, a.server, a.status, a.headers::jsonb, a.body
+  from unnest(%(answer_claims)s::int[], %(answer_organizations)s::uuid[], %(answer_ids)s::uuid[],
+    %(answer_servers)s::text[], %(answer_statuses)s::int[], %(answer_headers)s::text[], %(answer_bodies)s::bytea[])
+    a(claim, organization_id, id, server, status, headers, body)
+  where a.claim in (select i from held)
+  on conflict do nothing
+  returning server
+), told as (
+  select pg_notify('junctor_answer_' || server, '') from (select distinct server from answered where server is not null) s
+)
+select i::int from held left join told on true
+
+-- name: lock_release
+-- Locks in key order, as deliveries are signalled in key order.
+select 1 from backlog b
+join unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[]) w(organization_id, scenario_id, order_key)
+  on b.organization_id = w.organization_id and b.scenario_id = w.scenario_id and b.order_key = w.order_key
+order by b.organization_id, b.scenario_id, b.order_key for update of b
+
+-- name: release_empty
+-- Nobody signalled since our last look and nothing is left: the row goes.
+delete from backlog b
+using unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[], %(fences)s::bigint[],
+  %(ns)s::bigint[], %(mores)s::bool[], %(waits)s::bool[]) w(organization_id, scenario_id, order_key, fence, n, more, waits)
+where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id and b.order_key = w.order_key
+  and b.fence = w.fence and b.n = w.n and not w.more and not w.waits
+
+-- name: release_rest
+-- The others go to the back of the line, or sleep until their first wait ends.
+update backlog b
+set lease_until = '-infinity', fence = 0, owner = null, attempts = 0, oldest_at = clock_timestamp(),
+    idle = (b.n = w.n and not w.more), blocked_by_run = w.blocked,
+    due_at = case when w.waits or b.due_at is not null then (
+      select min(r.due_at) from runs r where r.organization_id = b.organization_id
+        and r.scenario_id = b.scenario_id and r.order_key = b.order_key and r.state = 'waiting') end
+from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[], %(fences)s::bigint[],
+  %(ns)s::bigint[], %(mores)s::bool[], %(waits)s::bool[], %(blocks)s::uuid[])
+  w(organization_id, scenario_id, order_key, fence, n, more, waits, blocked)
+where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id and b.order_key = w.order_key
+  and b.fence = w.fence
+
+-- name: renew
+-- Keep what this worker owns. Run from a thread with its own connection.
+update backlog set lease_until = clock_timestamp() + make_interval(secs => %(lease)s) where owner = %(owner)s
+
+-- name: heartbeat
+insert into nodes (name, role, details) values (%(name)s, %(role)s, %(details)s::jsonb)
+on conflict (name) do update set seen_at = clock_timestamp(), details = excluded.details
+
+-- name: leave
+delete from nodes where name = %(name)s
+
+-- name: hook_by_token
+select h.organization_id, h.id, h.scenario_id, h.module, h.connector, h.kind, h.settings, h.sealed, h.enabled,
+  h.connection_id, s.published, s.active
+from hooks h left join scenarios s on s.organization_id = h.organization_id and s.id = h.scenario_id
+where h.token = %(token)s
+
+-- name: refuse
+-- Count a delivery that failed its verification.
+update hooks set refused = refused + 1 where organization_id = %(organization)s and id = %(id)s
+
+-- name: version
+select v.blueprint, v.bindings, s.name, o.zone, o.locale, o.country, o.name as organization_name
+from scenario_versions v
+join scenarios s on s.organization_id = v.organization_id and s.id = v.scenario_id
+join organizations o on o.organization_id = v.organization_id
+where v.organization_id = %(organization)s and v.scenario_id = %(scenario)s and v.version = %(version)s
+
+-- name: connection
+select id, name, connector, kind, base_url, settings, sealed from connections
+where organization_id = %(organization)s and id = %(id)s
+
+-- name: answers
+-- Answers for those who wait here.
+select delivery_id, status, headers, body from answers
+where (organization_id, delivery_id) in (select * from unnest(%(organizations)s::uuid[], %(ids)s::uuid[]))
+
+-- name: resume
+-- Make a stopped run due now; the next worker goes on from its journal.
+with r as (
+  update runs set state = 'waiting', wait_reason = 'time', due_at = clock_timestamp()
+  where organization_id = %(organization)s and id = %(run)s and state in ('incomplete', 'waiting')
+  returning organization_id, scenario_id, order_key
+)
+insert into backlog as b (organization_id, scenario_id, order_key, idle, due_at)
+select organization_id, scenario_id, order_key, true, clock_timestamp() from r
+on conflict (organization_id, scenario_id, order_key) do update set n = b.n + 1, due_at = clock_timestamp()
+returning b.scenario_id, pg_notify('junctor_wake', '')
+
+-- name: discard
+-- Give a stopped run up; what stood behind it goes on.
+with r as (
+  update runs set state = 'discarded', wait_reason = null, due_at = null, ended_at = coalesce(ended_at, clock_timestamp())
+  where organization_id = %(organization)s and id = %(run)s and state in ('incomplete', 'uncertain', 'waiting')
+  returning organization_id, id, scenario_id
+), dropped as (
+  delete from inbox i using r where i.organization_id = r.organization_id and i.id = r.id
+), freed as (
+  update backlog b set blocked_by_run = null, n = b.n + 1, idle = false,
+    due_at = (select min(w.due_at) from runs w where w.organization_id = b.organization_id
+      and w.scenario_id = b.scenario_id and w.order_key = b.order_key and w.state = 'waiting' and w.id <> r.id)
+  from r
+  where b.organization_id = r.organization_id and b.scenario_id = r.scenario_id and b.blocked_by_run = r.id
+)
+select r.id, pg_notify('junctor_wake', '') from r

@@ -1,0 +1,99 @@
+"""Who works on what: slices of scenarios' backlogs, owned for a while and fenced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+__all__ = ["Backlog", "Claim", "DueRun", "Taken"]
+
+
+@dataclass(slots=True, eq=False)
+class Claim:
+    """Ownership of one scenario's (or one order key's) backlog. ``fence`` proves it."""
+
+    organization_id: UUID
+    scenario_id: UUID
+    order_key: str
+    fence: int
+    published: int | None
+    draft: int
+    detail: str
+    retention: str
+    due: bool = False
+    """Waiting runs may have come due."""
+    blocked_by_run: UUID | None = None
+    cautious_until: UUID | None = None
+    """The last owner crashed: deliveries up to this one may have been begun."""
+    n: int = -1
+    """Signals seen at our last look."""
+    more: bool = True
+    """That look was cut off by its limit."""
+    waits: bool = False
+    busy: set[UUID] = field(default_factory=set)
+    """Runs in flight."""
+    stale: bool = False
+    """A write was refused: somebody else owns it now."""
+
+
+class Taken(NamedTuple):
+    """One delivery to run."""
+
+    id: UUID
+    payload: bytes
+    server: str | None
+    received_at: datetime
+
+
+class DueRun(NamedTuple):
+    """A run that goes on: its wait is over, or a person asked for it."""
+
+    id: UUID
+    version: int
+    retention: str
+    trigger: str
+    actor: str
+    started_at: datetime
+    segments: int
+
+
+class Backlog(Protocol):
+    """Ownership and the work it gives."""
+
+    async def claim(self, limit: int, each: int) -> list[Claim]:
+        """Up to ``limit`` claims, at most ``each`` from one organisation."""
+        ...
+
+    async def take(self, claims: Sequence[tuple[Claim, int]], busy: Sequence[UUID]) -> list[tuple[Claim, list[Taken]]]:
+        """The next deliveries of each claim, up to its limit; sets the claims' ``n`` and ``more``.
+
+        A claim that isn't ours any more is marked ``stale``.
+        """
+        ...
+
+    async def due(self, claim: Claim, limit: int) -> list[DueRun]:
+        """Waiting runs of the claim whose time has come."""
+        ...
+
+    async def attempt(self, deliveries: Sequence[tuple[Claim, UUID]]) -> dict[UUID, int]:
+        """Counts one more try of each; returns the counts."""
+        ...
+
+    async def delivery(self, organization_id: UUID, id: UUID) -> Taken | None:  # noqa: A002 - the field's name
+        """A stored delivery."""
+        ...
+
+    async def recorded(self, organization_id: UUID, run: UUID) -> list[tuple[int, bytes, list[bytes]]]:
+        """What a run has written: (seq, sealed segment, blob ids), in order."""
+        ...
+
+    async def run_row(self, organization_id: UUID, run: UUID) -> tuple[DueRun, str] | None:
+        """A run's row and its state, if it has one."""
+        ...
+
+    async def release(self, claims: Sequence[Claim]) -> None:
+        """Gives claims back; what was signalled meanwhile stays claimable."""
+        ...

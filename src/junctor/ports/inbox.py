@@ -1,0 +1,47 @@
+"""Where deliveries are made durable before anyone is told so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+__all__ = ["Answered", "Inbox", "NewDelivery"]
+
+
+class NewDelivery(NamedTuple):
+    """One delivery to store."""
+
+    organization_id: UUID
+    id: UUID
+    scenario_id: UUID
+    order_key: str
+    hook_id: UUID | None
+    payload: bytes
+    """As `runtime.envelope` writes it."""
+    key: str | None
+    """What makes two deliveries the same event, or nothing."""
+    server: str | None
+    """Who waits for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A stored answer to a delivery."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class Inbox(Protocol):
+    """Stores deliveries and finds their answers."""
+
+    async def accept(self, deliveries: Sequence[NewDelivery]) -> dict[UUID, UUID]:
+        """Stores and signals the new ones in one commit; returns {duplicate: first delivery}."""
+        ...
+
+    async def answers(self, ids: Sequence[tuple[UUID, UUID]]) -> dict[UUID, Answered]:
+        """The answers that exist for these (organisation, delivery) pairs."""
+        ...

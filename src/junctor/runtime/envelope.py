@@ -1,0 +1,74 @@
+"""How a delivery lies in the inbox: msgpack, one array, its first item says which kind.
+
+``[1, method, query, headers, body, remote]`` is a call that a hook received;
+``[2, bundles, version, actor]`` is a run that a person or program started with these trigger bundles
+(``version`` 0: the published one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from junctor.errors import Fault
+from junctor.language.connector import Bundle, Delivery
+
+__all__ = ["Manual", "pack_call", "pack_manual", "unpack"]
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+_PRIVATE = frozenset({"authorization", "cookie", "proxy-authorization", "x-make-apikey"})
+"""Headers that carry credentials: verified at the door, never stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manual:
+    """A run started by hand."""
+
+    bundles: list[Bundle]
+    version: int
+    actor: str
+
+
+def pack_call(delivery: Delivery) -> bytes:
+    """A hook's delivery for the inbox, without headers that carry credentials."""
+    headers = {name: value for name, value in delivery.headers.items() if name not in _PRIVATE}
+    return _encode(
+        (1, delivery.method, delivery.query, headers, delivery.body, delivery.remote)
+    )
+
+
+def pack_manual(bundles: Sequence[Bundle], *, version: int, actor: str) -> bytes:
+    """A manual start for the inbox."""
+    return _encode((2, list(bundles), version, actor))
+
+
+def unpack(
+    id: UUID,  # noqa: A002 - the field's name
+    payload: bytes,
+    received_at: datetime,
+    settings: Mapping[str, Any],
+) -> Delivery | Manual:
+    """What was packed. ``settings`` are the hook's own, as they are now."""
+    kind, *rest = _decode(payload)
+    if kind == 1:
+        method, query, headers, body, remote = rest
+        return Delivery(
+            id=str(id),
+            method=method,
+            query=tuple((name, value) for name, value in query),
+            headers=headers,
+            body=body,
+            received_at=received_at,
+            remote=remote,
+            settings=settings,
+        )
+    if kind == 2:
+        return Manual(*rest)
+    raise Fault(reason=f"a delivery of unknown kind {kind!r} lies in the inbox")
