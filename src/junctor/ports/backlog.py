@@ -35,6 +35,8 @@ class Claim:
     waits: bool = False
     busy: set[UUID] = field(default_factory=set)
     """Runs in flight."""
+    in_order: bool = False
+    """Its scenario is sequential."""
     stale: bool = False
     """A write was refused: somebody else owns it now."""
 

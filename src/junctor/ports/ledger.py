@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -50,6 +50,8 @@ class Write:
     run_id: UUID
     retention: str
     segments: Sequence[SegmentRow] = ()
+    blobs: Mapping[bytes, bytes] = field(default_factory=dict)
+    """What the segments name, by hash; durable before they are."""
     row: RunRow | None = None
     done: bool = False
     """The delivery leaves the inbox."""

@@ -1,16 +1,16 @@
 """How a delivery lies in the inbox: msgpack, one array, its first item says which kind.
 
-``[1, method, query, headers, body, remote]`` is a call that a hook received;
+``[1, method, query, headers, body, remote, settings]`` is a call that a hook received, with the
+hook's own settings (no secrets) at that moment;
 ``[2, bundles, version, actor]`` is a run that a person or program started with these trigger bundles
 (``version`` 0: the published one).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -40,7 +40,15 @@ def pack_call(delivery: Delivery) -> bytes:
     """A hook's delivery for the inbox, without headers that carry credentials."""
     headers = {name: value for name, value in delivery.headers.items() if name not in _PRIVATE}
     return _encode(
-        (1, delivery.method, delivery.query, headers, delivery.body, delivery.remote)
+        (
+            1,
+            delivery.method,
+            delivery.query,
+            headers,
+            delivery.body,
+            delivery.remote,
+            delivery.settings,
+        )
     )
 
 
@@ -53,12 +61,11 @@ def unpack(
     id: UUID,  # noqa: A002 - the field's name
     payload: bytes,
     received_at: datetime,
-    settings: Mapping[str, Any],
 ) -> Delivery | Manual:
-    """What was packed. ``settings`` are the hook's own, as they are now."""
+    """What was packed."""
     kind, *rest = _decode(payload)
     if kind == 1:
-        method, query, headers, body, remote = rest
+        method, query, headers, body, remote, settings = rest
         return Delivery(
             id=str(id),
             method=method,

@@ -1,7 +1,7 @@
 """Inbox, backlog and ledger on Postgres: few statements, arrays in, rows out.
 
 The statements and their reasons are in ``queries/hot.sql``. Each class uses one connection at a
-time, reconnecting when it is lost; callers see `ConnectionError` only after ``patience`` seconds.
+time, reconnecting when it is lost; callers see the loss only after ``patience`` seconds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from psycopg import AsyncConnection, errors
 
 from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.queries import load
+from junctor.errors import NotSent
 from junctor.ports.backlog import Claim, DueRun, Taken
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.ports.ledger import Write
@@ -26,7 +27,7 @@ __all__ = ["Line", "PostgresBacklog", "PostgresInbox", "PostgresLedger"]
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
-_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
+_LOST = (psycopg.OperationalError, psycopg.InterfaceError, NotSent)
 _AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
 
 
@@ -244,7 +245,7 @@ class PostgresBacklog:
         sql = self._line.sql
 
         async def work(connection: AsyncConnection[Row]) -> None:
-            async with connection.transaction():
+            async with connection.pipeline(), connection.transaction():
                 await connection.execute(sql["lock_release"], parameters, binary=True)
                 await connection.execute(sql["release_empty"], parameters, binary=True)
                 await connection.execute(sql["release_rest"], parameters, binary=True)

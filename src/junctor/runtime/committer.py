@@ -1,0 +1,105 @@
+"""Group commit: everything the runs of this process have to say, written together.
+
+While one commit is on its way, what comes in waits for the next; so groups grow with load and
+nothing waits for a timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+import structlog
+
+from junctor.ports.blobs import Blobs
+from junctor.ports.ledger import Ledger, Write
+
+__all__ = ["Committer"]
+
+log = structlog.get_logger(__name__)
+
+
+class Committer:
+    """Queues writes and commits them in groups of at most ``largest``, or ``heaviest`` bytes."""
+
+    def __init__(
+        self, ledger: Ledger, blobs: Blobs, *, largest: int = 1000, heaviest: int = 8 * 1024 * 1024
+    ) -> None:
+        self._ledger = ledger
+        self._blobs = blobs
+        self._largest = largest
+        self._heaviest = heaviest
+        self._queue: deque[tuple[Write, asyncio.Future[bool]]] = deque()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.groups = 0
+        self.writes = 0
+
+    def submit(self, write: Write) -> asyncio.Future[bool]:
+        """Queues a write; the future says whether its claim was still ours."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(_seen)
+        self._queue.append((write, future))
+        self._wake.set()
+        return future
+
+    def start(self) -> None:
+        """Begins committing."""
+        self._task = asyncio.get_running_loop().create_task(self._loop(), name="committer")
+
+    async def stop(self) -> None:
+        """Commits what is queued, then ends."""
+        while self._queue and self._task is not None and not self._task.done():
+            await asyncio.sleep(0.005)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _loop(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                group = self._next_group()
+                await self._commit(group)
+
+    def _next_group(self) -> list[tuple[Write, asyncio.Future[bool]]]:
+        group: list[tuple[Write, asyncio.Future[bool]]] = []
+        seen = set()
+        weight = 0
+        while self._queue and len(group) < self._largest and weight < self._heaviest:
+            write, _ = self._queue[0]
+            if write.row is not None and write.run_id in seen:
+                break  # one row per run and statement
+            if write.row is not None:
+                seen.add(write.run_id)
+            weight += sum(len(segment.data) for segment in write.segments)
+            group.append(self._queue.popleft())
+        return group
+
+    async def _commit(self, group: list[tuple[Write, asyncio.Future[bool]]]) -> None:
+        try:
+            for write, _ in group:
+                for name, content in write.blobs.items():
+                    await self._blobs.put(
+                        write.claim.organization_id, write.run_id, name, content
+                    )
+            held = await self._ledger.commit([write for write, _ in group])
+        except Exception as error:
+            log.exception("commit_failed", writes=len(group))
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        self.groups += 1
+        self.writes += len(group)
+        for (_, future), ours in zip(group, held, strict=True):
+            if not future.done():
+                future.set_result(ours)
+
+
+def _seen(future: asyncio.Future[bool]) -> None:
+    """Marks a failure as noticed: the run's last write meets it too, and is always awaited."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,393 @@
+"""The driver: steps one run, does what it asks for, and keeps its journal durable.
+
+A run without effects never leaves `Driver.advance`, a plain function: no task, no await. What it
+has to say goes to the group commit as one `Write`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from junctor.engine.commands import Await, Call, Command, Flush, Outcome, Respond, Result, Start, Wait
+from junctor.engine.journal import Journal, encode_segment
+from junctor.errors import Fault, JunctorError, Misconfigured, StaleFence, Uncertain, VendorUnavailable
+from junctor.language import forms
+from junctor.language.connector import Connector, Effect, Request, Response
+from junctor.ports.backlog import Claim
+from junctor.ports.inbox import Answered
+from junctor.ports.ledger import RunRow, SegmentRow, Write
+from junctor.ports.transport import Transport
+from junctor.ports.vault import Keyring
+from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
+from junctor.runtime.committer import Committer
+from junctor.runtime.effects import perform
+from junctor.runtime.outcomes import refusal
+from junctor.runtime.plans import Prepared
+
+__all__ = ["LONG_WAIT", "SLICE", "Driver", "Job", "segment_aad"]
+
+log = structlog.get_logger(__name__)
+
+LONG_WAIT = 30.0
+"""Seconds; a longer wait ends the claim and leaves a due time."""
+SLICE = 0.005
+"""Seconds a run may compute before others get their turn."""
+
+ACCEPTED = Answered(200, (("content-type", "text/plain; charset=utf-8"),), b"Accepted")
+FAILED = Answered(
+    500, (("content-type", "text/plain; charset=utf-8"),), b"The scenario failed to complete."
+)
+
+
+def segment_aad(organization_id: UUID, run_id: UUID, seq: int) -> bytes:
+    """What a segment is sealed to: it can't be moved to another run or place."""
+    return organization_id.bytes + run_id.bytes + seq.to_bytes(4, "big")
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One run in flight."""
+
+    claim: Claim
+    run_id: UUID
+    prepared: Prepared | None
+    """``None`` for a run that can't begin."""
+    version: int
+    keyring: Keyring
+    journal: Journal
+    retention: str
+    server: str | None
+    trigger: str
+    actor: str
+    started_at: datetime
+    stored: bool = False
+    """Whether its delivery lies in the inbox, to leave it when the run ends."""
+    parks: bool = False
+    """Whether its delivery stays there, for a retry."""
+    seq: int = 0
+    steps: Generator[Command, Any, Result] | None = None
+    answer: Answered | None = None
+    unsent_answer: bool = False
+    visible: bool = False
+    """Whether its row says that it is running."""
+    state: str = "running"
+    calls: dict[int, asyncio.Task[Outcome]] = field(default_factory=dict)
+    tickets: int = 0
+    pending: list[asyncio.Future[bool]] = field(default_factory=list)
+
+
+class Driver:
+    """Drives runs. One per worker process."""
+
+    def __init__(
+        self,
+        committer: Committer,
+        accounts: Accounts,
+        transport: Transport,
+        connector: Callable[[str], Connector | None],
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Any] = asyncio.sleep,
+    ) -> None:
+        self._committer = committer
+        self._accounts = accounts
+        self._transport = transport
+        self._connector = connector
+        self._clock = clock
+        self._sleep = sleep
+
+    def advance(self, job: Job, value: Any = None) -> Command | Result:
+        """Steps the run until it asks for something that takes time, or ends."""
+        assert job.steps is not None
+        until = time.perf_counter() + SLICE
+        try:
+            while True:
+                command = job.steps.send(value)
+                value = None
+                if type(command) is Flush:
+                    if job.journal.size >= 65536 or time.perf_counter() > until:
+                        return command
+                elif type(command) is Respond:
+                    job.answer = Answered(command.status, command.headers, command.body)
+                    job.unsent_answer = True
+                elif type(command) is Start:
+                    value = self._start(job, command.call)
+                else:
+                    return command
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+        except Exception as error:
+            return self._broken(job, error)
+
+    async def drive(self, job: Job, command: Command | Result) -> None:
+        """Goes on from a command that `advance` gave, to the end of the run or a long wait."""
+        try:
+            while not isinstance(command, Result):
+                if isinstance(command, Wait):
+                    if not await self._wait(job, command):
+                        return
+                    value: Any = None
+                elif isinstance(command, Flush):
+                    await self._breathe(job)
+                    value = None
+                elif isinstance(command, Await):
+                    value = await job.calls.pop(command.ticket)
+                else:
+                    assert isinstance(command, Call)
+                    value = await self._do(job, command)
+                command = self.advance(job, value)
+            if job.calls:
+                await asyncio.gather(*job.calls.values(), return_exceptions=True)
+                job.calls.clear()
+            await self._durable(job, self.finish(job, command))
+        except StaleFence:
+            job.state = "stale"
+            for task in job.calls.values():
+                task.cancel()
+
+    def finish(self, job: Job, result: Result) -> Write:
+        """The last write of a run that ended."""
+        job.state = result.status
+        if job.answer is None and job.server is not None:
+            job.answer = ACCEPTED if result.status == "finished" else FAILED
+            job.unsent_answer = True
+        error = json.dumps(result.error.as_record(), default=str) if result.error else None
+        write = self._write(job)
+        write.row = RunRow(
+            version=job.version,
+            state=result.status,
+            wait_reason=None,
+            due_at=None,
+            trigger=job.trigger,
+            actor=job.actor,
+            started_at=job.started_at,
+            ended_at=datetime.fromtimestamp(self._clock(), UTC),
+            operations=result.operations,
+            bytes=result.bytes,
+            segments=job.seq,
+            error=error,
+            failed_module=result.failed.module if result.failed else None,
+            dropped=json.dumps(result.dropped) if result.dropped else None,
+        )
+        write.done, write.parked = job.stored, job.parks
+        return write
+
+    def _write(self, job: Job) -> Write:
+        """What the journal holds now, sealed."""
+        write = Write(claim=job.claim, run_id=job.run_id, retention=job.retention)
+        taken = job.journal.take()
+        if taken is not None:
+            aad = segment_aad(job.claim.organization_id, job.run_id, job.seq)
+            sealed = job.keyring.seal(encode_segment(taken.raw), aad)
+            write.segments = (SegmentRow(job.seq, sealed, b"".join(taken.blobs)),)
+            write.blobs = taken.blobs
+            job.seq += 1
+        if job.unsent_answer and job.server is not None:
+            write.answer, write.server = job.answer, job.server
+        job.unsent_answer = False
+        return write
+
+    def _flush(self, job: Job, *, due: datetime | None = None) -> asyncio.Future[bool] | None:
+        """Sends what is collected to the group commit."""
+        if not job.journal.size and not job.unsent_answer and due is None:
+            return None
+        write = self._write(job)
+        if due is not None or not job.visible:
+            write.row = self._row(job, due)
+            write.due_at = due
+            write.done = due is not None and job.stored
+            job.visible = True
+        return self._committer.submit(write)
+
+    def _row(self, job: Job, due: datetime | None) -> RunRow:
+        return RunRow(
+            version=job.version,
+            state="running" if due is None else "waiting",
+            wait_reason=None if due is None else "time",
+            due_at=due,
+            trigger=job.trigger,
+            actor=job.actor,
+            started_at=job.started_at,
+            ended_at=None,
+            operations=0,
+            bytes=0,
+            segments=job.seq,
+            error=None,
+            failed_module=None,
+            dropped=None,
+        )
+
+    async def _durable(self, job: Job, write: Write) -> None:
+        """Waits until this write and all before it are committed under our fence."""
+        if not await self._committer.submit(write):
+            raise StaleFence
+
+    async def _settled(self, job: Job) -> None:
+        """Makes what the journal holds durable."""
+        future = self._flush(job)
+        if future is not None and not await future:
+            raise StaleFence
+
+    async def _breathe(self, job: Job) -> None:
+        """Lets others run; writes when there is much to write, two segments ahead at most."""
+        if job.journal.size >= 65536:
+            future = self._flush(job)
+            if future is not None:
+                job.pending.append(future)
+            while len(job.pending) > 2:
+                if not await job.pending.pop(0):
+                    raise StaleFence
+        else:
+            await asyncio.sleep(0)
+
+    async def _wait(self, job: Job, wait: Wait) -> bool:
+        """True when the wait is over; False if the run left to wait in the database."""
+        now = self._clock()
+        due = wait.due if wait.due is not None else now + wait.seconds
+        if wait.due is None:
+            job.journal.wait(wait.address, due)
+        if due - now <= LONG_WAIT:
+            await self._settled(job)
+            await self._sleep(max(0.0, due - now))
+            return True
+        future = self._flush(job, due=datetime.fromtimestamp(due, UTC))
+        assert job.steps is not None
+        job.steps.close()
+        job.state = "waiting"
+        if future is not None and not await future:
+            raise StaleFence
+        return False
+
+    def _start(self, job: Job, call: Call) -> int:
+        job.tickets += 1
+        job.calls[job.tickets] = asyncio.get_running_loop().create_task(self._do(job, call))
+        return job.tickets
+
+    async def _do(self, job: Job, call: Call) -> Outcome:
+        """One operation: bound, sent, recorded."""
+        begun = time.perf_counter()
+        counted = 0
+        before: list[Any] | None = None  # an answer is a step only if another request follows
+        module = call.module
+        connector = self._connector(module.connector)
+        effect: Effect = module.effect
+        try:
+            arguments = forms.bind(module, call.arguments or {}, call.parameters)
+            if module.effect_of is not None:
+                effect = module.effect_of(arguments)
+            account = await self._account(job, call)
+
+            async def send(request: Request, step: int) -> Response:
+                nonlocal counted, before
+                if before is not None:
+                    job.journal.step(call.address, step - 1, before)
+                    before = None
+                recorded = call.steps.get(step)
+                if recorded is not None:
+                    return Response(*recorded)
+                response, size = await self._send(job, call, request, step, effect, account)
+                counted += size
+                before = [response.status, dict(response.headers), response.body, response.url]
+                if not 200 <= response.status < 300 and request.raises:
+                    raise refusal(connector, response, effect)
+                return response
+
+            bundles = await perform(module, arguments, send)
+        except StaleFence:
+            raise
+        except JunctorError as error:
+            return await self._failed(job, call, error, effect, counted)
+        except Exception as error:
+            log.exception("module_failed", module=module.id, run=str(job.run_id))
+            fault = Fault(reason=f"{module.id} raised {type(error).__name__}: {error}")
+            return await self._failed(job, call, fault, effect, counted)
+        spent = (time.perf_counter() - begun) * 1000
+        job.journal.done(call.address, bundles, counted, round(spent, 3), call.arguments)
+        if effect != "read" or job.journal.size >= 65536:
+            future = self._flush(job)
+            if future is not None:
+                job.pending = [each for each in job.pending if not each.done()]
+                job.pending.append(future)
+        return Outcome(bundles=bundles, bytes=counted)
+
+    async def _failed(
+        self, job: Job, call: Call, error: JunctorError, effect: Effect, counted: int
+    ) -> Outcome:
+        if isinstance(error, Uncertain) and effect != "once":
+            again = VendorUnavailable(f"No complete answer: {error.message}", status=0)
+            error = again
+        job.journal.failed(call.address, error)
+        await self._settled(job)
+        return Outcome(error=error, bytes=counted)
+
+    async def _account(self, job: Job, call: Call) -> Account | None:
+        """The connection of the placed module, if its connector has any."""
+        assert job.prepared is not None
+        connection = job.prepared.connections.get(call.address.module)
+        if connection is None:
+            connector = self._connector(call.module.connector)
+            if connector is not None and connector.connections:
+                raise Misconfigured(
+                    reason=f"module {call.address.module} ({call.module.id}) has no connection; "
+                    "choose one for it"
+                )
+            return None
+        return await self._accounts.get(job.claim.organization_id, connection)
+
+    async def _send(
+        self,
+        job: Job,
+        call: Call,
+        request: Request,
+        step: int,
+        effect: Effect,
+        account: Account | None,
+    ) -> tuple[Response, int]:
+        """Sends one request; before one that must not be repeated, its intent is durable."""
+        target = absolute(request, account.base_url) if account is not None else request
+        print_ = fingerprint(target)
+        if call.intent is not None and step not in call.steps and call.intent != print_:
+            raise Uncertain(
+                "The request differs from the one recorded before a crash, so it is not sent"
+            )
+        if effect in {"once", "keyed", "idempotent"}:
+            summary = {"method": target.method, "url": target.url.partition("?")[0]}
+            job.journal.intent(call.address, step, print_, summary)
+            if effect == "once":
+                await self._settled(job)
+        if account is not None:
+            response = await self._accounts.send_as(account, target)
+        else:
+            response = await self._transport.send(target)
+        return response, _sent(request) + len(response.body)
+
+    def _broken(self, job: Job, error: Exception) -> Result:
+        """A run whose code failed: incomplete, with what is recorded kept."""
+        log.error("run_failed", run=str(job.run_id), exc_info=error)
+        if not isinstance(error, JunctorError):
+            error = Fault(reason=f"{type(error).__name__}: {error}")
+        return Result(status="incomplete", error=error)
+
+
+def _sent(request: Request) -> int:
+    """Bytes of a request's body, as far as they are known without encoding it again."""
+    if isinstance(request.body, bytes):
+        return len(request.body)
+    content = request.json if request.json is not None else request.form
+    if content is not None:
+        return len(json.dumps(content, default=str))
+    if request.body is not None:
+        return sum(len(part.data) for part in request.body.parts)
+    return 0
+
+

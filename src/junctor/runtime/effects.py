@@ -1,0 +1,100 @@
+"""Doing one operation: the requests of a module, its pages, its outcome. No journal here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from junctor.errors import DataError, Misconfigured
+from junctor.language.connector import Bundle, ModuleDef, Paging, Request, Response
+from junctor.runtime.accounts import origin
+from junctor.runtime.outcomes import bundles_of, dig
+
+__all__ = ["MOST_PAGES", "Send", "perform"]
+
+Send = Callable[[Request, int], Awaitable[Response]]
+"""Sends a module's n-th request and returns its complete, good answer, or raises."""
+
+MOST_PAGES = 10_000
+"""A search that asks for more pages than this is going round in circles."""
+
+
+async def perform(
+    module: ModuleDef, arguments: Mapping[str, Any], send: Send
+) -> list[Bundle]:
+    """The bundles of one operation of an action or search."""
+    made = module.function(**arguments)
+    if isinstance(made, Request):
+        if module.paging is not None:
+            return await _paged(module, made, module.paging, arguments, send)
+        return bundles_of(module, await send(made, 0))
+    step = 0
+    try:
+        request = next(made)
+        while True:
+            if not isinstance(request, Request):
+                raise Misconfigured(reason=f"{module.id} yielded something that is no Request")
+            answer = await send(request, step)
+            step += 1
+            request = made.send(answer)
+    except StopIteration as stop:
+        result = stop.value
+        return result if isinstance(result, list) else [] if result is None else [result]
+    finally:
+        made.close()
+
+
+async def _paged(
+    module: ModuleDef, first: Request, paging: Paging, arguments: Mapping[str, Any], send: Send
+) -> list[Bundle]:
+    """All pages of a search, up to its limit."""
+    wanted = arguments.get(module.limit_field) if module.limit_field else None
+    most = int(wanted) if wanted is not None else None
+    found: list[Bundle] = []
+    place: Any = paging.first
+    address = first.url
+    seen = set()
+    for number in range(MOST_PAGES):
+        size = paging.size if most is None else min(paging.size, most - len(found))
+        if size <= 0:
+            break
+        request = _page(first, paging, place, size, address)
+        answer = await send(request, number)
+        page = bundles_of(module, answer)
+        found.extend(page)
+        if not page:
+            break
+        if paging.style in {"offset", "skip"}:
+            place += len(page)
+        elif paging.style in {"page", "path"}:
+            place += 1
+        if paging.next_key:
+            after = dig(answer.json(), paging.next_key)
+            if not after:
+                break
+            if after in seen:
+                raise DataError(reason=f"the vendor's next page repeats: {str(after)[:80]}")
+            seen.add(after)
+            if paging.style == "cursor":
+                place = after
+            elif paging.style == "next_url":
+                address = str(after)
+                if origin(address) != origin(answer.url or first.url) and not address.startswith("/"):
+                    raise DataError(reason="the vendor's next page is at another host")
+        elif len(page) < size:
+            break
+    return found if most is None else found[:most]
+
+
+def _page(first: Request, paging: Paging, place: Any, size: int, address: str) -> Request:
+    query = dict(first.query)
+    if paging.style == "next_url" and address != first.url:
+        return dataclasses.replace(first, url=address, query=())
+    if paging.limit_param:
+        query[paging.limit_param] = size
+    if paging.style == "path":
+        return dataclasses.replace(first, url=first.url.replace("{page}", str(place)), query=query)
+    if paging.param and not (paging.style == "cursor" and place == paging.first):
+        query[paging.param] = place
+    return dataclasses.replace(first, query=query)

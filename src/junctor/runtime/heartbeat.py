@@ -1,0 +1,90 @@
+"""A thread that says this process lives: renews its leases and its row among the nodes.
+
+It has a connection of its own, so a busy loop or a slow statement can't cost a run its lease. It
+stops renewing when the loop has given no sign for a minute: a hung process must lose its work.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import msgspec
+import psycopg
+import structlog
+
+from junctor.adapters.postgres.queries import load
+
+__all__ = ["Heartbeat"]
+
+log = structlog.get_logger(__name__)
+
+HUNG = 60.0
+"""Seconds without a sign from the loop after which leases are let go."""
+
+
+class Heartbeat:
+    """Renews every third of a lease. ``lease`` 0: only the node's row, every 5 seconds."""
+
+    def __init__(self, url: str, *, name: str, role: str, lease: float = 0.0) -> None:
+        self._url = url
+        self._name = name
+        self._role = role
+        self._lease = lease
+        self._sql = load("hot")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._sign = time.monotonic()
+        self.details: dict[str, object] = {}
+
+    def alive(self) -> None:
+        """The loop's sign of life."""
+        self._sign = time.monotonic()
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends, and takes the node's row away."""
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        connection: psycopg.Connection[tuple[object, ...]] | None = None
+        pause = self._lease / 3 or 5.0
+        while True:
+            try:
+                if connection is None or connection.closed:
+                    connection = psycopg.connect(
+                        self._url, autocommit=True, connect_timeout=5,
+                        application_name=f"junctor heartbeat {self._name}",
+                    )
+                    connection.execute("set role junctor_engine")
+                if self._stop.is_set():
+                    connection.execute(self._sql["leave"], {"name": self._name})
+                    connection.close()
+                    return
+                self._beat(connection)
+            except psycopg.Error as error:
+                log.warning("heartbeat_failed", error=str(error).splitlines()[0])
+                if connection is not None:
+                    connection.close()
+                    connection = None
+                if self._stop.is_set():
+                    return
+            self._stop.wait(min(pause, 1.0) if connection is None else pause)
+
+    def _beat(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        if self._lease and time.monotonic() - self._sign < HUNG:
+            connection.execute(
+                self._sql["renew"], {"lease": self._lease, "owner": self._name}
+            )
+        connection.execute(
+            self._sql["heartbeat"],
+            {
+                "name": self._name,
+                "role": self._role,
+                "details": msgspec.json.encode(self.details).decode(),
+            },
+        )

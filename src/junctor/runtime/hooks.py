@@ -1,0 +1,149 @@
+"""Hooks by their token: kept ready for the door.
+
+A kept hook may be used for a while after a change; that one is unknown or gone is only ever said by
+the database.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from junctor.adapters.postgres.hot import Line
+from junctor.engine.plan import Plan
+from junctor.errors import JunctorError, Misconfigured, NotFound
+from junctor.language.connector import Delivery, HookDef, ModuleDef
+from junctor.language.expressions import Scope
+from junctor.ports.inbox import Answered
+from junctor.ports.vault import Vault
+from junctor.runtime.plans import Plans, Prepared
+
+__all__ = ["Hook", "Hooks", "hook_aad"]
+
+KEEP_SECONDS = 10.0
+
+
+def hook_aad(organization_id: UUID, hook_id: UUID) -> bytes:
+    """What a hook's secrets are sealed to."""
+    return organization_id.bytes + hook_id.bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A hook, ready to receive."""
+
+    organization_id: UUID
+    id: UUID
+    scenario_id: UUID
+    module: ModuleDef
+    definition: HookDef
+    settings: Mapping[str, Any]
+    secrets: Mapping[str, Any]
+    """Settings and secrets, for the verifier."""
+    responds: bool
+    accepted: Answered
+    prepared: Prepared | None
+
+    def order_key(self, delivery: Delivery) -> str:
+        """The order key of a delivery, ``k:…``, or nothing."""
+        plan: Plan | None = self.prepared.plan if self.prepared is not None else None
+        if plan is None or self.prepared is None:
+            return ""
+        if plan.order_key is None:
+            key = self.definition.order_key(delivery)
+            return f"k:{key}" if key else ""
+        try:
+            bundles = list(self.module.function(delivery))
+            key = plan.order_key([_scope(self.prepared), bundles[0] if bundles else {}])
+        except JunctorError:
+            return ""
+        return f"k:{key}"[:200] if key not in {None, ""} else ""
+
+
+def _scope(prepared: Prepared) -> Scope:
+    return Scope(
+        zone=prepared.zone,
+        locale=prepared.locale,
+        country=prepared.country,
+        now=lambda: datetime.now(UTC),
+        random=lambda: 0.0,
+        uuid=lambda: "",
+        execution_id="",
+        variables={},
+    )
+
+
+class Hooks:
+    """Finds hooks by token."""
+
+    def __init__(
+        self, line: Line, plans: Plans, find: Callable[[str], ModuleDef | None], vault: Vault
+    ) -> None:
+        self._line = line
+        self._plans = plans
+        self._find = find
+        self._vault = vault
+        self._cache: dict[str, tuple[float, Hook]] = {}
+
+    def forget(self) -> None:
+        """Something about hooks changed."""
+        self._cache.clear()
+
+    async def get(self, token: str) -> Hook:
+        """The hook; `NotFound` if there is none, or none in use."""
+        kept = self._cache.get(token)
+        if kept is not None and kept[0] > time.monotonic():
+            return kept[1]
+        hook = await self._load(token)
+        if len(self._cache) > 10_000:
+            self._cache.clear()
+        self._cache[token] = (time.monotonic() + KEEP_SECONDS, hook)
+        return hook
+
+    async def refused(self, hook: Hook) -> None:
+        """Counts a delivery that wasn't genuine."""
+        await self._line.fetch("refuse", {"organization": hook.organization_id, "id": hook.id})
+
+    async def _load(self, token: str) -> Hook:
+        rows = await self._line.fetch("hook_by_token", {"token": token}) if token.isalnum() else []
+        if not rows:
+            raise NotFound(what="A hook at this address")
+        (
+            organization, hook_id, scenario, _module, connector, kind, settings, sealed, enabled,
+            _connection, published, _active,
+        ) = rows[0]  # fmt: skip
+        if not enabled or scenario is None:
+            error = NotFound("This hook is not in use.")
+            raise error
+        module = self._find(f"{connector}:{kind}")
+        if module is None or module.hook is None:
+            raise Misconfigured(reason=f"there is no instant trigger {connector}:{kind}")
+        secrets = dict(settings)
+        if sealed is not None:
+            keyring = await self._vault.keyring(organization)
+            secrets |= msgspec.json.decode(keyring.open(sealed, hook_aad(organization, hook_id)))
+        prepared = None
+        if published is not None:
+            try:
+                prepared = await self._plans.get(organization, scenario, published)
+            except JunctorError:
+                prepared = None  # deliveries are stored all the same; the run will say what is wrong
+        answer = module.hook.answer
+        return Hook(
+            organization_id=organization,
+            id=hook_id,
+            scenario_id=scenario,
+            module=module,
+            definition=module.hook,
+            settings=settings,
+            secrets=secrets,
+            responds=prepared is not None and prepared.plan.respond,
+            accepted=Answered(answer.status, answer.headers, answer.body),
+            prepared=prepared,
+        )

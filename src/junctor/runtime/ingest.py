@@ -1,0 +1,338 @@
+"""The door: hooks as a bare ASGI application, in front of everything routed.
+
+A delivery is verified over its raw body, joins a batch, and is answered after the batch's commit.
+While one batch is being committed the next one gathers. Nothing here decides what a delivery means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import psycopg
+import structlog
+
+from junctor.adapters.postgres.database import connect
+from junctor.adapters.postgres.hot import Line, PostgresInbox
+from junctor.errors import JunctorError, NotSent, TooLarge, Unauthorized
+from junctor.language import ids
+from junctor.language.connector import Bundle, Delivery, ModuleDef
+from junctor.ports.inbox import Answered, NewDelivery
+from junctor.ports.vault import Vault
+from junctor.runtime.envelope import pack_call, pack_manual
+from junctor.runtime.hooks import Hook, Hooks
+from junctor.runtime.plans import Plans
+
+__all__ = ["Ingest"]
+
+log = structlog.get_logger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MOST_BYTES = 10 * 1024 * 1024
+"""The longest body."""
+BODY_SECONDS = 10.0
+"""A body must have come in this time."""
+ANSWER_SECONDS = 180.0
+"""How long a caller waits for a responder before it is told Accepted."""
+NET_SECONDS = 0.02
+"""How often answers are looked for while anyone waits, in case a signal is lost."""
+LARGEST_BATCH = 500
+CONNECTIONS = 2
+"""Batches on their way at once."""
+KEY_LENGTH = 200
+
+_PLAIN = ((b"content-type", b"text/plain; charset=utf-8"),)
+
+
+class Ingest:
+    """Receives deliveries. ``server`` is this process's name, in lower case letters and digits."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        server: str,
+        find: Callable[[str], ModuleDef | None],
+        vault: Vault,
+        most_bytes: int = MOST_BYTES,
+        patience: float = 5.0,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        self._url = url
+        self._server = server
+        self._most = most_bytes
+        self._answer_seconds = answer_seconds
+        self._reads = Line(url, patience=patience)
+        self._lines = [Line(url, patience=patience) for _ in range(CONNECTIONS)]
+        self._answers = PostgresInbox(self._reads)
+        self._hooks = Hooks(self._reads, Plans(self._reads, find), find, vault)
+        self._queue: list[tuple[NewDelivery, asyncio.Future[UUID | None]]] = []
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._waiters: dict[UUID, tuple[UUID, asyncio.Future[Answered]]] = {}
+        self._told = asyncio.Event()
+        self._ids = ids.Ids(lambda: time.time_ns() // 1_000_000, os.urandom)
+
+    async def start(self) -> None:
+        """Begins to accept."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            *(
+                loop.create_task(self._store(PostgresInbox(line)), name="ingest")
+                for line in self._lines
+            ),
+            loop.create_task(self._listen(), name="listen"),
+            loop.create_task(self._deliver_answers(), name="answers"),
+        ]
+
+    async def stop(self) -> None:
+        """Stores what was received, then ends."""
+        while self._queue:
+            await asyncio.sleep(0.005)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for line in (self._reads, *self._lines):
+            await line.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves ``/hook/<token>``, any method."""
+        try:
+            answer = await self._serve(scope, receive)
+        except JunctorError as error:
+            status = error.status if error.status < 500 else 503
+            answer = Answered(status, (), error.message.encode())
+        except (psycopg.Error, ConnectionError) as error:
+            log.warning("not_stored", error=str(error))
+            answer = Answered(503, (("retry-after", "5"),), b"Not stored. Please send it again.")
+        await _send(send, answer)
+
+    async def submit(
+        self,
+        organization_id: UUID,
+        scenario_id: UUID,
+        bundles: Sequence[Bundle],
+        *,
+        actor: str,
+        version: int = 0,
+    ) -> UUID:
+        """Starts a run by hand, durably; returns the run's id."""
+        run = self._ids.new()
+        payload = pack_manual(bundles, version=version, actor=actor)
+        await self._accept(
+            NewDelivery(organization_id, run, scenario_id, "~manual", None, payload, None, None)
+        )
+        return run
+
+    async def _serve(self, scope: Scope, receive: Receive) -> Answered:
+        token = scope["path"][6:]
+        hook = await self._hooks.get(token)
+        if scope["method"] == "OPTIONS":
+            return Answered(204, (("access-control-allow-origin", "*"),), b"")
+        body = await self._body(receive)
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        client = scope.get("client")
+        query = scope["query_string"]
+        delivery = Delivery(
+            id="",
+            method=scope["method"],
+            query=tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else (),
+            headers=headers,
+            body=body,
+            received_at=datetime.now(UTC),
+            remote=client[0] if client else "",
+            settings=hook.settings,
+        )
+        try:
+            hook.definition.verify(delivery, hook.secrets)
+        except Unauthorized:
+            await self._hooks.refused(hook)
+            raise
+        return await self._take(hook, delivery)
+
+    async def _take(self, hook: Hook, delivery: Delivery) -> Answered:
+        headers = delivery.headers
+        key = hook.definition.dedup(delivery)
+        if key is None:
+            key = headers.get("idempotency-key") or headers.get("webhook-id")
+        if key is not None and len(key) > KEY_LENGTH:
+            key = hashlib.sha256(key.encode()).hexdigest()
+        run = self._ids.new()
+        answered: asyncio.Future[Answered] | None = None
+        if hook.responds:
+            answered = asyncio.get_running_loop().create_future()
+            self._waiters[run] = (hook.organization_id, answered)
+        try:
+            first = await self._accept(
+                NewDelivery(
+                    hook.organization_id,
+                    run,
+                    hook.scenario_id,
+                    hook.order_key(delivery),
+                    hook.id,
+                    pack_call(delivery),
+                    key,
+                    self._server if answered is not None else None,
+                )
+            )
+            if answered is None:
+                return hook.accepted
+            if first is not None:
+                self._waiters[first] = (hook.organization_id, answered)
+            self._told.set()
+            try:
+                return await asyncio.wait_for(answered, self._answer_seconds)
+            except TimeoutError:
+                return hook.accepted
+            finally:
+                if first is not None:
+                    self._waiters.pop(first, None)
+        finally:
+            self._waiters.pop(run, None)
+
+    async def _body(self, receive: Receive) -> bytes:
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body"):
+            if len(body) > self._most:
+                raise TooLarge(what="The body", limit=self._most)
+            return body
+        parts = [body]
+        size = len(body)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                while message.get("more_body"):
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise _Gone
+                    parts.append(message.get("body", b""))
+                    size += len(parts[-1])
+                    if size > self._most:
+                        raise TooLarge(what="The body", limit=self._most)
+        except TimeoutError:
+            raise _TooSlow from None
+        return b"".join(parts)
+
+    # Batches.
+
+    async def _accept(self, delivery: NewDelivery) -> UUID | None:
+        """Durable when it returns; the id of the first delivery if this one is a duplicate."""
+        future: asyncio.Future[UUID | None] = asyncio.get_running_loop().create_future()
+        self._queue.append((delivery, future))
+        self._wake.set()
+        return await future
+
+    async def _store(self, inbox: PostgresInbox) -> None:
+        while True:
+            await self._wake.wait()
+            # One turn of the loop: requests that are being read right now join this batch.
+            await asyncio.sleep(0)
+            batch = self._next_batch()
+            if not batch:
+                self._wake.clear()
+                continue
+            try:
+                duplicates = await inbox.accept([delivery for delivery, _ in batch])
+            except Exception as error:
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
+            for delivery, future in batch:
+                if not future.done():
+                    future.set_result(duplicates.get(delivery.id) if duplicates else None)
+
+    def _next_batch(self) -> list[tuple[NewDelivery, asyncio.Future[UUID | None]]]:
+        """Up to the largest batch, each dedup key once; a repeated one waits for the next."""
+        batch: list[tuple[NewDelivery, asyncio.Future[UUID | None]]] = []
+        later = []
+        keys = set()
+        for item in self._queue[:LARGEST_BATCH]:
+            delivery = item[0]
+            if delivery.key is not None:
+                key = (delivery.hook_id, delivery.key)
+                if key in keys:
+                    later.append(item)
+                    continue
+                keys.add(key)
+            batch.append(item)
+        self._queue = later + self._queue[LARGEST_BATCH:]
+        return batch
+
+    # Answers.
+
+    async def _listen(self) -> None:
+        """Hears of answers and of changed hooks."""
+        while True:
+            try:
+                connection = await connect(self._url, "engine")
+                async with connection:
+                    await connection.execute(f"listen junctor_answer_{self._server}")
+                    await connection.execute("listen junctor_hooks")
+                    self._hooks.forget()
+                    async for notice in connection.notifies():
+                        if notice.channel == "junctor_hooks":
+                            self._hooks.forget()
+                        else:
+                            self._told.set()
+            except (psycopg.Error, NotSent, OSError):
+                await asyncio.sleep(0.2)
+
+    async def _deliver_answers(self) -> None:
+        """Collects answers for those who wait: when told, and every 20 ms while anyone does."""
+        while True:
+            await self._told.wait()
+            self._told.clear()
+            while self._waiters:
+                wanted = [(organization, run) for run, (organization, _) in self._waiters.items()]
+                try:
+                    found = await self._answers.answers(wanted)
+                except (psycopg.Error, NotSent):
+                    found = {}
+                for run, answer in found.items():
+                    waiter = self._waiters.get(run)
+                    if waiter is not None and not waiter[1].done():
+                        waiter[1].set_result(answer)
+                        self._waiters.pop(run, None)
+                try:
+                    await asyncio.wait_for(self._told.wait(), NET_SECONDS)
+                    self._told.clear()
+                except TimeoutError:
+                    continue
+
+
+class _Gone(JunctorError):
+    """The caller went away before its body was complete."""
+
+    code = "gone"
+    status = 400
+
+
+class _TooSlow(JunctorError):
+    """The body did not come in time."""
+
+    code = "too_slow"
+    status = 408
+
+
+async def _send(send: Send, answer: Answered) -> None:
+    headers: Iterable[tuple[bytes, bytes]] = _PLAIN
+    if answer.headers:
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    length = (b"content-length", str(len(answer.body)).encode())
+    await send(
+        {"type": "http.response.start", "status": answer.status, "headers": [*headers, length]}
+    )
+    await send({"type": "http.response.body", "body": answer.body})

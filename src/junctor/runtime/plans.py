@@ -1,0 +1,96 @@
+"""Compiled scenario versions, kept ready."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from junctor.adapters.postgres.hot import Line
+from junctor.engine.plan import Plan, compile_plan
+from junctor.errors import NotFound
+from junctor.language import ids
+from junctor.language.blueprint import load
+from junctor.language.connector import ModuleDef
+
+__all__ = ["Plans", "Prepared"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A scenario version, ready to run."""
+
+    organization_id: UUID
+    scenario_id: UUID
+    version: int
+    name: str
+    plan: Plan
+    zone: tzinfo
+    locale: str
+    country: str
+    organization_name: str
+    in_order: bool = False
+    """Whether its runs must follow one another."""
+    connections: Mapping[int, UUID] = field(default_factory=dict)
+    """By module id."""
+
+    def variables(self, run_id: str) -> dict[str, Any]:
+        """What `var.*` reads in a run."""
+        return {
+            "scenario": {"name": self.name, "id": ids.show("scn", self.scenario_id), "executionId": run_id},
+            "organization": {"name": self.organization_name},
+            "team": {},
+            "input": {},
+        }
+
+
+class Plans:
+    """Loads and compiles versions once; a version never changes."""
+
+    def __init__(
+        self, line: Line, find: Callable[[str], ModuleDef | None], *, keep: int = 2000
+    ) -> None:
+        self._line = line
+        self._find = find
+        self._keep = keep
+        self._cache: OrderedDict[tuple[UUID, UUID, int], Prepared] = OrderedDict()
+
+    async def get(self, organization_id: UUID, scenario_id: UUID, version: int) -> Prepared:
+        """The version, ready; `NotFound`, or what is wrong with its blueprint."""
+        key = (organization_id, scenario_id, version)
+        ready = self._cache.get(key)
+        if ready is not None:
+            self._cache.move_to_end(key)
+            return ready
+        rows = await self._line.fetch(
+            "version",
+            {"organization": organization_id, "scenario": scenario_id, "version": version},
+        )
+        if not rows:
+            raise NotFound(what=f"Version {version} of {ids.show('scn', scenario_id)}")
+        blueprint, bindings, name, zone, locale, country, organization_name = rows[0]
+        scenario = load(blueprint).scenario
+        ready = Prepared(
+            organization_id=organization_id,
+            scenario_id=scenario_id,
+            version=version,
+            name=name,
+            plan=compile_plan(scenario, self._find, version=version),
+            zone=ZoneInfo(zone),
+            locale=locale,
+            country=country,
+            organization_name=organization_name,
+            in_order=scenario.settings.sequential,
+            connections={
+                int(module): UUID(connection)
+                for module, connection in bindings.get("connections", {}).items()
+            },
+        )
+        self._cache[key] = ready
+        while len(self._cache) > self._keep:
+            self._cache.popitem(last=False)
+        return ready

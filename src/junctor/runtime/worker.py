@@ -1,0 +1,470 @@
+"""The worker: claims slices of backlogs, runs their deliveries, gives them back.
+
+One loop owns all claims of the process. A pass: claim what is ready, take deliveries for all claims
+that have room, start them, release what is done. Between passes it waits for a signal (a hint; it
+looks once a second anyway), and under load it gathers a few milliseconds, so that groups grow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+
+from junctor.adapters.postgres.database import connect
+from junctor.adapters.postgres.hot import Line, PostgresBacklog, PostgresLedger
+from junctor.engine.commands import Result
+from junctor.engine.journal import Journal
+from junctor.engine.recording import Recording
+from junctor.engine.run import Run
+from junctor.errors import DataError, Fault, JunctorError, NotSent
+from junctor.language import ids
+from junctor.language.connector import Connector, ModuleDef
+from junctor.ports.backlog import Claim, DueRun, Taken
+from junctor.ports.blobs import Blobs
+from junctor.ports.transport import Transport
+from junctor.ports.vault import Vault
+from junctor.runtime.accounts import Accounts
+from junctor.runtime.committer import Committer
+from junctor.runtime.drive import SLICE, Driver, Job, segment_aad
+from junctor.runtime.envelope import Manual, unpack
+from junctor.runtime.heartbeat import Heartbeat
+from junctor.runtime.plans import Plans, Prepared
+
+__all__ = ["LEASE", "Worker"]
+
+log = structlog.get_logger(__name__)
+
+LEASE = 10.0
+"""Seconds until a silent worker's claims are taken over."""
+GATHER = 0.005
+"""Seconds between passes under load."""
+MOST_CLAIMS = 64
+MOST_RUNS = 512
+"""Runs in flight in one process."""
+SLICE_RUNS = 64
+"""Deliveries of one claim in flight."""
+POISON = 3
+"""A delivery that stops its worker so often is parked."""
+
+
+class Worker:
+    """Runs scenarios until told to stop. ``name`` must be this process's own."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        find: Callable[[str], ModuleDef | None],
+        connector: Callable[[str], Connector | None],
+        vault: Vault,
+        blobs: Blobs,
+        transport: Transport,
+        lease: float = LEASE,
+        grace: float = 5.0,
+    ) -> None:
+        self.name = name
+        self._url = url
+        self._vault = vault
+        self._blobs = blobs
+        self._grace = grace
+        self._work = Line(url, patience=float("inf"))
+        self._writes = Line(url, patience=float("inf"))
+        self._reads = Line(url, patience=float("inf"))
+        self.backlog = PostgresBacklog(self._work, owner=name, lease=lease)
+        self.committer = Committer(PostgresLedger(self._writes), blobs)
+        self.plans = Plans(self._reads, find)
+        accounts = Accounts(self._reads, vault=vault, transport=transport, connector=connector)
+        self.driver = Driver(self.committer, accounts, transport, connector)
+        self._heartbeat = Heartbeat(url, name=name, role="worker", lease=lease)
+        self._wake = asyncio.Event()
+        self._claims: set[Claim] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._woken = False
+        self.runs = 0
+
+    @property
+    def active(self) -> int:
+        """Runs in flight."""
+        return sum(len(claim.busy) for claim in self._claims)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until ``stop``; then finishes what is quickly finished and gives claims back."""
+        self.committer.start()
+        self._heartbeat.start()
+        listening = asyncio.create_task(self._listen(), name="listen")
+        stopping = asyncio.create_task(self._stopping(stop), name="stopping")
+        try:
+            while not stop.is_set():
+                self._heartbeat.alive()
+                self._woken, woken = self._wake.is_set(), self._wake
+                woken.clear()
+                started = await self._pass()
+                if started:
+                    await asyncio.sleep(GATHER)
+                    continue
+                try:
+                    await asyncio.wait_for(woken.wait(), 1.0)
+                except TimeoutError:
+                    self._woken = True
+            await self._drain()
+        finally:
+            for task in (listening, stopping, *self._tasks):
+                task.cancel()
+            await asyncio.gather(listening, stopping, *self._tasks, return_exceptions=True)
+            await self.committer.stop()
+            await asyncio.to_thread(self._heartbeat.stop)
+            for line in (self._work, self._writes, self._reads):
+                await line.close()
+
+    async def _stopping(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._wake.set()
+
+    async def _drain(self) -> None:
+        """Lets runs in flight end for a moment. A claim with runs left is not given back: its lease
+        runs out, and the next owner reads the journals before it does anything.
+        """
+        until = time.monotonic() + self._grace
+        while self._tasks and time.monotonic() < until:
+            self._heartbeat.alive()
+            await asyncio.wait(self._tasks, timeout=0.1)
+        await self.backlog.release([claim for claim in self._claims if not claim.busy])
+        self._claims.clear()
+
+    async def _listen(self) -> None:
+        """Wakes the loop when something is signalled."""
+        while True:
+            try:
+                connection = await connect(self._url, "engine")
+                async with connection:
+                    await connection.execute("listen junctor_wake")
+                    self._wake.set()
+                    async for _ in connection.notifies():
+                        self._wake.set()
+            except (psycopg.Error, NotSent, OSError):
+                await asyncio.sleep(0.2)
+
+    async def _pass(self) -> int:
+        """One round; returns how many runs it started."""
+        await self._release()
+        room = MOST_RUNS - self.active
+        fresh: list[Claim] = []
+        if room > 0:
+            fresh = await self.backlog.claim(MOST_CLAIMS, MOST_CLAIMS)
+        self._claims.update(fresh)
+        wanted: list[tuple[Claim, int]] = []
+        for claim in [*fresh, *(c for c in self._claims if c.busy and (self._woken or c.more))]:
+            limit = await self._limit(claim)
+            if limit > 0 and not claim.stale:
+                wanted.append((claim, limit))
+        started = 0
+        for claim in fresh:
+            if claim.due:
+                started += await self._resume_due(claim)
+        wanted = [pair for pair in wanted if pair[0].blocked_by_run is None]
+        if wanted:
+            busy = [run for claim, _ in wanted for run in claim.busy]
+            begun = time.perf_counter()
+            for claim, taken in await self.backlog.take(wanted, busy):
+                if claim.cautious_until is not None or self._ordered(claim):
+                    started += self._start_line(claim, taken)
+                    continue
+                prepared = await self._prepared(claim)
+                if isinstance(prepared, JunctorError):
+                    started += self._start_line(claim, taken)
+                    continue
+                for delivery in taken:
+                    await self._begin(claim, prepared, delivery)
+                    started += 1
+                    if time.perf_counter() - begun > SLICE:
+                        await asyncio.sleep(0)
+                        begun = time.perf_counter()
+        return started
+
+    async def _limit(self, claim: Claim) -> int:
+        """How many more deliveries a claim may have in flight."""
+        if claim.cautious_until is not None or self._ordered(claim):
+            return 0 if claim.busy else 16
+        prepared = await self._prepared(claim)
+        if not isinstance(prepared, JunctorError) and prepared.in_order:
+            return 0 if claim.busy else 16
+        return SLICE_RUNS - len(claim.busy)
+
+    def _ordered(self, claim: Claim) -> bool:
+        return claim.order_key.startswith("k:") or claim.in_order
+
+    async def _prepared(self, claim: Claim, version: int = 0) -> Prepared | JunctorError:
+        """The version to run, or why it can't be."""
+        number = version or claim.published or claim.draft
+        try:
+            prepared = await self.plans.get(claim.organization_id, claim.scenario_id, number)
+        except JunctorError as error:
+            return error
+        claim.in_order = prepared.in_order
+        return prepared
+
+    async def _release(self) -> None:
+        done = [claim for claim in self._claims if not claim.busy]
+        self._claims.difference_update(done)
+        await self.backlog.release(done)
+
+    # Starting runs.
+
+    async def _begin(self, claim: Claim, prepared: Prepared, delivery: Taken) -> None:
+        """Starts one delivery: in place if it is pure, as a task if it has effects."""
+        claim.busy.add(delivery.id)
+        try:
+            job = await self._job(claim, prepared, delivery)
+            command = self.driver.advance(job)
+        except Exception as error:
+            if not isinstance(error, JunctorError):
+                log.exception("run_not_begun", run=str(delivery.id))
+            job, command = await self._stillborn(claim, delivery, error)
+        if isinstance(command, Result) and not job.calls:
+            future = self.committer.submit(self.driver.finish(job, command))
+            future.add_done_callback(lambda done: self._ended(job, done))
+        else:
+            self._spawn(self._drive(job, command))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _drive(self, job: Job, command: Any) -> None:
+        await self.driver.drive(job, command)
+        self._ended(job, None)
+
+    def _ended(self, job: Job, done: asyncio.Future[bool] | None) -> None:
+        if done is not None and (done.cancelled() or done.exception() is not None):
+            return  # the claim stays: its lease runs out, and the next owner reads the journal
+        self.runs += 1
+        claim = job.claim
+        claim.busy.discard(job.run_id)
+        if job.state == "waiting":
+            claim.waits = True
+        in_order = self._ordered(claim)
+        if in_order and job.state in {"incomplete", "uncertain", "waiting"}:
+            claim.blocked_by_run = job.run_id
+        elif claim.blocked_by_run == job.run_id:
+            claim.blocked_by_run = None
+            claim.more = True
+        if not claim.busy:
+            self._wake.set()
+
+    def _start_line(self, claim: Claim, taken: Sequence[Taken]) -> int:
+        """Deliveries that must follow one another."""
+        if taken:
+            claim.busy.update(delivery.id for delivery in taken)
+            self._spawn(self._line(claim, taken))
+        return len(taken)
+
+    async def _line(self, claim: Claim, taken: Sequence[Taken]) -> None:
+        try:
+            for delivery in taken:
+                if claim.stale or claim.blocked_by_run is not None:
+                    claim.more = True
+                    break
+                cautious = claim.cautious_until is not None and delivery.id <= claim.cautious_until
+                if cautious and (await self._attempts(claim, delivery)) > POISON:
+                    await self._park(claim, delivery, Fault(
+                        reason="this delivery stopped its worker three times and was set aside"
+                    ))
+                    continue
+                await self._one(claim, delivery, read_back=cautious)
+                if claim.cautious_until is not None and not cautious:
+                    claim.cautious_until = None
+        finally:
+            claim.busy.difference_update(delivery.id for delivery in taken)
+            self._wake.set()
+
+    async def _one(self, claim: Claim, delivery: Taken, *, read_back: bool) -> None:
+        prepared = await self._prepared(claim)
+        if isinstance(prepared, JunctorError):
+            await self._park(claim, delivery, prepared)
+            return
+        try:
+            job = await self._job(claim, prepared, delivery, read_back=read_back)
+            command = self.driver.advance(job)
+        except Exception as error:
+            if not isinstance(error, JunctorError):
+                log.exception("run_not_begun", run=str(delivery.id))
+            job, command = await self._stillborn(claim, delivery, error)
+        await self.driver.drive(job, command)
+        self._ended(job, None)
+
+    async def _attempts(self, claim: Claim, delivery: Taken) -> int:
+        counts = await self.backlog.attempt([(claim, delivery.id)])
+        return counts.get(delivery.id, 0)
+
+    async def _park(self, claim: Claim, delivery: Taken, error: JunctorError) -> None:
+        """Sets a delivery aside as an incomplete run that still has its delivery."""
+        job, result = await self._stillborn(claim, delivery, error)
+        await self.driver.drive(job, result)
+        self._ended(job, None)
+
+    async def _stillborn(
+        self, claim: Claim, delivery: Taken, error: Exception
+    ) -> tuple[Job, Result]:
+        """A run that can't begin; its delivery stays, parked, for a retry."""
+        if not isinstance(error, JunctorError):
+            error = Fault(reason=f"{type(error).__name__}: {error}")
+        job = await self._bare(claim, delivery.id, delivery.server)
+        return job, Result(status="incomplete", error=error)
+
+    async def _bare(self, claim: Claim, run_id: UUID, server: str | None) -> Job:
+        return Job(
+            claim=claim,
+            run_id=run_id,
+            prepared=None,
+            version=claim.published or claim.draft,
+            keyring=await self._vault.keyring(claim.organization_id),
+            journal=Journal(),
+            retention=claim.retention,
+            server=server,
+            trigger="delivery",
+            actor="system",
+            started_at=datetime.now(UTC),
+            parks=True,
+        )
+
+    async def _job(
+        self, claim: Claim, prepared: Prepared, delivery: Taken, *, read_back: bool = False
+    ) -> Job:
+        """A run of a delivery, ready to be stepped; with ``read_back``, from what it wrote."""
+        call = unpack(delivery.id, delivery.payload, delivery.received_at)
+        trigger, actor = "delivery", "hook"
+        if isinstance(call, Manual):
+            trigger, actor = "manual", call.actor
+            if call.version and call.version != prepared.version:
+                other = await self._prepared(claim, call.version)
+                if isinstance(other, JunctorError):
+                    raise other
+                prepared = other
+        job = await self._bare(claim, delivery.id, delivery.server)
+        job.prepared, job.version, job.parks, job.stored = prepared, prepared.version, False, True
+        job.trigger, job.actor = trigger, actor
+        job.journal = Journal(claim.detail)
+        recording = await self._read_back(job) if read_back else None
+        bundles: list[dict[str, Any]] = []
+        if isinstance(call, Manual):
+            bundles = call.bundles
+        elif recording is None:
+            head = prepared.plan.head
+            definition = head.definition if head is not None and prepared.plan.trigger else None
+            if definition is None or definition.hook is None:
+                raise DataError(reason="the scenario has no trigger that takes deliveries")
+            bundles = [dict(bundle) for bundle in definition.function(call)]
+        self._load(job, recording, bundles)
+        return job
+
+    def _load(
+        self, job: Job, recording: Recording | None, bundles: list[dict[str, Any]]
+    ) -> None:
+        prepared = job.prepared
+        assert prepared is not None
+        shown = ids.show("run", job.run_id)
+        run = Run(
+            prepared.plan,
+            run_id=shown,
+            journal=job.journal,
+            recording=recording,
+            clock=_now,
+            seed=os.urandom(16),
+            variables=prepared.variables(shown),
+            zone=prepared.zone,
+            locale=prepared.locale,
+            country=prepared.country,
+        )
+        job.steps = run.execute(bundles)
+
+    async def _read_back(self, job: Job) -> Recording | None:
+        """What the run wrote before; ``None`` if it has not begun."""
+        organization = job.claim.organization_id
+        rows = await self.backlog.recorded(organization, job.run_id)
+        if not rows:
+            return None
+        blobs = {}
+        for _, _, names in rows:
+            for name in names:
+                blobs[name] = await self._blobs.get(organization, job.run_id, name)
+        segments = [
+            job.keyring.open(data, segment_aad(organization, job.run_id, seq))
+            for seq, data, _ in rows
+        ]
+        job.seq = rows[-1][0] + 1
+        row = await self.backlog.run_row(organization, job.run_id)
+        if row is not None:
+            job.visible = True
+            job.retention, job.started_at = row[0].retention, row[0].started_at
+            job.trigger, job.actor = row[0].trigger, row[0].actor
+        return Recording(segments, blobs)
+
+    # Runs that waited.
+
+    async def _resume_due(self, claim: Claim) -> int:
+        runs = await self.backlog.due(claim, SLICE_RUNS)
+        if runs:
+            claim.busy.update(run.id for run in runs)
+            claim.waits = True
+            self._spawn(self._resume_line(claim, runs))
+        elif claim.blocked_by_run is not None:
+            row = await self.backlog.run_row(claim.organization_id, claim.blocked_by_run)
+            if row is None or row[1] in {"finished", "discarded"}:
+                claim.blocked_by_run = None
+        return len(runs)
+
+    async def _resume_line(self, claim: Claim, runs: Sequence[DueRun]) -> None:
+        try:
+            if self._ordered(claim):
+                for run in runs:
+                    await self._resume(claim, run)
+            else:
+                await asyncio.gather(*(self._resume(claim, run) for run in runs))
+        finally:
+            claim.busy.difference_update(run.id for run in runs)
+            self._wake.set()
+
+    async def _resume(self, claim: Claim, run: DueRun) -> None:
+        """Goes on with a run from its journal, or from its parked delivery if it has none."""
+        prepared = await self._prepared(claim, run.version)
+        job = await self._bare(claim, run.id, None)
+        job.retention, job.started_at, job.version = run.retention, run.started_at, run.version
+        job.trigger, job.actor, job.parks = run.trigger, run.actor, False
+        job.visible = True
+        command: Any
+        try:
+            if isinstance(prepared, JunctorError):
+                raise prepared
+            delivery = await self.backlog.delivery(claim.organization_id, run.id)
+            job.prepared = prepared
+            recording = await self._read_back(job)
+            if recording is None or not recording.header:
+                if delivery is None:
+                    raise Fault(reason="the run has neither a journal nor a delivery")
+                job = await self._job(claim, prepared, delivery)
+                job.visible, job.retention, job.started_at = True, run.retention, run.started_at
+            else:
+                job.stored = delivery is not None
+                job.journal = Journal(claim.detail)
+                self._load(job, recording, [])
+            command = self.driver.advance(job)
+        except Exception as error:
+            log.exception("run_not_resumed", run=str(run.id))
+            known = error if isinstance(error, JunctorError) else Fault(reason=repr(error))
+            command = Result(status="incomplete", error=known)
+        await self.driver.drive(job, command)
+        self._ended(job, None)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
