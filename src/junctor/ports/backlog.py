@@ -69,7 +69,9 @@ class Backlog(Protocol):
         """Up to ``limit`` claims, at most ``each`` from one organisation."""
         ...
 
-    async def take(self, claims: Sequence[tuple[Claim, int]], busy: Sequence[UUID]) -> list[tuple[Claim, list[Taken]]]:
+    async def take(
+        self, claims: Sequence[tuple[Claim, int]], busy: Sequence[UUID]
+    ) -> list[tuple[Claim, list[Taken]]]:
         """The next deliveries of each claim, up to its limit; sets the claims' ``n`` and ``more``.
 
         A claim that isn't ours any more is marked ``stale``.
@@ -88,7 +90,9 @@ class Backlog(Protocol):
         """A stored delivery."""
         ...
 
-    async def recorded(self, organization_id: UUID, run: UUID) -> list[tuple[int, bytes, list[bytes]]]:
+    async def recorded(
+        self, organization_id: UUID, run: UUID
+    ) -> list[tuple[int, bytes, list[bytes]]]:
         """What a run has written: (seq, sealed segment, blob ids), in order."""
         ...
 

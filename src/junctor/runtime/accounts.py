@@ -133,7 +133,9 @@ class Accounts:
         """An account from its parts, stored or just typed in."""
         connector = self._connector(connector_name)
         if connector is None or kind not in connector.connections:
-            raise Misconfigured(reason=f"there is no connection kind {kind!r} of {connector_name!r}")
+            raise Misconfigured(
+                reason=f"there is no connection kind {kind!r} of {connector_name!r}"
+            )
         definition = connector.connections[kind]
         known = {field.name for field in dataclasses.fields(definition.form)}
         values = {name: value for name, value in settings.items() if name in known}
@@ -141,12 +143,12 @@ class Accounts:
         try:
             form = definition.form(**values)
         except TypeError as error:
-            raise Misconfigured(reason=f"the {connector.label} connection is incomplete: {error}") from error
+            raise Misconfigured(
+                reason=f"the {connector.label} connection is incomplete: {error}"
+            ) from error
         return Account(connector, definition, base_url or definition.base_url, form)
 
-    async def send(
-        self, organization_id: UUID, connection_id: UUID, request: Request
-    ) -> Response:
+    async def send(self, organization_id: UUID, connection_id: UUID, request: Request) -> Response:
         """Makes absolute, signs and sends."""
         return await self.send_as(await self.get(organization_id, connection_id), request)
 
@@ -161,4 +163,6 @@ class Accounts:
     async def test(self, account: Account) -> Response:
         """The connection's own test request."""
         test = account.definition.test
-        return await self.send_as(account, test if isinstance(test, Request) else test(account.form))
+        return await self.send_as(
+            account, test if isinstance(test, Request) else test(account.form)
+        )

@@ -82,9 +82,7 @@ class Committer:
         try:
             for write, _ in group:
                 for name, content in write.blobs.items():
-                    await self._blobs.put(
-                        write.claim.organization_id, write.run_id, name, content
-                    )
+                    await self._blobs.put(write.claim.organization_id, write.run_id, name, content)
             held = await self._ledger.commit([write for write, _ in group])
         except Exception as error:
             log.exception("commit_failed", writes=len(group))

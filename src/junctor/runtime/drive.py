@@ -17,9 +17,26 @@ from uuid import UUID
 
 import structlog
 
-from junctor.engine.commands import Await, Call, Command, Flush, Outcome, Respond, Result, Start, Wait
+from junctor.engine.commands import (
+    Await,
+    Call,
+    Command,
+    Flush,
+    Outcome,
+    Respond,
+    Result,
+    Start,
+    Wait,
+)
 from junctor.engine.journal import Journal, encode_segment
-from junctor.errors import Fault, JunctorError, Misconfigured, StaleFence, Uncertain, VendorUnavailable
+from junctor.errors import (
+    Fault,
+    JunctorError,
+    Misconfigured,
+    StaleFence,
+    Uncertain,
+    VendorUnavailable,
+)
 from junctor.language import forms
 from junctor.language.connector import Connector, Effect, Request, Response
 from junctor.ports.backlog import Claim
@@ -389,5 +406,3 @@ def _sent(request: Request) -> int:
     if request.body is not None:
         return sum(len(part.data) for part in request.body.parts)
     return 0
-
-

@@ -20,9 +20,7 @@ MOST_PAGES = 10_000
 """A search that asks for more pages than this is going round in circles."""
 
 
-async def perform(
-    module: ModuleDef, arguments: Mapping[str, Any], send: Send
-) -> list[Bundle]:
+async def perform(module: ModuleDef, arguments: Mapping[str, Any], send: Send) -> list[Bundle]:
     """The bundles of one operation of an action or search."""
     made = module.function(**arguments)
     if isinstance(made, Request):
@@ -80,7 +78,9 @@ async def _paged(
                 place = after
             elif paging.style == "next_url":
                 address = str(after)
-                if origin(address) != origin(answer.url or first.url) and not address.startswith("/"):
+                if origin(address) != origin(answer.url or first.url) and not address.startswith(
+                    "/"
+                ):
                     raise DataError(reason="the vendor's next page is at another host")
         elif len(page) < size:
             break

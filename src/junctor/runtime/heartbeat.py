@@ -57,7 +57,9 @@ class Heartbeat:
             try:
                 if connection is None or connection.closed:
                     connection = psycopg.connect(
-                        self._url, autocommit=True, connect_timeout=5,
+                        self._url,
+                        autocommit=True,
+                        connect_timeout=5,
                         application_name=f"junctor heartbeat {self._name}",
                     )
                     connection.execute("set role junctor_engine")
@@ -77,9 +79,7 @@ class Heartbeat:
 
     def _beat(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
         if self._lease and time.monotonic() - self._sign < HUNG:
-            connection.execute(
-                self._sql["renew"], {"lease": self._lease, "owner": self._name}
-            )
+            connection.execute(self._sql["renew"], {"lease": self._lease, "owner": self._name})
         connection.execute(
             self._sql["heartbeat"],
             {

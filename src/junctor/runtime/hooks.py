@@ -133,7 +133,9 @@ class Hooks:
             try:
                 prepared = await self._plans.get(organization, scenario, published)
             except JunctorError:
-                prepared = None  # deliveries are stored all the same; the run will say what is wrong
+                prepared = (
+                    None  # deliveries are stored all the same; the run will say what is wrong
+                )
         answer = module.hook.answer
         return Hook(
             organization_id=organization,

@@ -148,7 +148,9 @@ class Ingest:
         delivery = Delivery(
             id="",
             method=scope["method"],
-            query=tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else (),
+            query=tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+            if query
+            else (),
             headers=headers,
             body=body,
             received_at=datetime.now(UTC),
@@ -330,7 +332,9 @@ class _TooSlow(JunctorError):
 async def _send(send: Send, answer: Answered) -> None:
     headers: Iterable[tuple[bytes, bytes]] = _PLAIN
     if answer.headers:
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+        headers = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers
+        ]
     length = (b"content-length", str(len(answer.body)).encode())
     await send(
         {"type": "http.response.start", "status": answer.status, "headers": [*headers, length]}

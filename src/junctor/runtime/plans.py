@@ -35,13 +35,19 @@ class Prepared:
     organization_name: str
     in_order: bool = False
     """Whether its runs must follow one another."""
+    pure: bool = False
+    """Whether none of its modules has effects."""
     connections: Mapping[int, UUID] = field(default_factory=dict)
     """By module id."""
 
     def variables(self, run_id: str) -> dict[str, Any]:
         """What `var.*` reads in a run."""
         return {
-            "scenario": {"name": self.name, "id": ids.show("scn", self.scenario_id), "executionId": run_id},
+            "scenario": {
+                "name": self.name,
+                "id": ids.show("scn", self.scenario_id),
+                "executionId": run_id,
+            },
             "organization": {"name": self.organization_name},
             "team": {},
             "input": {},
@@ -74,17 +80,22 @@ class Plans:
             raise NotFound(what=f"Version {version} of {ids.show('scn', scenario_id)}")
         blueprint, bindings, name, zone, locale, country, organization_name = rows[0]
         scenario = load(blueprint).scenario
+        plan = compile_plan(scenario, self._find, version=version)
+        used = [self._find(module) for module, _, _ in plan.pins.values()]
         ready = Prepared(
             organization_id=organization_id,
             scenario_id=scenario_id,
             version=version,
             name=name,
-            plan=compile_plan(scenario, self._find, version=version),
+            plan=plan,
             zone=ZoneInfo(zone),
             locale=locale,
             country=country,
             organization_name=organization_name,
             in_order=scenario.settings.sequential,
+            pure=all(
+                each is None or each.kind not in {"action", "search", "sleep"} for each in used
+            ),
             connections={
                 int(module): UUID(connection)
                 for module, connection in bindings.get("connections", {}).items()

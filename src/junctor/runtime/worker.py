@@ -50,7 +50,9 @@ MOST_CLAIMS = 64
 MOST_RUNS = 512
 """Runs in flight in one process."""
 SLICE_RUNS = 64
-"""Deliveries of one claim in flight."""
+"""Deliveries of one claim in flight, if it has effects to wait for."""
+PURE_RUNS = 500
+"""The same if it has none."""
 POISON = 3
 """A delivery that stops its worker so often is parked."""
 
@@ -175,11 +177,9 @@ class Worker:
             busy = [run for claim, _ in wanted for run in claim.busy]
             begun = time.perf_counter()
             for claim, taken in await self.backlog.take(wanted, busy):
-                if claim.cautious_until is not None or self._ordered(claim):
-                    started += self._start_line(claim, taken)
-                    continue
                 prepared = await self._prepared(claim)
-                if isinstance(prepared, JunctorError):
+                cautious = claim.cautious_until is not None
+                if cautious or self._ordered(claim) or isinstance(prepared, JunctorError):
                     started += self._start_line(claim, taken)
                     continue
                 for delivery in taken:
@@ -195,9 +195,9 @@ class Worker:
         if claim.cautious_until is not None or self._ordered(claim):
             return 0 if claim.busy else 16
         prepared = await self._prepared(claim)
-        if not isinstance(prepared, JunctorError) and prepared.in_order:
+        if isinstance(prepared, JunctorError) or prepared.in_order:
             return 0 if claim.busy else 16
-        return SLICE_RUNS - len(claim.busy)
+        return (PURE_RUNS if prepared.pure else SLICE_RUNS) - len(claim.busy)
 
     def _ordered(self, claim: Claim) -> bool:
         return claim.order_key.startswith("k:") or claim.in_order
@@ -276,9 +276,13 @@ class Worker:
                     break
                 cautious = claim.cautious_until is not None and delivery.id <= claim.cautious_until
                 if cautious and (await self._attempts(claim, delivery)) > POISON:
-                    await self._park(claim, delivery, Fault(
-                        reason="this delivery stopped its worker three times and was set aside"
-                    ))
+                    await self._park(
+                        claim,
+                        delivery,
+                        Fault(
+                            reason="this delivery stopped its worker three times and was set aside"
+                        ),
+                    )
                     continue
                 await self._one(claim, delivery, read_back=cautious)
                 if claim.cautious_until is not None and not cautious:
@@ -367,9 +371,7 @@ class Worker:
         self._load(job, recording, bundles)
         return job
 
-    def _load(
-        self, job: Job, recording: Recording | None, bundles: list[dict[str, Any]]
-    ) -> None:
+    def _load(self, job: Job, recording: Recording | None, bundles: list[dict[str, Any]]) -> None:
         prepared = job.prepared
         assert prepared is not None
         shown = ids.show("run", job.run_id)

@@ -15,6 +15,16 @@ from uuid import UUID
 import psycopg
 from psycopg import AsyncConnection, errors
 
+from junctor.adapters.postgres.arrays import (
+    Bools,
+    Buffers,
+    Ints,
+    Longs,
+    Texts,
+    Times,
+    Uuids,
+    register,
+)
 from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.queries import load
 from junctor.errors import NotSent
@@ -54,6 +64,7 @@ class Line:
                 try:
                     if self._connection is None or self._connection.closed:
                         self._connection = await connect(self._url, "engine")
+                        register(self._connection)
                     return await work(self._connection)
                 except _AGAIN:
                     continue
@@ -97,18 +108,18 @@ class PostgresInbox:
         """One commit for the whole batch."""
         columns = list(zip(*deliveries, strict=True))
         parameters: dict[str, Any] = {
-            "organizations": list(columns[0]),
-            "ids": list(columns[1]),
-            "scenarios": list(columns[2]),
-            "order_keys": list(columns[3]),
-            "hooks": list(columns[4]),
-            "payloads": list(columns[5]),
-            "servers": list(columns[7]),
+            "organizations": Uuids(columns[0]),
+            "ids": Uuids(columns[1]),
+            "scenarios": Uuids(columns[2]),
+            "order_keys": Texts(columns[3]),
+            "hooks": Uuids(columns[4]),
+            "payloads": Buffers(columns[5]),
+            "servers": Texts(columns[7]),
         }
         if not any(columns[6]):
             await self._line.fetch("accept_plain", parameters)
             return {}
-        parameters["keys"] = list(columns[6])
+        parameters["keys"] = Texts(columns[6])
         rows = await self._line.fetch("accept", parameters)
         return {row[0]: row[1] for row in rows if row[0] is not None}
 
@@ -116,7 +127,10 @@ class PostgresInbox:
         """Stored answers of these deliveries."""
         rows = await self._line.fetch(
             "answers",
-            {"organizations": [pair[0] for pair in ids], "ids": [pair[1] for pair in ids]},
+            {
+                "organizations": Uuids(pair[0] for pair in ids),
+                "ids": Uuids(pair[1] for pair in ids),
+            },
         )
         return {
             row[0]: Answered(row[1], tuple((name, value) for name, value in row[2]), row[3])
@@ -163,9 +177,9 @@ class PostgresBacklog:
             "take",
             {
                 **_keys([claim for claim, _ in claims]),
-                "fences": [claim.fence for claim, _ in claims],
-                "limits": [limit for _, limit in claims],
-                "busy": list(busy),
+                "fences": Longs(claim.fence for claim, _ in claims),
+                "limits": Ints(limit for _, limit in claims),
+                "busy": Uuids(busy),
             },
         )
         found: dict[int, list[Taken]] = {}
@@ -191,7 +205,7 @@ class PostgresBacklog:
                 "organization": claim.organization_id,
                 "scenario": claim.scenario_id,
                 "order_key": claim.order_key,
-                "busy": list(claim.busy),
+                "busy": Uuids(claim.busy),
                 "limit": limit,
             },
         )
@@ -202,9 +216,9 @@ class PostgresBacklog:
         rows = await self._line.fetch(
             "attempt",
             {
-                "organizations": [claim.organization_id for claim, _ in deliveries],
-                "ids": [delivery for _, delivery in deliveries],
-                "fences": [claim.fence for claim, _ in deliveries],
+                "organizations": Uuids(claim.organization_id for claim, _ in deliveries),
+                "ids": Uuids(delivery for _, delivery in deliveries),
+                "fences": Longs(claim.fence for claim, _ in deliveries),
             },
         )
         return {row[0]: row[1] for row in rows}
@@ -236,11 +250,11 @@ class PostgresBacklog:
             return
         parameters = {
             **_keys(held),
-            "fences": [claim.fence for claim in held],
-            "ns": [claim.n for claim in held],
-            "mores": [claim.more for claim in held],
-            "waits": [claim.waits or claim.blocked_by_run is not None for claim in held],
-            "blocks": [claim.blocked_by_run for claim in held],
+            "fences": Longs(claim.fence for claim in held),
+            "ns": Longs(claim.n for claim in held),
+            "mores": Bools(claim.more for claim in held),
+            "waits": Bools(claim.waits or claim.blocked_by_run is not None for claim in held),
+            "blocks": Uuids(claim.blocked_by_run for claim in held),
         }
         sql = self._line.sql
 
@@ -277,52 +291,52 @@ class PostgresLedger:
         answers = [(write, write.answer) for write in writes if write.answer is not None]
         parameters: dict[str, Any] = {
             **_keys(held),
-            "fences": [claim.fence for claim in held],
-            "segment_claims": [position(write) for write, _ in segments],
-            "segment_organizations": [write.claim.organization_id for write, _ in segments],
-            "segment_runs": [write.run_id for write, _ in segments],
-            "segment_retentions": [write.retention for write, _ in segments],
-            "segment_seqs": [segment.seq for _, segment in segments],
-            "segment_data": [segment.data for _, segment in segments],
-            "segment_blobs": [segment.blobs for _, segment in segments],
-            "run_claims": [position(write) for write, _ in rows],
-            "run_organizations": [write.claim.organization_id for write, _ in rows],
-            "run_ids": [write.run_id for write, _ in rows],
-            "run_retentions": [write.retention for write, _ in rows],
-            "run_scenarios": [write.claim.scenario_id for write, _ in rows],
-            "run_order_keys": [write.claim.order_key for write, _ in rows],
-            "run_versions": [row.version for _, row in rows],
-            "run_states": [row.state for _, row in rows],
-            "run_wait_reasons": [row.wait_reason for _, row in rows],
-            "run_dues": [row.due_at for _, row in rows],
-            "run_triggers": [row.trigger for _, row in rows],
-            "run_actors": [row.actor for _, row in rows],
-            "run_starts": [row.started_at for _, row in rows],
-            "run_ends": [row.ended_at for _, row in rows],
-            "run_operations": [row.operations for _, row in rows],
-            "run_bytes": [row.bytes for _, row in rows],
-            "run_segments": [row.segments for _, row in rows],
-            "run_errors": [row.error for _, row in rows],
-            "run_failed": [row.failed_module for _, row in rows],
-            "run_dropped": [row.dropped for _, row in rows],
-            "done_claims": [position(write) for write in done],
-            "done_organizations": [write.claim.organization_id for write in done],
-            "done_ids": [write.run_id for write in done],
-            "parked_claims": [position(write) for write in parked],
-            "parked_organizations": [write.claim.organization_id for write in parked],
-            "parked_ids": [write.run_id for write in parked],
-            "wait_claims": [position(write) for write in waits],
-            "wait_organizations": [write.claim.organization_id for write in waits],
-            "wait_scenarios": [write.claim.scenario_id for write in waits],
-            "wait_order_keys": [write.claim.order_key for write in waits],
-            "wait_dues": [write.due_at for write in waits],
-            "answer_claims": [position(write) for write, _ in answers],
-            "answer_organizations": [write.claim.organization_id for write, _ in answers],
-            "answer_ids": [write.run_id for write, _ in answers],
-            "answer_servers": [write.server for write, _ in answers],
-            "answer_statuses": [answer.status for _, answer in answers],
-            "answer_headers": [json.dumps(answer.headers) for _, answer in answers],
-            "answer_bodies": [answer.body for _, answer in answers],
+            "fences": Longs(claim.fence for claim in held),
+            "segment_claims": Ints(position(write) for write, _ in segments),
+            "segment_organizations": Uuids(write.claim.organization_id for write, _ in segments),
+            "segment_runs": Uuids(write.run_id for write, _ in segments),
+            "segment_retentions": Texts(write.retention for write, _ in segments),
+            "segment_seqs": Ints(segment.seq for _, segment in segments),
+            "segment_data": Buffers(segment.data for _, segment in segments),
+            "segment_blobs": Buffers(segment.blobs for _, segment in segments),
+            "run_claims": Ints(position(write) for write, _ in rows),
+            "run_organizations": Uuids(write.claim.organization_id for write, _ in rows),
+            "run_ids": Uuids(write.run_id for write, _ in rows),
+            "run_retentions": Texts(write.retention for write, _ in rows),
+            "run_scenarios": Uuids(write.claim.scenario_id for write, _ in rows),
+            "run_order_keys": Texts(write.claim.order_key for write, _ in rows),
+            "run_versions": Ints(row.version for _, row in rows),
+            "run_states": Texts(row.state for _, row in rows),
+            "run_wait_reasons": Texts(row.wait_reason for _, row in rows),
+            "run_dues": Times(row.due_at for _, row in rows),
+            "run_triggers": Texts(row.trigger for _, row in rows),
+            "run_actors": Texts(row.actor for _, row in rows),
+            "run_starts": Times(row.started_at for _, row in rows),
+            "run_ends": Times(row.ended_at for _, row in rows),
+            "run_operations": Longs(row.operations for _, row in rows),
+            "run_bytes": Longs(row.bytes for _, row in rows),
+            "run_segments": Ints(row.segments for _, row in rows),
+            "run_errors": Texts(row.error for _, row in rows),
+            "run_failed": Ints(row.failed_module for _, row in rows),
+            "run_dropped": Texts(row.dropped for _, row in rows),
+            "done_claims": Ints(position(write) for write in done),
+            "done_organizations": Uuids(write.claim.organization_id for write in done),
+            "done_ids": Uuids(write.run_id for write in done),
+            "parked_claims": Ints(position(write) for write in parked),
+            "parked_organizations": Uuids(write.claim.organization_id for write in parked),
+            "parked_ids": Uuids(write.run_id for write in parked),
+            "wait_claims": Ints(position(write) for write in waits),
+            "wait_organizations": Uuids(write.claim.organization_id for write in waits),
+            "wait_scenarios": Uuids(write.claim.scenario_id for write in waits),
+            "wait_order_keys": Texts(write.claim.order_key for write in waits),
+            "wait_dues": Times(write.due_at for write in waits),
+            "answer_claims": Ints(position(write) for write, _ in answers),
+            "answer_organizations": Uuids(write.claim.organization_id for write, _ in answers),
+            "answer_ids": Uuids(write.run_id for write, _ in answers),
+            "answer_servers": Texts(write.server for write, _ in answers),
+            "answer_statuses": Ints(answer.status for _, answer in answers),
+            "answer_headers": Texts(json.dumps(answer.headers) for _, answer in answers),
+            "answer_bodies": Buffers(answer.body for _, answer in answers),
         }
         found = {row[0] for row in await self._line.fetch("commit", parameters)}
         for at, claim in claims.values():
@@ -333,7 +347,7 @@ class PostgresLedger:
 
 def _keys(claims: Sequence[Claim]) -> dict[str, list[Any]]:
     return {
-        "organizations": [claim.organization_id for claim in claims],
-        "scenarios": [claim.scenario_id for claim in claims],
-        "order_keys": [claim.order_key for claim in claims],
+        "organizations": Uuids(claim.organization_id for claim in claims),
+        "scenarios": Uuids(claim.scenario_id for claim in claims),
+        "order_keys": Texts(claim.order_key for claim in claims),
     }
