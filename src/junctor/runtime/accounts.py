@@ -1,4 +1,4 @@
-"""Connections at work: their secrets opened, requests made absolute, bound to their host and signed.
+"""Connections at work: secrets opened, requests made absolute, bound to their host and signed.
 
 Credentials are added here and nowhere else; they never enter a bundle, an expression or a journal.
 """

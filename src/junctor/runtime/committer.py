@@ -49,8 +49,8 @@ class Committer:
 
     async def stop(self) -> None:
         """Commits what is queued, then ends."""
-        while self._queue and self._task is not None and not self._task.done():
-            await asyncio.sleep(0.005)
+        if self._queue and self._task is not None:
+            await asyncio.wait([future for _, future in self._queue])
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

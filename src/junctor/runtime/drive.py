@@ -166,7 +166,7 @@ class Driver:
             if job.calls:
                 await asyncio.gather(*job.calls.values(), return_exceptions=True)
                 job.calls.clear()
-            await self._durable(job, self.finish(job, command))
+            await self._durable(self.finish(job, command))
         except StaleFence:
             job.state = "stale"
             for task in job.calls.values():
@@ -244,7 +244,7 @@ class Driver:
             dropped=None,
         )
 
-    async def _durable(self, job: Job, write: Write) -> None:
+    async def _durable(self, write: Write) -> None:
         """Waits until this write and all before it are committed under our fence."""
         if not await self._committer.submit(write):
             raise StaleFence

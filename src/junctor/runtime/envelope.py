@@ -2,7 +2,7 @@
 
 ``[1, method, query, headers, body, remote, settings]`` is a call that a hook received, with the
 hook's own settings (no secrets) at that moment;
-``[2, bundles, version, actor]`` is a run that a person or program started with these trigger bundles
+``[2, bundles, version, actor]`` is a run that a person or program started, with its trigger bundles
 (``version`` 0: the published one).
 """
 

@@ -97,8 +97,8 @@ class Ingest:
 
     async def stop(self) -> None:
         """Stores what was received, then ends."""
-        while self._queue:
-            await asyncio.sleep(0.005)
+        if self._queue:
+            await asyncio.wait([future for _, future in self._queue])
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -55,7 +55,7 @@ class Line:
         self.sql = load("hot")
 
     async def run(self, work: Callable[[AsyncConnection[Row]], Awaitable[T]]) -> T:
-        """Does ``work`` with the connection, one at a time; repeats it after deadlocks and losses."""
+        """Does ``work`` with the connection, one at a time, again after deadlocks and losses."""
         async with self._lock:
             loop = asyncio.get_running_loop()
             deadline = loop.time() + self._patience
@@ -241,7 +241,7 @@ class PostgresBacklog:
         return (DueRun(*rows[0][:7]), rows[0][7]) if rows else None
 
     async def release(self, claims: Sequence[Claim]) -> None:
-        """Gives claims back, in one transaction: lock in order, delete the empty, reset the rest."""
+        """Gives claims back in one transaction: lock in order, delete the empty, reset the rest."""
         held = sorted(
             (claim for claim in claims if not claim.stale),
             key=lambda claim: (claim.organization_id, claim.scenario_id, claim.order_key),
