@@ -59,6 +59,10 @@ class Clock:
         """Simulated seconds since the clock was made."""
         return self._base + (self._source() - self._real_base) * self._factor
 
+    def real(self) -> float:
+        """Real seconds that never go back, for rhythms that a client sees."""
+        return self._source()
+
     def date(self) -> datetime:
         """The real date, in UTC, for bodies and signed timestamps."""
         return datetime.fromtimestamp(self._wall(), UTC)

@@ -117,8 +117,8 @@ class Contacts:
             "dateAdded": date,
             "dateUpdated": date,
         }
-        self.rows[contact_id] = contact
         self._write(contact, values)
+        self.rows[contact_id] = contact
         return contact
 
     def update(
@@ -196,6 +196,8 @@ class Contacts:
         return next(iter(held), None)
 
     def _write(self, contact: dict[str, Any], values: Mapping[str, Any]) -> None:
+        # First what may be refused, so that a refusal leaves the contact as it was.
+        fields = self._custom_fields(contact["customFields"], values.get("customFields", ()))
         self._unindex(contact)
         for key, value in values.items():
             if key in {"locationId", "createNewIfDuplicateAllowed"}:
@@ -209,7 +211,7 @@ class Contacts:
             elif key == "tags":
                 contact[key] = list(dict.fromkeys(_tags(value)))
             elif key == "customFields":
-                contact[key] = self._custom_fields(contact[key], value)
+                contact[key] = fields
             elif key == "name":
                 first, _, last = value.strip().partition(" ")
                 if "firstName" not in values:
@@ -231,7 +233,7 @@ class Contacts:
             if value:
                 held.setdefault(value, {})[contact["id"]] = None
 
-    def _custom_fields(self, have: list[Any], given: list[dict[str, Any]]) -> list[Any]:
+    def _custom_fields(self, have: list[Any], given: Iterable[dict[str, Any]]) -> list[Any]:
         merged = {row["id"]: row for row in have}
         for index, row in enumerate(given):
             field_id = row.get("id") or self.field_ids.get(str(row.get("key", "")))

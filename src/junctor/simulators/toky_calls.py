@@ -124,9 +124,13 @@ def _one_call(sim: TokySimulator, chance: random.Random, order: CallsBody) -> di
 async def _happen_slowly(
     sim: TokySimulator, plan: list[dict[str, Any]], rate: float, duplicates: int
 ) -> None:
+    start = sim.clock.real()
     for index, call in enumerate(plan):
+        # By the schedule, not by the last call: what one sleep loses the next makes up.
+        wait = start + index / rate - sim.clock.real()
+        if wait > 0:
+            await sim.clock.sleep_real(wait)
         _happen(sim, call, twice=index < duplicates)
-        await sim.clock.sleep_real(1 / rate)
 
 
 def _happen(sim: TokySimulator, call: dict[str, Any], *, twice: bool) -> None:

@@ -208,8 +208,10 @@ class Connection(asyncio.Protocol):
         """Bytes came."""
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(400, "this server offers no upgrade")
+        except httptools.HttpParserUpgrade as upgrade:
+            # Declined by answering plainly; what follows is HTTP/1.1 again.
+            self._parser = httptools.HttpRequestParser(self)
+            self.data_received(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._refuse(400, f"not HTTP/1.1: {error}")
 
