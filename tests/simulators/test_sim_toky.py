@@ -100,6 +100,9 @@ def test_contacts_are_known_by_phone() -> None:
         path = "/contacts/" + quote("+12025550199", safe="")
         assert (await vendor("GET", path)).data["email"] == "a@b.co"
         assert (await vendor("GET", "/contacts/+12025550199")).status == 200
+        await vendor("POST", "/contacts", {"phone": "+4989123456", "contact_name": "B"})
+        for phone in ("4989123456", "2025550199", "12025550199", "%28202%29%20555-0199"):
+            assert (await vendor("GET", f"/contacts/{phone}")).status == 200, phone
         changed = await vendor("PUT", path, {"city": "Boise", "phone": "+12025550198"})
         assert changed.data == {**made.data, "city": "Boise", "phone": "+12025550198"}
         assert (await vendor("GET", path)).status == 404

@@ -50,6 +50,9 @@ EVENTS = (
 
 MAX_PAGE = 500
 
+# Assumed, but for the first four: only the fields of reading are published.
+_CONTACT_KEYS = ("contact_name", "country_code", "city", "email", "company_name", "created_by")
+
 
 class TokySimulator(Simulator):
     """Toky, with an account of its own. ``api_key`` fixes the key."""
@@ -194,8 +197,12 @@ class TokySimulator(Simulator):
         return Reply.json(self.state.contacts[phone])
 
     def _contact(self, request: Request) -> dict[str, Any]:
-        phone = normal_phone(request.params["phone"])
-        contact = self.state.contacts.get(phone or "")
+        given = request.params["phone"]
+        # Without a plus, ten digits may be a whole foreign number or an American one.
+        for phone in ("+" + given.lstrip("+"), normal_phone(given) or ""):
+            contact = self.state.contacts.get(phone)
+            if contact is not None:
+                break
         if contact is None:
             raise Refused(404, f"No contact has the phone {request.params['phone']}")
         return contact
@@ -278,7 +285,7 @@ class TokySimulator(Simulator):
 
 def _fill(contact: dict[str, Any], body: dict[str, Any]) -> None:
     """Takes a contact's fields from a body; unknown ones are ignored, names may come in two."""
-    for key in ("contact_name", "country_code", "city", "email", "created_by"):
+    for key in _CONTACT_KEYS:
         value = body.get(key)
         if value is None:
             continue

@@ -190,15 +190,16 @@ def _happen(sim: TokySimulator, call: dict[str, Any], *, twice: bool) -> None:
 
 
 def _leave_voicemail(sim: TokySimulator, call: dict[str, Any], heard: dict[str, Any]) -> None:
-    # Assumed: field names of a voicemail and of its event.
+    # Assumed: a voicemail's fields are named as a call record's, its event's as a call event's.
     row = {
         "id": sim.state.number(),
         "callid": call["callid"],
-        "from_number": call["phone"],
+        "from": call["phone"],
         "to_number": heard["to_number"],
         "duration": call["duration"],
         "created_at": heard["date"],
         "record_url": heard["record_url_raw"],
     }
     sim.state.voicemails.append(row)
-    sim.emit("new_voicemail", call["callid"], row)
+    event = {key: value for key, value in row.items() if key != "from"}
+    sim.emit("new_voicemail", call["callid"], {**event, "from_number": call["phone"]})
