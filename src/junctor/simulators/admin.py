@@ -77,7 +77,7 @@ class Admin:
             self._check_origin(request)
             found = self._router.find(request.method, request.path)
             if found is None:
-                raise AdminRefused(404, f"no {request.method} {request.path}")  # noqa: TRY301  one place makes answers of refusals
+                raise AdminRefused(404, f"no {request.method} {request.path}")
             request.params = found[1]
             if request.query.get("wait") == "true":
                 return self._when_settled(found[0].handler, request, exchange)

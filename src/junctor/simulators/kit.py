@@ -152,7 +152,7 @@ class Simulator:
         try:
             headers = self.admit(request, route)
             if route is None:
-                raise Refused(404, f"Cannot {request.method} {request.path}")  # noqa: TRY301  one place makes answers of refusals
+                raise Refused(404, f"Cannot {request.method} {request.path}")
             reply = route.handler(request)
             entry.processed = True
         except Refused as refusal:
