@@ -50,7 +50,7 @@ BODY = json.dumps(
 
 def signature(body: bytes = BODY) -> str:
     """The HMAC of a hook's body."""
-    return hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    return "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
 
 
 def need(program: str) -> str:

@@ -18,7 +18,7 @@ import uvloop
 from junctor.adapters.blobs import PostgresBlobs
 from junctor.adapters.postgres.database import pool
 from junctor.adapters.transport import AiohttpTransport
-from junctor.adapters.vault import PostgresVault
+from junctor.adapters.vault import MasterKeys, PostgresVault
 from junctor.language.connector import Request, Response
 from junctor.ports.backlog import Claim
 from junctor.ports.ledger import Write
@@ -115,7 +115,7 @@ async def main(url: str, point: str, nth: int, allow: str, lease: float) -> None
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with pool(url, "engine", 1, 2) as engine:
-        vault = PostgresVault(engine, master_keys())
+        vault = PostgresVault(engine, MasterKeys({"test": bytes(32)}))
         transport = AiohttpTransport(allow=allow.split(","))
         worker = Worker(
             url,
