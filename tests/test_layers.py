@@ -28,11 +28,11 @@ ABOVE = {
 
 PURE = {"errors", "language", "engine"}
 IMPURE_MODULES = {
-    "aiohttp", "asyncio", "concurrent", "ftplib", "http.client", "http.server", "httpx", "imaplib", "litestar", "logging",
-    "multiprocessing", "os", "pathlib", "poplib", "procrastinate", "psycopg", "psycopg_pool",
-    "random", "secrets", "select", "selectors", "shutil", "signal", "smtplib", "socket",
-    "socketserver", "sqlite3", "ssl", "structlog", "subprocess", "tempfile", "threading", "time",
-    "typer", "uvicorn", "uvloop", "yoyo",
+    "aiohttp", "asyncio", "concurrent", "ftplib", "http.client", "http.server", "httpx",
+    "imaplib", "litestar", "logging", "multiprocessing", "os", "pathlib", "poplib",
+    "procrastinate", "psycopg", "psycopg_pool", "random", "secrets", "select", "selectors",
+    "shutil", "signal", "smtplib", "socket", "socketserver", "sqlite3", "ssl", "structlog",
+    "subprocess", "tempfile", "threading", "time", "typer", "uvicorn", "uvloop", "yoyo",
 }  # fmt: skip
 """Modules that do I/O, read the clock, or draw chances: the pure layers get those by argument."""
 IMPURE_CALLS = {
