@@ -8,7 +8,7 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test check fix bench lock build clean
+.PHONY: help run setup setup-dev test check fix docs bench lock build clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+: .*## |^[a-z-]+:  ##' Makefile \
@@ -35,6 +35,9 @@ check: setup-dev  ## lint, format, types, layers, documentation
 fix: setup-dev  ## mend what the linter and the formatter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup-dev  ## remake the reference pages from the code
+	$(BIN)/python -m tools.reference
 
 bench: setup-dev  ## the benchmarks (BENCH=name for one)
 	@sh tools/bench.sh $(BENCH)
