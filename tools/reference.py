@@ -50,7 +50,7 @@ def functions_page() -> str:
         "# Functions",
         "",
         "Functions of expressions, `{{name(argument; argument)}}`. Brackets mark what may be",
-XX example is a test.",
+        "left out. Every example is a test.",
     ]
     for group, members in groupby(functions(), key=lambda info: str(info.group)):
         lines += ["", f"## {group.capitalize()}"]
