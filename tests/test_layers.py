@@ -45,7 +45,9 @@ FILES = python_files("src")
 
 
 def layer_of(module: str) -> str:
-    """The layer of ``junctor.x.y``: ``x``."""
+    """The layer of ``junctor.x.y``: ``x``; ``python -m junctor`` is a command."""
+    if module == "junctor.__main__":
+        return "app"
     return module.split(".")[1] if "." in module else "junctor"
 
 

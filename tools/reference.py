@@ -27,7 +27,7 @@ MADE = "<!-- Made by `make docs` from the code. Changes here are lost. -->\n\n"
 def functions() -> list[Any]:
     """Every function of the language, as `FunctionInfo`s, by group and name."""
     registry = "junctor.language.expressions.functions"
-    if find_spec(f"{registry}.registry") is None:
+    if find_spec(registry) is None or find_spec(f"{registry}.registry") is None:
         return []
     found = import_module(registry).FUNCTIONS.values()
     return sorted(found, key=lambda info: (info.group, info.name.lower()))
@@ -42,6 +42,23 @@ def connectors() -> list[Any]:
             if isinstance(value, Connector):
                 found[value.name] = value
     return [found[name] for name in sorted(found)]
+
+
+def commands() -> list[tuple[str, Any]]:
+    """Every command with its words, e.g. ``connections add``; those of a group follow it."""
+    if find_spec("junctor.app.cli.main") is None:
+        return []
+    main = import_module("junctor.app.cli.main")
+    typer = import_module("typer.main")
+
+    def below(words: str, group: Any) -> Iterator[tuple[str, Any]]:
+        for name in group.list_commands(None):
+            command = group.get_command(None, name)
+            yield f"{words} {name}".strip(), command
+            if hasattr(command, "list_commands"):
+                yield from below(f"{words} {name}".strip(), command)
+
+    return list(below("", typer.get_command(main.app)))
 
 
 def functions_page() -> str:
@@ -83,6 +100,32 @@ def connectors_page() -> str:
     return MADE + "\n".join(lines) + "\n"
 
 
+def commands_page() -> str:
+    """The page of the command line."""
+    lines = ["# Command line", "", "Every command tells the same with `--help`."]
+    for words, command in commands():
+        lines += ["", f"## junctor {words}", "", plain(command.help or "")]
+        if command.params:
+            lines += ["", "| | what it sets |", "|---|---|"]
+        lines += [
+            f"| `{named(each)}` | {cell(plain(each.help or ''))} |" for each in command.params
+        ]
+    return MADE + "\n".join(lines) + "\n"
+
+
+def named(parameter: Any) -> str:
+    """How an argument or option is written on the command line."""
+    if parameter.param_type_name == "argument":
+        name = (parameter.metavar or parameter.name).upper()
+        return name if parameter.required else f"[{name}]"
+    return " / ".join([*parameter.opts, *parameter.secondary_opts])
+
+
+def plain(text: str) -> str:
+    """Help without what only a terminal shows."""
+    return re.sub(r"\[/?[a-z ]+\]", "", text).strip()
+
+
 def about(connector: Any) -> Iterator[str]:
     """What is known of a connector besides its modules."""
     if connector.help:
@@ -97,13 +140,16 @@ def about(connector: Any) -> Iterator[str]:
 def index_page(others: dict[str, str]) -> str:
     """The page that lists the others."""
     listed = [f"- [{text.split('# ')[1].splitlines()[0]}]({name})" for name, text in others.items()]
-    counts = f"{len(functions())} functions, {len(connectors())} connectors."
-    return MADE + "\n".join(["# Reference", "", counts, "", *listed]) + "\n"
+    return MADE + "\n".join(["# Reference", "", *listed]) + "\n"
 
 
 def pages() -> dict[Path, str]:
     """Every reference page with the text it should have."""
-    made = {"functions.md": functions_page(), "connectors.md": connectors_page()}
+    made = {
+        "cli.md": commands_page(),
+        "functions.md": functions_page(),
+        "connectors.md": connectors_page(),
+    }
     made["index.md"] = index_page(made)
     return {FOLDER / name: text for name, text in made.items()}
 
