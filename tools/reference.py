@@ -90,7 +90,7 @@ def connectors_page() -> str:
         "*idempotent* and *keyed* may be repeated, *once* never is by itself.",
     ]
     for connector in connectors():
-        lines += ["", f"## {connector.label}", "", *about(connector)]
+        lines += ["", f"## {connector.label}", *about(connector)]
         lines += ["", "| module | label | kind | effect | what it does |", "|---|---|---|---|---|"]
         lines += [
             f"| `{module.id}` | {cell(module.label)} | {module.kind.replace('_', '-')} "
@@ -129,12 +129,14 @@ def plain(text: str) -> str:
 def about(connector: Any) -> Iterator[str]:
     """What is known of a connector besides its modules."""
     if connector.help:
-        yield connector.help.strip()
-        yield ""
+        yield from ("", connector.help.strip())
     if (ROOT / "docs" / "connectors" / f"{connector.name}.md").exists():
-        yield f"How to connect it: [{connector.name}](../connectors/{connector.name}.md)."
+        yield from (
+            "",
+            f"How to connect it: [{connector.name}](../connectors/{connector.name}.md).",
+        )
     if connector.docs:
-        yield f"The vendor's own documentation: <{connector.docs}>."
+        yield from ("", f"The vendor's own documentation: <{connector.docs}>.")
 
 
 def index_page(others: dict[str, str]) -> str:
