@@ -39,8 +39,8 @@ fix: setup-dev  ## mend what the linter and the formatter can mend
 docs: setup-dev  ## remake the reference pages from the code
 	$(BIN)/python -m tools.reference
 
-bench: setup-dev  ## the benchmarks (BENCH=name for one)
-	@sh tools/bench.sh $(BENCH)
+bench: setup-dev  ## the benchmarks (BENCH=name for one; ARGS for its arguments)
+	@sh tools/bench.sh $(BENCH) $(ARGS)
 
 lock:  ## remake the lock files from pyproject.toml (ARGS=--upgrade for newer versions)
 	@sh tools/lock.sh $(ARGS)

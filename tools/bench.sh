@@ -1,29 +1,33 @@
 #!/bin/sh
-# Runs the benchmarks: every program in bench/ whose name has no underscore in front, or the one
-# that is named. A program that needs a tool of the system says so in a line `# needs: wrk`.
+# Runs the benchmarks: every program in bench/, or the one that is named with its arguments.
+# kit.py and dummy.py are what the others use.
 set -eu
 cd "$(dirname "$0")/.."
 
-if [ -n "${1:-}" ]; then
-    [ -f "bench/$1.py" ] || { echo "bench: there is no bench/$1.py" >&2; exit 1; }
-    set -- "bench/$1.py"
-else
-    set -- bench/[!_]*.py
-    [ -f "$1" ] || { echo "bench: this checkout has no benchmarks yet (bench/*.py)" >&2; exit 1; }
-fi
-
 failed=0
-for program in "$@"; do
-    missing=
-    for tool in $(sed -n 's/^# needs: //p' "$program"); do
-        command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
-    done
-    echo "== $program"
-    if [ -n "$missing" ]; then
-        echo "left out: it needs$missing (on Debian: apt-get install$missing)"
+
+bench() {  # bench PROGRAM ARGUMENT...
+    echo "== $1"
+    if grep -q 'kit\.wrk(' "$1" && ! command -v wrk >/dev/null 2>&1; then
+        echo "left out: it needs wrk, which is not here (on Debian: apt-get install wrk)" >&2
         failed=1
-        continue
+        return
     fi
-    .venv/bin/python "$program" || failed=1
-done
+    .venv/bin/python "$@" || failed=1
+}
+
+if [ -n "${1:-}" ]; then
+    program=bench/$1.py
+    shift
+    [ -f "$program" ] || { echo "bench: there is no $program" >&2; exit 1; }
+    bench "$program" "$@"
+else
+    for program in bench/*.py; do
+        case $program in
+        */kit.py | */dummy.py) ;;
+        */\*.py) echo "bench: this checkout has no benchmarks" >&2; exit 1 ;;
+        *) bench "$program" ;;
+        esac
+    done
+fi
 exit "$failed"
