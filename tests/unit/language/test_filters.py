@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from junctor.errors import BundleInvalid, DataError, ExpressionError
+from junctor.errors import BundleInvalid, ExpressionError
 from junctor.language.expressions import Scope
 from junctor.language.filters import OPERATORS, compile_filter
 from junctor.language.scenario import Condition, Filter
@@ -153,5 +153,5 @@ def test_an_expression_that_fails_names_the_condition(operator: str) -> None:
 
 
 def test_a_bad_pattern_is_an_error_of_ours() -> None:
-    with pytest.raises(DataError, match="no regular expression"):
+    with pytest.raises(BundleInvalid, match=r"filter\[1\]\[1\].*no regular expression"):
         passes("text:pattern", "a", "(")

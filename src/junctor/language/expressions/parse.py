@@ -55,10 +55,9 @@ def parse(text: str) -> Template:
             found="",
             expected="a shorter text",
         )
-    return _parse(text)
+    return _cached(text) if len(text) < 2000 else _parse(text)
 
 
-@lru_cache(maxsize=512)
 def _parse(text: str) -> Template:
     parts: list[str | Expression] = []
     literal = ""
@@ -80,6 +79,10 @@ def _parse(text: str) -> Template:
     if literal:
         parts.append(literal)
     return Template(tuple(parts), recovered)
+
+
+_cached = lru_cache(maxsize=1024)(_parse)
+"""Checking, finding uses and compiling parse the same texts."""
 
 
 class _Parser:

@@ -42,7 +42,9 @@ def test_wrong_usage(app: typer.Typer, tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["eval"]).exit_code == 2
     assert CliRunner().invoke(app, ["eval", "x", "--batch", str(tmp_path / "f")]).exit_code == 2
     assert CliRunner().invoke(app, ["eval", "--batch", str(tmp_path / "none")]).exit_code == 2
-    assert CliRunner().invoke(app, ["eval", "x", "--bundles", "{"]).exit_code == 1
+    assert CliRunner().invoke(app, ["eval", "x", "--bundles", "{"]).exit_code == 2
+    assert CliRunner().invoke(app, ["eval", "x", "--bundles", "[]"]).exit_code == 0
+    assert CliRunner().invoke(app, ["eval", "x", "--bundles", "[1]"]).exit_code == 1
 
 
 def test_a_batch_answers_every_line_in_order(app: typer.Typer, tmp_path: Path) -> None:
@@ -66,10 +68,10 @@ def test_a_batch_answers_every_line_in_order(app: typer.Typer, tmp_path: Path) -
     assert result.exit_code == 0
     answers = [json.loads(line) for line in result.stdout.splitlines()]
     assert answers[0] == {"value": 5}
-    assert answers[2] == {"value": "2026-11-21T10:00:00.000Z"}
-    assert answers[3]["error"]["code"] == "data"
+    assert answers[3] == {"value": "2026-11-21T10:00:00.000Z"}
+    assert answers[4]["error"]["code"] == "data"
     codes = [answer.get("error", {}).get("code") for answer in answers]
-    assert codes == [None, "input", None, "data", *["input"] * 5, "expression", None]
+    assert codes == [None, "input", "input", None, "data", *["input"] * 5, "expression", None]
     assert all(answer["error"]["message"] for answer in answers if "error" in answer)
     assert answers[-1] == {"value": " "}
 
