@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from junctor.errors import BundleInvalid, ExpressionError, JunctorError
-from junctor.language.expressions.compile import always, compile_template, constant
+from junctor.language.expressions.closures import always, constant
+from junctor.language.expressions.compile import compile_template
 from junctor.language.expressions.functions.registry import FUNCTIONS
 from junctor.language.expressions.nodes import Call, Chain, Empty, Keyword, Path, Unary
 from junctor.language.expressions.parse import parse

@@ -17,7 +17,7 @@ from junctor.language.expressions.functions.registry import check_length
 
 __all__ = ["compile_pattern", "parse_literal", "search", "substitute"]
 
-TIMEOUT = 0.4
+TIMEOUT = 0.25
 """Seconds for one use of a pattern."""
 MAX_PATTERN = 5_000
 """Characters of a pattern."""
