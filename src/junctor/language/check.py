@@ -1,0 +1,441 @@
+"""The compatibility report: what of a blueprint would run here, and what to mend.
+
+Pure: the registry comes in as a function, so the same report serves the command line, the page
+and the API.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from junctor.errors import BlueprintInvalid, ExpressionError
+from junctor.language.blueprint import Imported, blueprint_of, dump, load, placed, requirements
+from junctor.language.blueprint_needs import Requirement
+from junctor.language.blueprint_sight import Sight, sights
+from junctor.language.connector import ModuleDef
+from junctor.language.expressions import parse, uses
+from junctor.language.forms import schema_of
+from junctor.language.lossless import Steps, difference, loads, path_text
+from junctor.language.scenario import Condition, Filter, Module, Problem, Severity
+
+__all__ = ["Alias", "Known", "Report", "Unsupported", "check"]
+
+Known = Callable[[str], ModuleDef | None]
+"""Finds a module by ``connector:name``, aliases included."""
+
+INVENTED = frozenset(
+    {
+        "builtin:BasicFilter",
+        "builtin:BasicIterator",
+        "builtin:ErrorHandler",
+        "builtin:Iterator",
+        "builtin:Sleep",
+        "datastore:ActionAddRecord",
+        "gateway:CustomWebhook",
+        "gateway:WebhookResponse",
+        "http:MakeARequest",
+        "util:NumericAggregator",
+        "util:NumericalAggregator",
+        "util:TableAggregator",
+    }
+)
+"""Names that circulate in blueprints written by language models; Make never exported them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A module found under another name than its own."""
+
+    path: str
+    module: str
+    means: str
+
+
+@dataclass(slots=True)
+class Unsupported:
+    """An app whose modules nobody here offers."""
+
+    app: str
+    count: int = 0
+    modules: list[str] = field(default_factory=list)
+    advice: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found in one file."""
+
+    file: str
+    name: str = ""
+    problems: list[Problem] = field(default_factory=list)
+    total: int = 0
+    """Modules placed in the flow, an agent's tools included, orphans not."""
+    runnable: int = 0
+    expressions: int = 0
+    """Texts that hold expressions."""
+    parsed: int = 0
+    unsupported: dict[str, Unsupported] = field(default_factory=dict)
+    requirements: list[Requirement] = field(default_factory=list)
+    aliases: list[Alias] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing has severity error."""
+        return not any(problem.severity == "error" for problem in self.problems)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data, as `junctor check --json` prints it."""
+        return {
+            "file": self.file,
+            "ok": self.ok,
+            "problems": [asdict(problem) for problem in self.problems],
+            "modules": {"total": self.total, "runnable": self.runnable},
+            "expressions": {"total": self.expressions, "parsed": self.parsed},
+            "name": self.name,
+            "unsupported": [asdict(item) for item in self.unsupported.values()],
+            "requirements": [asdict(item) for item in self.requirements],
+            "aliases": [asdict(item) for item in self.aliases],
+        }
+
+
+def check(data: bytes, name: str, known: Known, round_trip: bool = False) -> Report:
+    """Reports on one blueprint file. Never raises for what is in ``data``.
+
+    With ``round_trip`` the blueprint is exported again too, and any difference is an error.
+    """
+    report = Report(file=name)
+    try:
+        imported = load(data)
+    except BlueprintInvalid as error:
+        found = error.params.get("problems") or [
+            {"path": "$", "severity": "error", "message": _sentence(error.params["reason"])}
+        ]
+        report.problems += [Problem(**problem) for problem in found]
+        return report
+    _Checker(report, imported, known).run()
+    if round_trip:
+        report.problems += _round_trip(data, imported)
+    return report
+
+
+class _Checker:
+    def __init__(self, report: Report, imported: Imported, known: Known) -> None:
+        self.report = report
+        self.imported = imported
+        self.known = known
+        self.ids = {module.id: module for module in imported.scenario.modules()}
+
+    def run(self) -> None:
+        scenario = self.imported.scenario
+        self.report.name = scenario.name
+        self.report.problems += self.imported.problems
+        self.report.requirements = requirements(scenario, self.imported.document)
+        if not scenario.flow:
+            self.say((), "warning", "the flow is empty: there is nothing to run.", "flow")
+        for sight in sights(scenario.flow):
+            self.module(sight)
+        self.tools()
+        self.filter_on_trigger()
+        self.settings()
+
+    def say(self, steps: Steps, severity: Severity, message: str, at: str = "") -> None:
+        base = self.imported.path + (f".{at}" if at else "")
+        self.report.problems.append(Problem(path_text(steps, base), severity, message))
+
+    def module(self, sight: Sight) -> None:
+        module = sight.module
+        self.report.total += 1
+        definition = self.definition(module)
+        for number, route in enumerate(module.routes):
+            if route.disabled:
+                self.say(
+                    ("routes", number),
+                    "info",
+                    f"Route {number + 1} is disabled: its {len(route.flow)} modules don't run.",
+                    module.path,
+                )
+        self.mapped(module.mapper, ("mapper",), sight)
+        self.filter(module.filter, ("filter",), sight)
+        for number, branch in enumerate(module.branches):
+            self.filter(branch.filter, ("branches", number), sight)
+        self.mapped(module.flags.get("groupBy"), ("flags", "groupBy"), sight)
+        for number, output in enumerate(module.outputs):
+            self.mapped(output, ("outputs", number), sight)
+        self.feeder(sight)
+        if definition is not None:
+            self.required(module, definition)
+
+    def definition(self, module: Module) -> ModuleDef | None:
+        """The module's definition, unless none here serves it; says so then."""
+        if not module.module:
+            return None  # reported by the reader
+        found = self.known(module.module)
+        app = module.module.partition(":")[0]
+        if found is None:
+            advice = _advice(app)
+            entry = self.report.unsupported.setdefault(app, Unsupported(app, advice=advice))
+            entry.count += 1
+            if module.module not in entry.modules:
+                entry.modules.append(module.module)
+            self.say(
+                ("module",),
+                "warning",
+                f"{module.module} is not supported here, so module {module.id} can't run. {advice}",
+                module.path,
+            )
+            return None
+        if found.id != module.module:
+            path = f"{self.imported.path}.{module.path}.module"
+            self.report.aliases.append(Alias(path, module.module, found.id))
+            invented = module.module in INVENTED or app == "tools"
+            self.say(
+                ("module",),
+                "warning" if invented else "info",
+                f"{module.module} is taken as {found.id}."
+                + (" Make has no module of this name. Check its fields." if invented else ""),
+                module.path,
+            )
+        served = found.blueprint_versions
+        if served and module.version is not None and module.version not in served:
+            versions = " or ".join(map(str, served))
+            self.say(
+                ("version",),
+                "warning",
+                f"{module.module} has version {module.version}; only {versions} runs here. "
+                "Replace it by a new module of that kind.",
+                module.path,
+            )
+            return None
+        if found.kind == "placeholder":
+            self.say(
+                ("module",),
+                "info",
+                f"Module {module.id} is an empty place: bundles pass through it.",
+                module.path,
+            )
+        self.report.runnable += 1
+        return found
+
+    def mapped(self, value: Any, steps: Steps, sight: Sight | None, at: str = "") -> None:
+        """Every text below ``value`` that holds expressions."""
+        path = sight.module.path if sight is not None else at
+        for text, below in _texts(value, steps):
+            self.report.expressions += 1
+            try:
+                template = parse(text)
+            except ExpressionError as error:
+                self.say(below, "error", _expression_message(text, error), path)
+                continue
+            self.report.parsed += 1
+            if template.recovered:
+                self.say(
+                    below,
+                    "warning",
+                    f"{_cut(text)} has doubled braces; {{{{{{{{…}}}}}}}} is read as {{{{…}}}}. "
+                    "Remove the extra braces.",
+                    path,
+                )
+            if sight is not None:
+                for wanted in sorted(uses(text).modules):
+                    self.reference(wanted, below, sight)
+
+    def reference(self, wanted: int, steps: Steps, sight: Sight) -> None:
+        """A mapping from a module that can't be seen from here."""
+        if wanted in sight.visible:
+            return
+        at = sight.module.path
+        number = steps[3] if steps[:1] == ("outputs",) and len(steps) > 3 else None
+        if isinstance(number, int) and number < len(sight.branches):
+            if wanted in sight.branches[number]:
+                return
+        choice = _listed(sight.visible)
+        collector = next((by for lost, by in sight.collected if lost == wanted), None)
+        if wanted not in self.ids:
+            message = f"Module {wanted} is not in this blueprint. Map from {choice} instead."
+        elif wanted == sight.module.id:
+            message = f"Module {wanted} uses its own output. Map from {choice} instead."
+        elif collector is not None:
+            self.say(
+                steps,
+                "warning",
+                f"Bundles of module {wanted} end in the aggregator {collector}, so this is empty. "
+                f"Map from module {collector}.",
+                at,
+            )
+            return
+        else:
+            message = (
+                f"Module {wanted} ({self.ids[wanted].module}) does not run before module "
+                f"{sight.module.id} on its way. Map from {choice} instead."
+            )
+        self.say(steps, "error", message, at)
+
+    def filter(self, filter_: Filter | None, steps: Steps, sight: Sight) -> None:
+        for number, group in enumerate(filter_.groups if filter_ else ()):
+            for index, condition in enumerate(group):
+                here = (*steps, "conditions", number, index)
+                self.operator(condition, here, sight.module)
+                self.mapped(condition.a, (*here, "a"), sight)
+                self.mapped(condition.b, (*here, "b"), sight)
+
+    def operator(self, condition: Condition, steps: Steps, module: Module) -> None:
+        if condition.operator in OPERATORS:
+            return
+        meant = ALIASES.get(condition.operator)
+        if meant is not None:
+            self.say(
+                (*steps, "o"),
+                "warning",
+                f"The operator {condition.operator!r} is taken as {meant!r}.",
+                module.path,
+            )
+            return
+        self.say(
+            (*steps, "o"),
+            "error",
+            f"There is no filter operator {condition.operator!r}. Choose one like 'text:equal', "
+            "'number:greater', 'exist'.",
+            module.path,
+        )
+
+    def feeder(self, sight: Sight) -> None:
+        feeder = sight.module.parameters.get("feeder")
+        if isinstance(feeder, int) and not isinstance(feeder, bool) and feeder not in sight.visible:
+            self.say(
+                ("parameters", "feeder"),
+                "error",
+                f"The aggregator's source is module {feeder}, which does not run before it. "
+                f"Choose {_listed(sight.visible)}.",
+                sight.module.path,
+            )
+
+    def required(self, module: Module, definition: ModuleDef) -> None:
+        schema = schema_of(definition)
+        mapper = module.mapper if isinstance(module.mapper, Mapping) else {}
+        for name in schema.get("required", ()):
+            if mapper.get(name) is None and module.parameters.get(name) is None:
+                label = schema.get("properties", {}).get(name, {}).get("title", name)
+                self.say(
+                    ("mapper", name),
+                    "error",
+                    f"{module.module} needs {label!r} ({name}), which is missing. "
+                    "Map a value to it.",
+                    module.path,
+                )
+
+    def tools(self) -> None:
+        """Modules that only an agent calls: counted, their expressions parsed, no references."""
+        for steps, raw in placed(blueprint_of(self.imported.document)):
+            if "tools" in steps:
+                self.report.total += 1
+                at = path_text(steps, "").removeprefix(".")
+                self.mapped(raw.get("mapper"), ("mapper",), None, at)
+
+    def filter_on_trigger(self) -> None:
+        first = next(iter(self.imported.scenario.flow), None)
+        if first is not None and first.filter is not None and first.filter.groups:
+            self.say(
+                ("filter",),
+                "error",
+                f"{first.module} is the first module, and nothing comes to its filter "
+                f"{first.filter.name!r}. Move the filter to the next module.",
+                first.path,
+            )
+
+    def settings(self) -> None:
+        """Settings that are kept and not obeyed."""
+        metadata = blueprint_of(self.imported.document).get("metadata")
+        if not isinstance(metadata, dict):
+            return
+        given = metadata.get("scenario")
+        settings = given if isinstance(given, dict) else {}
+        kept = {
+            "dlq": (
+                settings.get("dlq") is False,
+                "Storing incomplete runs is off; they are stored here all the same.",
+            ),
+            "freshVariables": (
+                bool(settings.get("freshVariables")),
+                "freshVariables is kept; what it does is not documented, so it does nothing here.",
+            ),
+            "slots": (
+                settings.get("slots") is not None,
+                "slots is kept; what it does is not documented, so it does nothing here.",
+            ),
+        }
+        for key, (applies, message) in kept.items():
+            if applies:
+                self.say(("metadata", "scenario", key), "info", message)
+        if metadata.get("instant") is True:
+            self.say(
+                ("metadata", "instant"),
+                "info",
+                "Make would deactivate this scenario at its first error and end its runs after "
+                "40 minutes; here it stays active and its runs may take longer.",
+            )
+
+
+def _texts(value: Any, steps: Steps) -> Iterator[tuple[str, Steps]]:
+    if isinstance(value, str):
+        if "{{" in value:
+            yield value, steps
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(item, (*steps, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _texts(item, (*steps, index))
+
+
+def _round_trip(data: bytes, imported: Imported) -> list[Problem]:
+    exported = dump(imported.document)
+    spelled = json.loads(exported, parse_int=_Spelled, parse_float=_Spelled)
+    if spelled == json.loads(data, parse_int=_Spelled, parse_float=_Spelled):
+        if load(exported).scenario == imported.scenario:
+            return []
+        return [Problem("$", "error", "The exported blueprint reads as another scenario.")]
+    where = difference(loads(data).value, loads(exported).value) or ()
+    message = "The export differs from the import here. This is our bug: please report it."
+    return [Problem(path_text(where), "error", message)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spelled:
+    """A number as it is written; never equal to a text."""
+
+    text: str
+
+
+def _advice(app: str) -> str:
+    if app in {"builtin", "util", "gateway", "tools", "flow"}:
+        return "Replace it by a module from the list (`junctor connectors`)."
+    return (
+        f"Call {app}'s API with http:MakeRequest, or import its OpenAPI description to get "
+        "modules for it."
+    )
+
+
+def _expression_message(text: str, error: ExpressionError) -> str:
+    position = error.params.get("position", 0)
+    return f"{_cut(text, position)} can't be read: {error.message} (position {position})"
+
+
+def _cut(text: str, around: int = 0) -> str:
+    start = max(0, min(around - 20, len(text) - 60))
+    shown = text[start : start + 60]
+    return ("…" if start else "") + repr(shown)[1:-1] + ("…" if start + 60 < len(text) else "")
+
+
+def _listed(ids: frozenset[int]) -> str:
+    if not ids:
+        return "a module before it (there is none)"
+    shown = [str(number) for number in sorted(ids)]
+    more = "" if len(shown) <= 12 else f" … ({len(shown)} in all)"
+    return ("module " if len(shown) == 1 else "one of ") + ", ".join(shown[:12]) + more
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
