@@ -16,7 +16,7 @@ from junctor.language.blueprint import Imported, blueprint_of, dump, load, place
 from junctor.language.blueprint_needs import Requirement
 from junctor.language.blueprint_sight import Sight, sights
 from junctor.language.connector import ModuleDef
-from junctor.language.expressions import parse, uses
+from junctor.language.expressions import FUNCTIONS, parse, uses
 from junctor.language.forms import schema_of
 from junctor.language.lossless import Steps, difference, loads, path_text
 from junctor.language.scenario import Condition, Filter, Module, Problem, Severity
@@ -43,6 +43,23 @@ INVENTED = frozenset(
     }
 )
 """Names that circulate in blueprints written by language models; Make never exported them."""
+
+_ORDERED = ("equal", "notequal", "greater", "less", "greaterorequal", "lessorequal")
+_TEXT = ("equal", "contain", "startwith", "endwith", "pattern")
+OPERATORS = frozenset(
+    {"exist", "notexist", "boolean:equal", "boolean:notequal"}
+    | {f"{kind}:{name}" for kind in ("number", "date", "time", "semver") for name in _ORDERED}
+    | {f"array:{name}" for name in _ORDERED}
+    | {f"array:{no}contain{ci}" for no in ("", "not") for ci in ("", ":ci")}
+    | {f"text:{no}{name}{ci}" for no in ("", "not") for name in _TEXT for ci in ("", ":ci")}
+)
+"""Make's filter operators (source: integromat/make-forman-schema)."""
+ALIASES = {
+    "text:isempty": "notexist",
+    "text:isnotempty": "exist",
+    "string:equal": "text:equal",
+}
+"""Operators Make doesn't have, seen in blueprints, and what they are taken as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +255,16 @@ class _Checker:
                     "Remove the extra braces.",
                     path,
                 )
+            used = uses(text)
+            for name in sorted(used.functions - FUNCTIONS.keys()):
+                self.say(
+                    below,
+                    "error",
+                    f"There is no function {name!r} in {_cut(text)}. Use one that exists.",
+                    path,
+                )
             if sight is not None:
-                for wanted in sorted(uses(text).modules):
+                for wanted in sorted(used.modules):
                     self.reference(wanted, below, sight)
 
     def reference(self, wanted: int, steps: Steps, sight: Sight) -> None:
@@ -248,9 +273,9 @@ class _Checker:
             return
         at = sight.module.path
         number = steps[3] if steps[:1] == ("outputs",) and len(steps) > 3 else None
-        if isinstance(number, int) and number < len(sight.branches):
-            if wanted in sight.branches[number]:
-                return
+        branches = sight.branches[number : number + 1] if isinstance(number, int) else ()
+        if any(wanted in branch for branch in branches):
+            return
         choice = _listed(sight.visible)
         collector = next((by for lost, by in sight.collected if lost == wanted), None)
         if wanted not in self.ids:
@@ -317,12 +342,12 @@ class _Checker:
         mapper = module.mapper if isinstance(module.mapper, Mapping) else {}
         for name in schema.get("required", ()):
             if mapper.get(name) is None and module.parameters.get(name) is None:
-                label = schema.get("properties", {}).get(name, {}).get("title", name)
+                form = schema.get("properties", {}).get(name, {})
                 self.say(
-                    ("mapper", name),
+                    ("parameters" if form.get("x-static") else "mapper", name),
                     "error",
-                    f"{module.module} needs {label!r} ({name}), which is missing. "
-                    "Map a value to it.",
+                    f"{module.module} needs {form.get('title', name)!r} ({name}), which is "
+                    "missing. Give it a value.",
                     module.path,
                 )
 

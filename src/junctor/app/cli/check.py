@@ -94,9 +94,10 @@ def _show(reports: list[Report]) -> None:
 
 
 def _details(report: Report) -> list[str]:
-    lines: list[str] = []
-    for item in report.unsupported.values():
-        lines.append(f"not supported: {item.app} ({item.count}): {', '.join(item.modules)}")
+    lines = [
+        f"not supported: {item.app} ({item.count}): {', '.join(item.modules)}"
+        for item in report.unsupported.values()
+    ]
     for wanted in report.requirements:
         users = ", ".join(map(str, wanted.modules))
         lines.append(f"to choose on import: {wanted.label} ({wanted.type}), for modules {users}")
