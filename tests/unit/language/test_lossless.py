@@ -220,7 +220,6 @@ def test_writes_what_the_standard_library_reads(value: Any, indent: int | None) 
 def test_any_input_is_read_or_refused(data: bytes | str) -> None:
     try:
         value = loads(data).value
-    except BlueprintInvalid as error:
-        assert error.message
-    else:
-        assert difference(loads(dumps(value)).value, value) is None
+    except BlueprintInvalid:
+        return
+    assert difference(loads(dumps(value)).value, value) is None
