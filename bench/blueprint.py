@@ -1,7 +1,7 @@
 """How long importing a large blueprint takes: `python bench/blueprint.py [modules]`.
 
 The target is 100 ms for 150 modules, which is where Make advises to stop. Every module carries the
-form and restore data that exports have, about 4 kB each.
+form and restore data that exports have, about 10 kB each.
 """
 
 from __future__ import annotations

@@ -96,11 +96,13 @@ def loads(data: bytes | str) -> Document:
     if not text.strip():
         _refuse("the file is empty. Export the blueprint again and save the whole text.")
     repeated: dict[int, tuple[dict[str, Any], list[str]]] = {}
-    value = _parse(text, repeated)
+    infinite: list[FloatNumber] = []
+    value = _parse(text, repeated, infinite)
     _measure_depth(value)
     problems += _repeated_keys(value, repeated)
     problems += _odd_texts(value, text)
-    problems += _huge_numbers(value, text)
+    if infinite:
+        problems += _huge_numbers(value)
     return Document(value, problems)
 
 
@@ -180,6 +182,7 @@ def path_text(steps: Steps, start: str = "$") -> str:
 
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|-?Infinity', re.DOTALL)
 _MOJIBAKE = re.compile("\u00c3[\u0080-\u00bf\u0192\u201a]|\u00e2\u20ac|\u00c2[\u00a0-\u00bf]")
 """UTF-8 once read as Windows-1252: é as Ã©, a dash as â€“, a no-break space as Â."""
@@ -211,7 +214,27 @@ def _decode(data: bytes, problems: list[Problem]) -> str:
         )
 
 
-def _parse(text: str, repeated: dict[int, tuple[dict[str, Any], list[str]]]) -> Any:
+def _parse(
+    text: str,
+    repeated: dict[int, tuple[dict[str, Any], list[str]]],
+    infinite: list[FloatNumber],
+) -> Any:
+    """The value; fills in objects with repeated keys by id, and numbers beyond any float."""
+
+    def decimal(spelled: str) -> float:
+        value = float(spelled)
+        if repr(value) == spelled:
+            return value
+        made = FloatNumber(value, spelled)
+        if math.isinf(value):
+            infinite.append(made)
+        return made
+
+    def integer(spelled: str) -> int | float:
+        if spelled == "-0":
+            return IntNumber(0, spelled)
+        return decimal(spelled) if len(spelled) > _MAX_INT_DIGITS else int(spelled)
+
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(items)
         if len(made) != len(items):
@@ -227,8 +250,8 @@ def _parse(text: str, repeated: dict[int, tuple[dict[str, Any], list[str]]]) -> 
 
     decoder = json.JSONDecoder(
         object_pairs_hook=pairs,
-        parse_int=_integer,
-        parse_float=_decimal,
+        parse_int=integer,
+        parse_float=decimal,
         parse_constant=constant,
     )
     try:
@@ -243,19 +266,6 @@ _TOO_DEEP = (
     f"it is nested deeper than {MAX_DEPTH} levels. No export is: "
     "check that the file is the one that was exported."
 )
-
-
-def _integer(text: str) -> int | float:
-    if text == "-0":
-        return IntNumber(0, text)
-    if len(text) > _MAX_INT_DIGITS:
-        return FloatNumber(float(text), text)
-    return int(text)
-
-
-def _decimal(text: str) -> float:
-    value = float(text)
-    return value if repr(value) == text else FloatNumber(value, text)
 
 
 def _place(text: str, at: int) -> tuple[int, int]:
@@ -343,16 +353,18 @@ def _repeated_keys(
 
 def _odd_texts(value: Any, text: str) -> Iterator[Problem]:
     kinds: list[tuple[Callable[[str], bool], str]] = []
-    if re.search(r"\\u[dD][89a-fA-F]", text) or _SURROGATES.search(text):
+    foreign = not text.isascii()  # the searches below are slow, and most exports are ASCII
+    escaped = "\\u" in text
+    if (escaped and _ESCAPED_SURROGATE.search(text)) or (foreign and _SURROGATES.search(text)):
         kinds.append(
             (
                 lambda item: _SURROGATES.search(item) is not None,
                 "half of a character (a lone surrogate); runs see U+FFFD instead. Type it again",
             )
         )
-    if "\\u0000" in text:
+    if escaped and "\\u0000" in text:
         kinds.append((lambda item: "\0" in item, "a NUL character (\\u0000). Remove it"))
-    if _MOJIBAKE.search(text):
+    if foreign and _MOJIBAKE.search(text):
         kinds.append(
             (
                 lambda item: _MOJIBAKE.search(item) is not None,
@@ -366,9 +378,7 @@ def _odd_texts(value: Any, text: str) -> Iterator[Problem]:
             yield Problem(path_text(places[0]), "warning", f"This text contains {what}{more}.")
 
 
-def _huge_numbers(value: Any, text: str) -> Iterator[Problem]:
-    if not re.search(r"\d[eE]|\d{300}", text):
-        return
+def _huge_numbers(value: Any) -> Iterator[Problem]:
     for item, steps in _nodes(value):
         if isinstance(item, FloatNumber) and math.isinf(item):
             shown = item.text if len(item.text) <= 24 else item.text[:20] + "…"
