@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -44,9 +43,9 @@ def register(app: typer.Typer, known: Known | None = None) -> None:
 
 
 def _registry() -> Known:
-    # Connectors are only loaded when a file is checked, not when commands are listed.
-    find: Known = import_module("junctor.runtime.registry").Registry.load().find
-    return find
+    from junctor.runtime.registry import Registry  # noqa: PLC0415 - only to check, not to list
+
+    return Registry.load().find
 
 
 def _checked(file: Path, known: Known, round_trip: bool) -> Report:
