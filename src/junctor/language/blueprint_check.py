@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from junctor.errors import ExpressionError
+from junctor.errors import ExpressionError, JunctorError
 from junctor.language.blueprint import Imported, blueprint_of, placed, requirements
 from junctor.language.blueprint_report import Alias, Known, Report, Unsupported
 from junctor.language.blueprint_sight import Sight, sights
@@ -92,7 +92,11 @@ class Checker:
         """The module's definition, unless none here serves it; says so then."""
         if not module.module:
             return None  # reported by the reader
-        found = self.known(module.module)
+        try:
+            found = self.known(module.module)
+        except JunctorError as error:  # an installed connector that can't be loaded
+            self._say(("module",), "error", f"{module.module}: {error.message}", module.path)
+            return None
         app = module.module.partition(":")[0]
         if found is None:
             advice = _advice(app)
@@ -118,7 +122,8 @@ class Checker:
                 + (" Make has no module of this name. Check its fields." if invented else ""),
                 module.path,
             )
-        served = found.blueprint_versions
+        # Versions count per name: that of an invented name says nothing about the real module.
+        served = found.blueprint_versions if found.id == module.module else ()
         if served and module.version is not None and module.version not in served:
             versions = " or ".join(map(str, served))
             self._say(
@@ -318,6 +323,8 @@ def _texts(value: Any, steps: Steps) -> Iterator[tuple[str, Steps]]:
 def _advice(app: str) -> str:
     if app in {"builtin", "util", "gateway", "tools", "flow"}:
         return "Replace it by a module from the list (`junctor connectors`)."
+    if app == "http":
+        return "Use http:MakeRequest, which can authenticate too."
     return (
         f"Call {app}'s API with http:MakeRequest, or import its OpenAPI description to get "
         "modules for it."

@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from junctor.app.cli.check import register
+from junctor.errors import Misconfigured
 from junctor.language.blueprint import load
 from junctor.language.blueprint_sight import sights
 from junctor.language.check import Report, check
@@ -48,7 +49,7 @@ OFFERED = (
     module("builtin:Ignore", "directive"),
     module("placeholder:Placeholder", "placeholder"),
     module("sms:send", schema=lambda: SEND),
-    module("old:thing", blueprint_versions=(2, 3)),
+    module("old:thing", blueprint_versions=(2, 3), aliases=("old:invented",)),
 )
 BY_NAME = {name: each for each in OFFERED for name in (each.id, *each.aliases)}
 
@@ -125,18 +126,19 @@ def test_modules_nobody_offers_are_warnings_with_advice() -> None:
         step(2, "airtable:ActionCreateRecord"),
         step(3, "airtable:Search"),
         step(4, "builtin:Noop"),
+        step(5, "http:ActionSendDataOAuth"),
     )
     assert made.ok
-    assert (made.total, made.runnable) == (4, 0)
+    assert (made.total, made.runnable) == (5, 0)
     assert [problem.path for problem in made.problems] == [
-        f"$.flow[{index}].module" for index in range(4)
+        f"$.flow[{index}].module" for index in range(5)
     ]
-    airtable, builtin = made.unsupported.values()
+    airtable, builtin, http = made.unsupported.values()
     assert (airtable.app, airtable.count) == ("airtable", 3)
     assert airtable.modules == ["airtable:ActionCreateRecord", "airtable:Search"]
     assert "http:MakeRequest" in airtable.advice
     assert "OpenAPI" in airtable.advice
-    assert "OpenAPI" not in builtin.advice
+    assert "OpenAPI" not in builtin.advice + http.advice
     assert "airtable:ActionCreateRecord" in made.problems[0].message
 
 
@@ -155,6 +157,21 @@ def test_a_version_nobody_serves() -> None:
     (problem,) = made.problems
     assert (problem.path, problem.severity) == ("$.flow[0].version", "warning")
     assert "version 1; only 2 or 3 runs here" in problem.message
+    assert made.runnable == 1
+    assert report(step(1, "old:invented", version=9)).runnable == 1
+
+
+def test_a_connector_that_cannot_be_loaded_fails_its_modules_only() -> None:
+    def known(name: str) -> ModuleDef | None:
+        if name == "crm:add":
+            raise Misconfigured(reason="the connector 'crm' can't be loaded")
+        return BY_NAME.get(name)
+
+    data = json.dumps({"name": "n", "flow": [step(1), step(2, "crm:add")]}).encode()
+    made = check(data, "f", known)
+    (problem,) = made.problems
+    assert (problem.path, problem.severity) == ("$.flow[1].module", "error")
+    assert "'crm' can't be loaded" in problem.message
     assert made.runnable == 1
 
 
