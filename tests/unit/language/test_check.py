@@ -1,14 +1,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from junctor.app.cli.check import register
 from junctor.errors import Misconfigured
 from junctor.language.blueprint import load
 from junctor.language.blueprint_sight import sights
@@ -398,6 +394,20 @@ def test_bad_files_are_one_clear_error(name: str, data: bytes, said: str) -> Non
     assert not made.ok
 
 
+def test_the_deepest_blueprints_are_reported_on() -> None:
+    mapper: Any = "{{1.a}}"
+    for _ in range(250):
+        mapper = [mapper]
+    deep = report(step(1), step(2, mapper=mapper))
+    assert (deep.ok, deep.parsed) == (True, 1)
+
+    flow: list[Any] = [step(63, mapper={"a": "{{1.a}}"})]
+    for number in range(62, 0, -1):
+        flow = [step(number, "builtin:BasicRouter", routes=[{"flow": flow}])]
+    routers = report(*flow)
+    assert (routers.ok, routers.total) == (True, 63)
+
+
 def test_repeated_keys_go_through_a_round_trip() -> None:
     data = (
         b'{"name":"a","name":"b","flow":[{"id":1,"module":"util:SetVariables","mapper":{"n":1e5}}]}'
@@ -440,57 +450,3 @@ def test_what_a_handler_and_a_branch_see() -> None:
     }
     seen = {sight.module.id: sight.visible for sight in sights(load(document).scenario.flow)}
     assert seen == {1: set(), 2: {1}, 3: {1, 2}, 4: {1, 2}, 5: {1, 2, 4}, 6: {1, 2}}
-
-
-def run(*arguments: str) -> tuple[int, str]:
-    app = typer.Typer()
-    register(app, BY_NAME.get)
-
-    @app.command("other")
-    def other() -> None:
-        """A second command, so that Typer keeps the names."""
-
-    result = CliRunner().invoke(app, ["check", *arguments])
-    return result.exit_code, result.output
-
-
-@pytest.fixture
-def good(tmp_path: Path) -> str:
-    file = tmp_path / "good.json"
-    file.write_text(json.dumps({"name": "Good one", "flow": [step(1), step(2, "crm:add")]}))
-    return str(file)
-
-
-def test_command_prints_json(good: str) -> None:
-    code, output = run(good, "--json", "--round-trip")
-    (only,) = json.loads(output)["files"]
-    assert code == 0
-    assert (only["file"], only["ok"]) == (good, True)
-    assert only["modules"] == {"total": 2, "runnable": 1}
-    assert only["problems"][0].keys() == {"path", "severity", "message"}
-
-
-def test_command_fails_if_one_file_does(good: str, tmp_path: Path) -> None:
-    missing, bad = str(tmp_path / "missing.json"), tmp_path / "bad.json"
-    bad.write_bytes(b"[" * 10_000)
-    code, output = run(good, missing, str(bad), str(tmp_path), "--json")
-    assert code == 1
-    assert [file["ok"] for file in json.loads(output)["files"]] == [True, False, False, False]
-    assert "Check its name" in json.loads(output)["files"][1]["problems"][0]["message"]
-
-
-def test_command_speaks_to_people(good: str, tmp_path: Path) -> None:
-    code, output = run(good)
-    assert code == 0
-    assert "1 of 2 modules can run" in output
-    assert "not supported: crm (1): crm:add" in output
-    assert "Traceback" not in output
-    (tmp_path / "empty.json").write_bytes(b"")
-    code, output = run(str(tmp_path / "empty.json"))
-    assert code == 1
-    assert "not ok" in output
-
-
-def test_command_without_files_is_misuse() -> None:
-    assert run()[0] == 2
-    assert run("--no-such-option")[0] == 2
