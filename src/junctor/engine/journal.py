@@ -123,12 +123,25 @@ class Journal:
     the buffer as it was.
     """
 
-    __slots__ = ("_blob_bytes", "_blobs", "_buffer", "_counts", "_records", "_ticks", "detail", "full", "skipped")  # fmt: skip
+    __slots__ = (
+        "_blob_bytes",
+        "_blobs",
+        "_buffer",
+        "_counts",
+        "_records",
+        "_ticks",
+        "detail",
+        "full",
+        "skipped",
+        "written",
+    )
 
     def __init__(self, detail: Detail = "full") -> None:
         self.pin_detail(detail)
         self.skipped = 0
         """Pure operations that were evaluated and not recorded."""
+        self.written = 0
+        """Records of all segments."""
         self._counts: dict[int, int] = {}
         self._ticks = 0
         self._reset()
@@ -192,6 +205,7 @@ class Journal:
         if len(buffer) - start > BLOB_BYTES:
             self._spill(start, record)
         self._records += 1
+        self.written += 1
 
     def value(self, name: str, value: Any) -> None:
         """A value of the run, at its first use."""
@@ -256,6 +270,7 @@ class Journal:
         if len(self._buffer) - start > BLOB_BYTES:
             self._spill(start, record)
         self._records += 1
+        self.written += 1
 
     def _refuse(self, start: int, error: Exception) -> NoReturn:
         del self._buffer[start:]
@@ -294,9 +309,7 @@ def encode_records(records: list[Any]) -> bytes:
     return encode_segment(_encoder.encode(records))
 
 
-def decode_segment(
-    data: bytes, blobs: Mapping[bytes, bytes] | None = None
-) -> Iterator[list[Any]]:
+def decode_segment(data: bytes, blobs: Mapping[bytes, bytes] | None = None) -> Iterator[list[Any]]:
     """The records of an encoded segment; references are resolved through ``blobs``.
 
     Raises `Unsupported` on a format this version does not know, `Fault` on a damaged segment or a

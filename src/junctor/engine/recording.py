@@ -93,6 +93,18 @@ class Recording:
                 break
         return pending.pop(address, None)
 
+    def knows(self, address: Address) -> bool:
+        """Whether anything is recorded of this attempt; it stays to be taken."""
+        while address not in self._pending and self._read():
+            pass
+        return address in self._pending
+
+    def finish(self) -> Mapping[str, Any] | None:
+        """Reads to the end; how the run ended last."""
+        while self._read():
+            pass
+        return self.end
+
     def value(self, name: str) -> Any:
         """A value of the run, or `MISSING`."""
         while name not in self._values and self._read():
