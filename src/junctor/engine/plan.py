@@ -6,6 +6,7 @@ route, or between an aggregator and its source, are not among them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -81,7 +82,7 @@ def _pin(node: Node) -> tuple[str, int, str]:
     definition = node.definition
     assert definition is not None
     try:
-        form = str(signature(definition.function))
+        form = _ADDRESSES.sub("", str(signature(definition.function)))
     except (TypeError, ValueError):
         form = ""
     shape = f"{definition.id} {definition.version} {definition.effect} {form}"
@@ -99,6 +100,8 @@ def _lane_call(node: Node) -> Node | None:
         after = after.next
     return after if after is not None and after.step is Step.CALL else None
 
+
+_ADDRESSES = re.compile(" at 0x[0-9a-f]+")  # of the process; a hash must not depend on it
 
 _STEPS: Mapping[str, Step] = {
     "trigger": Step.TRIGGER,
