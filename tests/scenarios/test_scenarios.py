@@ -62,7 +62,7 @@ def test_a_resumed_run_repeats_nothing_and_ends_alike(name: str) -> None:
         assert len(again.addresses()) == len(asked), f"cut at {cut}"
         if open_:
             # Unless an earlier bundle had stopped the run: then it is uncertain when resumed.
-            stopped = "incomplete" if tried and end.status == "incomplete" else "uncertain"
+            stopped = "incomplete" if end.failed in tried else "uncertain"
             assert result.status == stopped, f"cut at {cut}"
             assert not asked & open_, f"cut at {cut}"
             continue

@@ -16,9 +16,7 @@ _FLOW = frozenset({"iterator", "repeater", "set_variables", "get_variables", "sl
 _ARGUMENTS = frozenset({"transform", "responder", "action", "search"})
 
 
-def binder(
-    definition: ModuleDef, parameters: Mapping[str, Any], arguments: Evaluate
-) -> Evaluate | None:
+def binder(definition: ModuleDef, parameters: Mapping[str, Any], arguments: Evaluate) -> Evaluate:
     """The function of a module that the engine itself calls, as a function of an env.
 
     Flow control and ``raw`` modules get (parameters, mapper); others get keyword arguments, static
@@ -28,7 +26,7 @@ def binder(
     if definition.kind in _FLOW or (definition.raw and definition.kind in _ARGUMENTS):
         return lambda env: function(parameters, arguments(env))
     if definition.kind not in _ARGUMENTS:
-        return None
+        return arguments
     return _keywords(function, parameters, arguments)
 
 

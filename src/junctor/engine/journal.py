@@ -40,6 +40,7 @@ from junctor.engine.commands import Address
 from junctor.errors import DataError, Fault, JunctorError, Unsupported
 
 __all__ = [
+    "BREATH",
     "CHUNK",
     "ENGINE",
     "Detail",
@@ -129,19 +130,18 @@ class Journal:
         "_buffer",
         "_counts",
         "_records",
+        "_taken",
         "_ticks",
         "detail",
         "full",
         "skipped",
-        "written",
     )
 
     def __init__(self, detail: Detail = "full") -> None:
         self.pin_detail(detail)
         self.skipped = 0
         """Pure operations that were evaluated and not recorded."""
-        self.written = 0
-        """Records of all segments."""
+        self._taken = 0
         self._counts: dict[int, int] = {}
         self._ticks = 0
         self._reset()
@@ -178,12 +178,18 @@ class Journal:
         """Buffered bytes, those of blobs included."""
         return len(self._buffer) - len(_HEAD) + self._blob_bytes
 
+    @property
+    def written(self) -> int:
+        """Records of all segments, taken or not."""
+        return self._taken + self._records
+
     def take(self) -> Segment | None:
         """Empties the buffer; ``None`` if there is nothing in it."""
         if not self._records:
             return None
         self._buffer[1:5] = self._records.to_bytes(4, "big")
         segment = Segment(bytes(self._buffer), self._records, self._blobs)
+        self._taken += self._records
         self._reset()
         return segment
 
@@ -193,8 +199,11 @@ class Journal:
         """What the run pins; its first record."""
         self._write((0, header))
 
-    def operation(self, cycle: int, module: int, path: tuple[int, ...], n: int, out: Any) -> None:
-        """A pure operation: its bundle, or the ``n``-th list of its bundles."""
+    def operation(self, cycle: int, module: int, path: tuple[int, ...], n: int, out: Any) -> bool:
+        """A pure operation: its bundle, or the ``n``-th list of its bundles.
+
+        True if the buffer is full. Called for every bundle, hence so plain.
+        """
         buffer = self._buffer
         start = len(buffer)
         record = (1, cycle, module, path, n, out)
@@ -202,10 +211,11 @@ class Journal:
             _encode_into(record, buffer, -1)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             self._refuse(start, error)
-        if len(buffer) - start > BLOB_BYTES:
+        end = len(buffer)
+        if end - start > BLOB_BYTES:
             self._spill(start, record)
         self._records += 1
-        self.written += 1
+        return end >= SEGMENT_BYTES
 
     def value(self, name: str, value: Any) -> None:
         """A value of the run, at its first use."""
@@ -270,7 +280,6 @@ class Journal:
         if len(self._buffer) - start > BLOB_BYTES:
             self._spill(start, record)
         self._records += 1
-        self.written += 1
 
     def _refuse(self, start: int, error: Exception) -> NoReturn:
         del self._buffer[start:]

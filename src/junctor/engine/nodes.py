@@ -54,8 +54,8 @@ class Node:
     definition: ModuleDef | None
     arguments: Evaluate
     """The mapper."""
-    evaluate: Evaluate | None = None
-    """The module's function on its arguments."""
+    evaluate: Evaluate
+    """The module's function on its arguments; the mapper, where the engine does not call one."""
     filter: Evaluate | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     next: Node | None = None

@@ -208,6 +208,7 @@ class _Compiler:
             )
         mapper = {} if module.mapper is None else module.mapper
         group_by = module.flags.get("groupBy")
+        arguments = compile_value(mapper, seen)
         node = Node(
             id=module.id,
             slot=self.slots[module.id],
@@ -216,7 +217,8 @@ class _Compiler:
             module=module.module,
             definition=definition,
             filter=_filter(module.filter, seen),
-            arguments=compile_value(mapper, seen),
+            arguments=arguments,
+            evaluate=binder(definition, module.parameters, arguments),
             parameters=module.parameters,
             random=self.draws(mapper, group_by, *_sides(module.filter)),
             lanes=module.lanes,
@@ -224,7 +226,6 @@ class _Compiler:
             group_by=compile_value(group_by, seen) if group_by not in (None, "") else None,
             stop_if_empty=bool(module.flags.get("stopIfEmpty")),
         )
-        node.evaluate = binder(definition, module.parameters, node.arguments)
         if module.onerror:
             inside = {**seen, module.id: node.slot}
             node.handler, _ = self.flow(module.onerror, inside, {}, handler=True)
@@ -283,6 +284,7 @@ class _Compiler:
                     str(output.get("name")): _of_branch(output, index) for output in merge.outputs
                 }
                 # What a merge gives out depends on the branch that was taken, so each has its own.
+                outputs = compile_value(mapping, inside)
                 join = Node(
                     id=merge.id,
                     slot=self.slots[merge.id],
@@ -290,7 +292,8 @@ class _Compiler:
                     path=merge.path,
                     module=merge.module,
                     definition=None,
-                    arguments=compile_value(mapping, inside),
+                    arguments=outputs,
+                    evaluate=outputs,
                     random=self.draws(mapping),
                 )
                 head = head or join

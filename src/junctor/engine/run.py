@@ -16,7 +16,7 @@ from junctor.engine.bundles import Groups, Several, chunks, emit, found
 from junctor.engine.commands import Address, Command, Flush, Result
 from junctor.engine.context import Context
 from junctor.engine.effects import call, respond, wait
-from junctor.engine.journal import Journal
+from junctor.engine.journal import BREATH, Journal
 from junctor.engine.lanes import Ahead
 from junctor.engine.nodes import Halt, Node, Path, Step
 from junctor.engine.plan import Plan
@@ -70,7 +70,7 @@ class Run:
         self.variables: dict[str, tuple[Any, str]] = {}
         """What modules have set: value and scope."""
         self.recording = recording
-        self._ahead_of_recording = recording is None
+        self._live = recording is None
 
     def execute(self, bundles: list[Bundle], *, cycle: int = 0) -> Generator[Command, Any, Result]:
         """One cycle with the trigger's bundles (those of the recording, if it has them).
@@ -127,22 +127,38 @@ class Run:
 
         ``passed``: the first module's filter has been asked. ``ahead``: what lanes did for it.
         """
-        tick = self.journal.tick
+        journal = self.journal
         while node is not None:
             try:
-                if node.filter is not None and not passed and not self.passes(node, env, path):
-                    self.drop(node)
-                    return
+                if node.filter is not None and not passed:
+                    random = node.random  # rarely: then it must be said where numbers are drawn
+                    if not (self.passes(node, env, path) if random else node.filter(env)):
+                        self.drop(node)
+                        return
                 step = node.step
                 output: Any
+                breathe = False
                 if step is _PURE:
                     self.operations += 1
-                    output = self.pure(node, env, path) if ahead is _NONE else _given(ahead)
+                    if self._live and not node.random and journal.full and ahead is _NONE:
+                        # What `pure` comes to for nearly every bundle, without its calls.
+                        output = node.evaluate(env)
+                        if type(output) is dict:
+                            breathe = journal.operation(self.cycle, node.id, path, 0, output)
+                        else:
+                            output = Several(whole=output, keep=True)
+                    else:
+                        output = self.pure(node, env, path) if ahead is _NONE else _given(ahead)
+                    breathe = breathe or not self.operations % BREATH
                 elif step is _CALL:
                     self.operations += 1
                     output = yield from self._called(node, env, path, ahead)
+                    breathe = journal.tick()
                 elif step is Step.AGGREGATE:
-                    self._collect(node, env, path)
+                    if node.random:
+                        self.context.draw_from(node.id, path, "mapper")
+                    key = None if node.group_by is None else node.group_by(env)
+                    self.groups[node.id].add(key, node.arguments(env))
                     return
                 elif step is Step.ROUTER:
                     yield from route(self, node, env, path)
@@ -153,6 +169,7 @@ class Run:
                     return
                 else:
                     output = yield from self._other(node, env, path)
+                    breathe = journal.tick()
             except Halt:
                 raise
             except Exception as error:
@@ -166,7 +183,7 @@ class Run:
             else:
                 yield from self._many(node, env, path, output)
                 return
-            if tick():
+            if breathe:
                 yield _FLUSH
             node = node.next
 
@@ -243,17 +260,12 @@ class Run:
             return bundles[0]
         return bundles or {}
 
-    def _collect(self, node: Node, env: list[Any], path: Path) -> None:
-        value = self.arguments(node, env, path)
-        key = None if node.group_by is None else node.group_by(env)
-        self.groups[node.id].add(key, value)
-
     # What the other parts of a run do with it.
 
     def pure(self, node: Node, env: list[Any], path: Path) -> Any:
         """A pure module's bundle or `Several`: taken, or evaluated and recorded."""
         keep = self.journal.wants(node.id)
-        if keep and not self._ahead_of_recording:
+        if keep and not self._live:
             known = self.recorded(node, path)
             if type(known) is dict:
                 return known
@@ -280,7 +292,6 @@ class Run:
         """The module's function on its arguments."""
         if node.random:
             self.context.draw_from(node.id, path, "mapper")
-        assert node.evaluate is not None
         return node.evaluate(env)
 
     def arguments(self, node: Node, env: list[Any], path: Path) -> Any:
@@ -320,17 +331,15 @@ class Run:
 
     def take(self, address: Address, *, pure: bool = False) -> Recorded | None:
         """What is recorded of an attempt."""
-        if self._ahead_of_recording or self.recording is None:
+        if self._live or self.recording is None:
             return None
         entry = self.recording.take(address, pure=pure)
-        self._ahead_of_recording = entry is None and self.recording.spent
+        self._live = entry is None and self.recording.spent
         return entry
 
     def knows(self, address: Address) -> bool:
         """Whether anything is recorded of an attempt."""
-        return not self._ahead_of_recording and (
-            self.recording is not None and self.recording.knows(address)
-        )
+        return not self._live and (self.recording is not None and self.recording.knows(address))
 
     @property
     def ends(self) -> int:
