@@ -157,7 +157,7 @@ def plain(value: Any) -> Any:
 def to_text(value: Any) -> str:
     """Any value as text; null, ``ignore`` and ``erase`` are empty."""
     if value.__class__ is str:
-        return value  # type: ignore[no-any-return]  # just tested
+        return value
     if value is None:
         return ""
     if value is True:
@@ -201,7 +201,7 @@ def _float_text(value: float) -> str:
 def as_number(value: Any) -> int | float | None:
     """The number in a value, or ``None`` if it holds none (null, empty or other text, …)."""
     if value.__class__ is int or value.__class__ is float:
-        return value  # type: ignore[no-any-return]  # just tested
+        return value
     if isinstance(value, str):
         text = value.strip()
         if len(text) > 400 or not _NUMBER.fullmatch(text):
@@ -216,7 +216,7 @@ def as_number(value: Any) -> int | float | None:
 def to_number(value: Any) -> int | float:
     """A number, or the number a text spells. Null and empty text are 0, as in arithmetic."""
     if value.__class__ is int or value.__class__ is float:
-        return value  # type: ignore[no-any-return]  # just tested
+        return value
     if value is None:
         return 0
     number = as_number(value)
@@ -311,8 +311,8 @@ def to_date(value: Any, zone: tzinfo = UTC) -> datetime:
     if isinstance(value, datetime):
         if value.tzinfo is UTC:
             return value
-        value = value.replace(tzinfo=zone) if value.tzinfo is None else value
-        return value.astimezone(UTC)
+        aware: datetime = value.replace(tzinfo=zone) if value.tzinfo is None else value
+        return aware.astimezone(UTC)
     if isinstance(value, str):
         found = _date_of_text(value.strip(), zone) if len(value) < 100 else None
         if found is not None:
@@ -381,10 +381,23 @@ def _to_time(value: Any) -> str:
     return text
 
 
-_TEXTS = (
-    "text cert color editor email filename folder html markdown password path pkey timezone url "
-    "uuid"
-).split()
+_TEXTS = [
+    "text",
+    "cert",
+    "color",
+    "editor",
+    "email",
+    "filename",
+    "folder",
+    "html",
+    "markdown",
+    "password",
+    "path",
+    "pkey",
+    "timezone",
+    "url",
+    "uuid",
+]
 _COERCIONS: dict[str, Callable[[Any], Any]] = {
     "array": to_array,
     "boolean": to_boolean,

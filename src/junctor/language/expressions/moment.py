@@ -19,10 +19,21 @@ from junctor.language.values import milliseconds
 
 __all__ = ["DAYS", "MONTHS", "TOKEN", "expand", "format_moment", "zone_named"]
 
-MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
-DAYS = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split()
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
 
 _LONG = {
     "LT": "h:mm A",

@@ -21,7 +21,29 @@ __all__ = ["parse_moment"]
 _NUMERIC = {
     **dict.fromkeys(("YYYY", "GGGG", "gggg"), r"\d{1,4}"),
     **dict.fromkeys(
-        "YY GG gg M MM D DD W WW w ww H HH h hh k kk m mm s ss".split(),
+        [
+            "YY",
+            "GG",
+            "gg",
+            "M",
+            "MM",
+            "D",
+            "DD",
+            "W",
+            "WW",
+            "w",
+            "ww",
+            "H",
+            "HH",
+            "h",
+            "hh",
+            "k",
+            "kk",
+            "m",
+            "mm",
+            "s",
+            "ss",
+        ],
         r"\d{1,2}",
     ),
     "Y": r"[+-]?\d{1,6}",
@@ -114,19 +136,19 @@ def parse_moment(text: str, pattern: str, zone: tzinfo, now: datetime) -> dateti
         raise DataError(reason=reason) from error
 
 
-def _value(token: str, found: str) -> Any:
-    if token in {"MMM", "MMMM"}:
+def _value(part: str, found: str) -> Any:
+    if part in {"MMM", "MMMM"}:
         return [name[:3].lower() for name in MONTHS].index(found[:3].lower()) + 1
-    if token in {"dd", "ddd", "dddd"}:
+    if part in {"dd", "ddd", "dddd"}:
         return [name[:2].lower() for name in DAYS].index(found[:2].lower())
-    if token in {"a", "A"}:
+    if part in {"a", "A"}:
         return found[0].lower()
-    if token in {"Z", "ZZ"}:
+    if part in {"Z", "ZZ"}:
         return timedelta() if found in {"Z", "z"} else offset_of(found)
-    if token == "X":
+    if part == "X":
         return float(found)
     number = int(found)
-    if token in _TWO_DIGITS and len(found) <= 2:
+    if part in _TWO_DIGITS and len(found) <= 2:
         return number + (1900 if number > 68 else 2000)
     return number
 

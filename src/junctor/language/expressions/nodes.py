@@ -25,8 +25,26 @@ __all__ = [
 ]
 
 KEYWORDS = frozenset(
-    "null true false emptystring emptyarray space tab newline nbsp carriagereturn ignore erase "
-    "now timestamp pi random uuid executionId".split()
+    [
+        "null",
+        "true",
+        "false",
+        "emptystring",
+        "emptyarray",
+        "space",
+        "tab",
+        "newline",
+        "nbsp",
+        "carriagereturn",
+        "ignore",
+        "erase",
+        "now",
+        "timestamp",
+        "pi",
+        "random",
+        "uuid",
+        "executionId",
+    ]
 )
 
 LEVELS = {

@@ -120,7 +120,7 @@ def _compared(a: Any, b: Any) -> int | None:
         left, right = _sortable(a), _sortable(b)
         if left is None or right is None:
             return None
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 def _sortable(value: Any) -> int | float | None:

@@ -52,28 +52,28 @@ def date_difference(later: Date, earlier: Date, unit: Text = "milliseconds") -> 
 def year(scope: Scope, date: Date) -> int | None:
     """The year of a date."""
     local = _local(scope, date)
-    return local and local.year
+    return None if local is None else local.year
 
 
 @function("month", [(f"{{{{month({_D})}}}}", 8)])
 def month(scope: Scope, date: Date) -> int | None:
     """The month of a date, 1 to 12."""
     local = _local(scope, date)
-    return local and local.month
+    return None if local is None else local.month
 
 
 @function("dayOfMonth", [(f"{{{{dayOfMonth({_D})}}}}", 7)])
 def day_of_month(scope: Scope, date: Date) -> int | None:
     """The day of the month, 1 to 31."""
     local = _local(scope, date)
-    return local and local.day
+    return None if local is None else local.day
 
 
 @function("dayOfWeek", [(f"{{{{dayOfWeek({_D})}}}}", 6)])
 def day_of_week(scope: Scope, date: Date) -> int | None:
     """The day of the week, 1 (Sunday) to 7 (Saturday)."""
     local = _local(scope, date)
-    return local and local.isoweekday() % 7 + 1
+    return None if local is None else local.isoweekday() % 7 + 1
 
 
 @function("hour", [(f"{{{{hour({_D})}}}}", 11)])
@@ -100,14 +100,14 @@ def second(date: Date) -> int | None:
 def days_in_month(scope: Scope, date: Date) -> int | None:
     """How many days the date's month has."""
     local = _local(scope, date)
-    return local and calendar.monthrange(local.year, local.month)[1]
+    return None if local is None else calendar.monthrange(local.year, local.month)[1]
 
 
 @function("daysInYear", [('{{daysInYear("2024-05-01")}}', 366)])
 def days_in_year(scope: Scope, date: Date) -> int | None:
     """How many days the date's year has."""
     local = _local(scope, date)
-    return local and 365 + calendar.isleap(local.year)
+    return None if local is None else 365 + calendar.isleap(local.year)
 
 
 @function("isWeekend", [('{{isWeekend("2026-11-21")}}', True), (f"{{{{isWeekend({_D})}}}}", False)])
@@ -121,8 +121,8 @@ def is_weekend(scope: Scope, date: Date) -> bool | None:
 def start_of_month(scope: Scope, date: Date) -> datetime | None:
     """Midnight of the first day of the date's month."""
     return on_the_clock(
-        lambda local: local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    )(scope, date)
+        scope, date, lambda local: local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    )
 
 
 @function("endOfMonth", [(f"{{{{endOfMonth({_D})}}}}", "2015-08-31T23:59:59.999Z")])
@@ -133,7 +133,7 @@ def end_of_month(scope: Scope, date: Date) -> datetime | None:
         last = calendar.monthrange(local.year, local.month)[1]
         return local.replace(day=last, hour=23, minute=59, second=59, microsecond=999000)
 
-    return on_the_clock(change)(scope, date)
+    return on_the_clock(scope, date, change)
 
 
 @function("addWeekDays", [('{{addWeekDays("2026-11-20"; 2)}}', "2026-11-24T00:00:00.000Z")])
@@ -152,7 +152,7 @@ def add_week_days(scope: Scope, date: Date, number: Number) -> datetime | None:
             left -= local.isoweekday() <= 5
         return local
 
-    return on_the_clock(change)(scope, date)
+    return on_the_clock(scope, date, change)
 
 
 @function("dateMin", [('{{dateMin("2026-01-02"; "2026-01-01")}}', "2026-01-01T00:00:00.000Z")])

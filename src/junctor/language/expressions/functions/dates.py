@@ -6,8 +6,7 @@ import calendar
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from junctor.errors import DataError
 from junctor.language.expressions.functions.registry import Date, Number, Text, function
@@ -18,7 +17,6 @@ from junctor.language.values import as_number, show, to_date, to_text
 
 __all__ = ["add_months", "format_date", "on_the_clock", "parse_date", "shifted"]
 
-P = ParamSpec("P")
 _D = 'parseDate("2015-08-07T11:36:39Z"; "YYYY-MM-DDTHH:mm:ssZ")'
 
 
@@ -88,24 +86,16 @@ def duration(number: float, unit: str) -> timedelta:
 
 
 def on_the_clock(
-    change: Callable[Concatenate[datetime, P], datetime],
-) -> Callable[Concatenate[Scope, datetime | None, P], datetime | None]:
-    """Lets a function change a date as the organisation's clock shows it; null stays null."""
-
-    @wraps(change)
-    def changed(
-        scope: Scope, date: datetime | None, *args: P.args, **kwargs: P.kwargs
-    ) -> datetime | None:
-        if date is None:
-            return None
-        try:
-            local = date.astimezone(scope.zone).replace(tzinfo=None)
-            moved = change(local, *args, **kwargs)
-            return moved.replace(tzinfo=scope.zone).astimezone(UTC)
-        except (OverflowError, ValueError) as error:
-            raise DataError(reason=f"the result is outside of all dates ({error})") from error
-
-    return changed
+    scope: Scope, date: datetime | None, change: Callable[[datetime], datetime]
+) -> datetime | None:
+    """A date changed as the organisation's clock shows it (without zone); null stays null."""
+    if date is None:
+        return None
+    try:
+        moved = change(date.astimezone(scope.zone).replace(tzinfo=None))
+        return moved.replace(tzinfo=scope.zone).astimezone(UTC)
+    except (OverflowError, ValueError) as error:
+        raise DataError(reason=f"the result is outside of all dates ({error})") from error
 
 
 def to_month(date: datetime, index: int) -> datetime:
@@ -145,7 +135,7 @@ def add_hours(date: Date, number: Number) -> datetime | None:
 )
 def add_days(scope: Scope, date: Date, number: Number) -> datetime | None:
     """Moves a date by days; the time of day stays."""
-    return on_the_clock(lambda local: local + timedelta(days=_rounded(number)))(scope, date)
+    return on_the_clock(scope, date, lambda local: local + timedelta(days=_rounded(number)))
 
 
 @function(
@@ -158,7 +148,7 @@ def add_days(scope: Scope, date: Date, number: Number) -> datetime | None:
 def add_months(scope: Scope, date: Date, number: Number) -> datetime | None:
     """Moves a date by months; a day the month doesn't have becomes its last."""
     months = _rounded(number)
-    return on_the_clock(lambda d: to_month(d, d.year * 12 + d.month - 1 + months))(scope, date)
+    return on_the_clock(scope, date, lambda d: to_month(d, d.year * 12 + d.month - 1 + months))
 
 
 @function("addYears", [(f"{{{{addYears({_D}; -2)}}}}", "2013-08-07T11:36:39.000Z")])
@@ -171,21 +161,21 @@ def add_years(scope: Scope, date: Date, number: Number) -> datetime | None:
 def set_second(scope: Scope, date: Date, number: Number) -> datetime | None:
     """Sets the second; beyond 0 to 59 it runs into other minutes."""
     by = duration(int(number), "seconds")
-    return on_the_clock(lambda local: local.replace(second=0) + by)(scope, date)
+    return on_the_clock(scope, date, lambda local: local.replace(second=0) + by)
 
 
 @function("setMinute", [(f"{{{{setMinute({_D}; 5)}}}}", "2015-08-07T11:05:39.000Z")])
 def set_minute(scope: Scope, date: Date, number: Number) -> datetime | None:
     """Sets the minute; beyond 0 to 59 it runs into other hours."""
     by = duration(int(number), "minutes")
-    return on_the_clock(lambda local: local.replace(minute=0) + by)(scope, date)
+    return on_the_clock(scope, date, lambda local: local.replace(minute=0) + by)
 
 
 @function("setHour", [(f"{{{{setHour({_D}; -6)}}}}", "2015-08-06T18:36:39.000Z")])
 def set_hour(scope: Scope, date: Date, number: Number) -> datetime | None:
     """Sets the hour; beyond 0 to 23 it runs into other days."""
     by = duration(int(number), "hours")
-    return on_the_clock(lambda local: local.replace(hour=0) + by)(scope, date)
+    return on_the_clock(scope, date, lambda local: local.replace(hour=0) + by)
 
 
 @function(
@@ -199,8 +189,8 @@ def set_hour(scope: Scope, date: Date, number: Number) -> datetime | None:
 def set_day(scope: Scope, date: Date, day: Any) -> datetime | None:
     """Sets the day of the week, by name or 1 (Sunday) to 7 (Saturday), in the same week."""
     wanted = _named(day, DAYS, "a day of the week")
-    return on_the_clock(lambda local: local + timedelta(days=wanted - 1 - local.isoweekday() % 7))(
-        scope, date
+    return on_the_clock(
+        scope, date, lambda local: local + timedelta(days=wanted - 1 - local.isoweekday() % 7)
     )
 
 
@@ -214,7 +204,7 @@ def set_day(scope: Scope, date: Date, day: Any) -> datetime | None:
 def set_date(scope: Scope, date: Date, number: Number) -> datetime | None:
     """Sets the day of the month; 0 is the last day of the month before."""
     by = duration(int(number) - 1, "days")
-    return on_the_clock(lambda local: local.replace(day=1) + by)(scope, date)
+    return on_the_clock(scope, date, lambda local: local.replace(day=1) + by)
 
 
 @function(
@@ -228,14 +218,14 @@ def set_date(scope: Scope, date: Date, number: Number) -> datetime | None:
 def set_month(scope: Scope, date: Date, month: Any) -> datetime | None:
     """Sets the month, by name or number; beyond 1 to 12 it runs into other years."""
     wanted = _named(month, MONTHS, "a month")
-    return on_the_clock(lambda local: to_month(local, local.year * 12 + wanted - 1))(scope, date)
+    return on_the_clock(scope, date, lambda local: to_month(local, local.year * 12 + wanted - 1))
 
 
 @function("setYear", [(f"{{{{setYear({_D}; 2020)}}}}", "2020-08-07T11:36:39.000Z")])
 def set_year(scope: Scope, date: Date, number: Number) -> datetime | None:
     """Sets the year."""
     wanted = int(number)
-    return on_the_clock(lambda local: to_month(local, wanted * 12 + local.month - 1))(scope, date)
+    return on_the_clock(scope, date, lambda local: to_month(local, wanted * 12 + local.month - 1))
 
 
 def _named(value: Any, names: list[str], what: str) -> int:

@@ -82,13 +82,13 @@ def is_blank(value: Many) -> bool:
     """Whether a value is null, empty or only white space."""
     if isinstance(value, str):
         return not value.strip()
-    return value is None or value == [] or value == {}
+    return value is None or value in ([], {})
 
 
 @function("empty", [("{{empty(1.nul)}}", True), ("{{empty(1.arr)}}", False)])
 def empty(value: Many) -> bool:
     """Whether a value is null, an empty text, array or collection."""
-    return value is None or value == "" or value == [] or value == {}
+    return value is None or value in ("", [], {})
 
 
 @function("exists", [("{{exists(1.nul)}}", False), ("{{exists(1.empty)}}", True)])
