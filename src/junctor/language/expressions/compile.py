@@ -33,7 +33,7 @@ from junctor.language.expressions.nodes import (
 )
 from junctor.language.expressions.operators import BINARY, negate
 from junctor.language.expressions.parse import parse
-from junctor.language.expressions.paths import Steps, collect, walk
+from junctor.language.expressions.paths import Steps, as_step, collect, walk
 from junctor.language.expressions.scope import Env, Evaluate
 from junctor.language.values import ERASE, IGNORE, to_boolean, to_date, to_text
 
@@ -181,31 +181,50 @@ def _folded(evaluate: Evaluate, operands: list[Evaluate]) -> Evaluate:
 # --- paths ---------------------------------------------------------------------------------------
 
 
-def _steps(path: Path) -> Steps:
-    return tuple(step.to for step in path.steps)
+def _fixed(path: Path) -> Steps | None:
+    """The steps, if none is computed."""
+    steps = tuple([step.to for step in path.steps])
+    return steps if all(step is None or isinstance(step, str | int) for step in steps) else None  # type: ignore[return-value]  # just tested
 
 
-def _variable_steps(path: Path) -> Steps:
-    if path.root != "var":
+def _computed(path: Path, slots: Slots) -> Callable[[Env], Steps]:
+    """The steps of a path with expressions in brackets."""
+    parts: list[Evaluate] = []
+    for step in path.steps:
+        if step.to is None or isinstance(step.to, str | int):
+            parts.append(always(step.to))
+        else:
+            evaluate = _compile(step.to, slots)
+            parts.append(lambda env, evaluate=evaluate: as_step(evaluate(env)))
+    return lambda env: tuple([part(env) for part in parts])
+
+
+def _root(path: Path, slots: Slots) -> Evaluate | None:
+    """Where a path starts; ``None`` for a module that is not there."""
+    if path.root == "var":
+        return lambda env: env[0].variables
+    if isinstance(path.root, str):
         raise ExpressionError(
             f"Unknown name '{path.root}'. A module's field is written as 1.name, a text in quotes.",
-            found=str(path.root),
+            position=path.position,
+            found=path.root,
             expected="a module's number, a keyword, a function or var",
-            name=str(path.root),
+            name=path.root,
         )
-    return _steps(path)
+    slot = slots.get(path.root)
+    return None if slot is None else lambda env: env[slot]
 
 
 def _path(path: Path, slots: Slots) -> Evaluate:
-    if isinstance(path.root, str):
-        variable_steps = _variable_steps(path)
-        return lambda env: walk(env[0].variables, variable_steps)
-    slot = slots.get(path.root)
-    if slot is None:
+    start, steps = _root(path, slots), _fixed(path)
+    if start is None:
         return always(None)
-    steps = _steps(path)
-    if not all(isinstance(step, str) for step in steps):
-        return lambda env: walk(env[slot], steps)
+    if steps is None:
+        computed = _computed(path, slots)
+        return lambda env: walk(start(env), computed(env))
+    if not isinstance(path.root, int) or not all(isinstance(step, str) for step in steps):
+        return lambda env: walk(start(env), steps)
+    slot = slots[path.root]
     match steps:
         case ():
             return lambda env: env[slot]
@@ -240,14 +259,13 @@ def _path(path: Path, slots: Slots) -> Evaluate:
 
 
 def _list_path(path: Path, slots: Slots) -> Evaluate:
-    if isinstance(path.root, str):
-        variable_steps = _variable_steps(path)
-        return lambda env: collect(env[0].variables, variable_steps)
-    slot = slots.get(path.root)
-    if slot is None:
+    start, steps = _root(path, slots), _fixed(path)
+    if start is None:
         return lambda _env: []
-    steps = _steps(path)
-    return lambda env: collect(env[slot], steps)
+    if steps is None:
+        computed = _computed(path, slots)
+        return lambda env: collect(start(env), computed(env))
+    return lambda env: collect(start(env), steps)
 
 
 # --- keywords ------------------------------------------------------------------------------------

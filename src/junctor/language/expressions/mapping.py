@@ -170,10 +170,11 @@ def uses(value: Any) -> Uses:
                 todo.extend(mapping.values())
             case list() | tuple() as items:
                 todo.extend(items)
-            case Path(int() as root):
-                modules.add(root)
-            case Path(root):
+            case Path(root, steps):
+                if isinstance(root, int):
+                    modules.add(root)
                 variables = variables or root == "var"
+                todo.extend(step.to for step in steps if not isinstance(step.to, str))
             case Keyword(name):
                 random = random or name in _MOVING
             case Call(name, arguments):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from junctor.language.values import to_text
 
@@ -82,9 +82,12 @@ class Keyword:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a path: a name, a 1-based index (negative: from the end), or every item."""
+    """One step of a path: a name, a 1-based index (negative: from the end), or every item.
 
-    to: str | int | None
+    An expression is a name or index that is computed: ``1.rows[2.i]``.
+    """
+
+    to: str | int | Expression | None
 
     @property
     def every(self) -> bool:
@@ -98,6 +101,7 @@ class Path:
 
     root: int | str
     steps: tuple[Step, ...]
+    position: int = field(default=0, compare=False)
 
     @property
     def is_list(self) -> bool:
@@ -116,18 +120,7 @@ class Call:
 
     name: str
     arguments: tuple[Argument, ...]
-    position: int = 0
-
-    def __eq__(self, other: object) -> bool:
-        """Where it was written doesn't matter."""
-        return (
-            isinstance(other, Call)
-            and self.name == other.name
-            and self.arguments == other.arguments
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.arguments))
+    position: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +198,10 @@ def _print_path(path: Path) -> str:
     for step in steps:
         if isinstance(step.to, str):
             text += "." + _print_name(step.to)
-        else:
+        elif step.to is None or isinstance(step.to, int):
             text += f"[{'' if step.to is None else step.to}]"
+        else:
+            text += f"[{_print(step.to, 0)}]"
     return text
 
 

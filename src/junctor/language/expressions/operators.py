@@ -21,6 +21,9 @@ from junctor.language.values import (
 __all__ = ["BINARY", "equal", "negate"]
 
 
+_PLAIN = {int, float}
+
+
 def _operand(value: Any) -> int | float:
     """A number for arithmetic: null is 0, a boolean 1 or 0, a date its milliseconds."""
     if value is True or value is False:
@@ -45,6 +48,8 @@ def _result(number: float) -> int | float:
 
 def add(a: Any, b: Any) -> Any:
     """Joins if either is text; moves a date by milliseconds; else adds."""
+    if a.__class__ is str and b.__class__ is str:
+        return a + b
     if isinstance(a, str) or isinstance(b, str):
         return to_text(a) + to_text(b)
     if isinstance(a, datetime):
@@ -131,21 +136,29 @@ def _sortable(value: Any) -> int | float | None:
 
 def less(a: Any, b: Any) -> bool:
     """Numbers, numeric texts and dates by size, two texts by code points."""
+    if a.__class__ in _PLAIN and b.__class__ in _PLAIN:
+        return bool(a < b)
     return _compared(a, b) == -1
 
 
 def greater(a: Any, b: Any) -> bool:
     """As `less`, the other way."""
+    if a.__class__ in _PLAIN and b.__class__ in _PLAIN:
+        return bool(a > b)
     return _compared(a, b) == 1
 
 
 def at_most(a: Any, b: Any) -> bool:
     """Less or equal."""
+    if a.__class__ in _PLAIN and b.__class__ in _PLAIN:
+        return bool(a <= b)
     return _compared(a, b) in {-1, 0}
 
 
 def at_least(a: Any, b: Any) -> bool:
     """Greater or equal."""
+    if a.__class__ in _PLAIN and b.__class__ in _PLAIN:
+        return bool(a >= b)
     return _compared(a, b) in {0, 1}
 
 

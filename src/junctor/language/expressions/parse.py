@@ -5,7 +5,7 @@ The grammar, tightest first (facts: Make's documentation and real exports)::
     template    = { text | "{{" expression "}}" }
     value       = number | text | keyword | call | path | "(" expression ")"
     call        = name "(" [ argument { ";" argument } ] ")"        an argument may be empty
-    path        = ( module id | `module id` | name | `name` ) { "." name | "[" [ index ] "]" }
+    path        = ( module id | `module id` | name | `name` ) { "." name | "[" [ expression ] "]" }
     unary       = { "!" | "-" } value
     expression  = unary with * / %, then + -, then < <= > >=, then = !=, then & (and), then | (or)
 
@@ -171,21 +171,21 @@ class _Parser:
                 return Literal(token.text)
             case "number":
                 if token.text.isdigit() and (self.at(".") or self.at("[")):
-                    return self.path(self.module_id(token))
+                    return self.path(self.module_id(token), token.position)
                 number = as_number(token.text)
                 if number is None:
                     raise self.wrong(token, "a number within range")
                 return Literal(number)
             case "quoted":
                 if token.text.isascii() and token.text.isdigit():
-                    return self.path(self.module_id(token))
-                return self.path(token.text)
+                    return self.path(self.module_id(token), token.position)
+                return self.path(token.text, token.position)
             case "name":
                 if self.at("("):
                     return Call(token.text, self.arguments(), token.position)
                 if token.text in KEYWORDS:
                     return Keyword(token.text)
-                return self.path(token.text)
+                return self.path(token.text, token.position)
             case "mark" if token.text == "(":
                 node = self.expression(1)
                 self.take(")")
@@ -213,7 +213,7 @@ class _Parser:
             self.index += 1
             return tuple(arguments)
 
-    def path(self, root: int | str) -> Path:
+    def path(self, root: int | str, position: int) -> Path:
         steps: list[Step] = []
         while True:
             if self.at("."):
@@ -231,20 +231,19 @@ class _Parser:
                 steps.append(Step(self.item()))
                 self.take("]")
             else:
-                return Path(root, tuple(steps))
+                return Path(root, tuple(steps), position)
 
-    def item(self) -> int | None:
+    def item(self) -> int | str | Expression | None:
+        """What stands in brackets; a literal is an index or a name."""
         if self.at("]"):
             return None
-        sign = 1
-        if self.token.kind == "operator" and self.token.text == "-":
-            self.index += 1
-            sign = -1
-        token = self.token
-        if token.kind != "number" or not token.text.isdigit() or len(token.text) > 15:
-            raise self.unexpected("an index or ']'")
-        self.index += 1
-        return sign * int(token.text)
+        node = self.expression(1)
+        match node:
+            case Literal(str() | int() as value):
+                return value
+            case Unary("-", Literal(int() as value)):
+                return -value
+        return node
 
     def module_id(self, token: Token) -> int:
         if len(token.text) > 15:

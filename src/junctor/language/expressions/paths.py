@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["collect", "dig", "parse_dotted", "step_into", "walk"]
+from junctor.language.values import as_number, to_text
+
+__all__ = ["as_step", "collect", "dig", "parse_dotted", "step_into", "walk"]
 
 Steps = tuple[str | int | None, ...]
 """Names, 1-based indexes (negative: from the end), ``None`` for every item."""
@@ -15,6 +17,8 @@ def step_into(value: Any, step: str | int) -> Any:
     """One step down; what isn't there is null."""
     if isinstance(step, str):
         return value.get(step) if isinstance(value, dict) else None
+    if isinstance(value, dict):
+        return value.get(str(step))
     if not isinstance(value, list) or not step:
         return None
     index = step - 1 if step > 0 else step
@@ -52,6 +56,14 @@ def collect(value: Any, steps: Steps) -> list[Any]:
         else:
             found = [step_into(each, step) for each in found]
     return found
+
+
+def as_step(value: Any) -> str | int:
+    """A computed step: a number is an index, and so is a numeric text; other text is a name."""
+    number = as_number(value)
+    if number is not None and abs(number) < 2**53:
+        return int(number)
+    return to_text(value)
 
 
 @lru_cache(maxsize=4096)
