@@ -65,7 +65,9 @@ def count(parameters: Mapping[str, Any]) -> _Count:
 
 
 def _module(number: int, name: str, mapper: Any = None, **rest: Any) -> Module:
-    return Module(id=number, module=f"bench:{name}", path=f"flow[{number - 1}]", mapper=mapper, **rest)
+    return Module(
+        id=number, module=f"bench:{name}", path=f"flow[{number - 1}]", mapper=mapper, **rest
+    )
 
 
 def _plan(*flow: Module) -> Plan:
@@ -107,7 +109,7 @@ def _rss() -> float:
 
 MAPPER = {
     "name": "{{2.first}} {{2.last}}",
-    "big": "{{if(2.amount > 50; \"big\"; \"small\")}}",
+    "big": '{{if(2.amount > 50; "big"; "small")}}',
     "phone": "{{2.phone}}",
 }
 FILTER = Filter(groups=((Condition(operator="number:greater", a="{{2.amount}}", b="25"),),))

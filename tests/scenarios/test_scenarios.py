@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from cases import CASES, drive_of, load
+from scenario_cases import CASES, Drive, drive_of, load
 
 from junctor.engine.commands import Call
 
@@ -53,8 +53,9 @@ def test_a_resumed_run_repeats_nothing_and_ends_alike(name: str) -> None:
         again = drive_of(case)
         again.records = deepcopy(records)
         # What the world answered before the cut is not asked again, so its script goes on there.
-        for key in [_key(record) for record in records if record[0] in (3, 5) and _effect(whole, record)]:
-            again.world.script(_call_at(whole, key))
+        for record in records:
+            if record[0] in (3, 5) and _effect(whole, record):
+                again.world.script(_call_at(whole, _key(record)))
         result = again.run(deepcopy(case["bundles"]), resume=True)
         asked = {(c, m, p, a) for c, m, p, a in again.addresses()}
         assert not asked & done, f"cut at {cut}"
@@ -76,11 +77,11 @@ def _key(record: list[Any]) -> tuple[Any, ...]:
     return (record[1], record[2], tuple(record[3]), record[4])
 
 
-def _effect(drive: Any, record: list[Any]) -> bool:
+def _effect(drive: Drive, record: list[Any]) -> bool:
     return any(call.address == _key(record) for call in drive.world.calls)
 
 
-def _call_at(drive: Any, key: tuple[Any, ...]) -> Call:
+def _call_at(drive: Drive, key: tuple[Any, ...]) -> Call:
     return next(call for call in drive.world.calls if call.address == key)
 
 

@@ -119,7 +119,8 @@ class Result:
     """How a run ended, as its generator's return value."""
 
     status: str
-    """``finished``, ``incomplete`` (resumable after an error) or ``uncertain``."""
+    """``finished``, ``incomplete`` (resumable after an error), ``uncertain``, or ``failed`` (an
+    error handler said to roll back; not resumable)."""
     operations: int = 0
     bytes: int = 0
     error: JunctorError | None = None

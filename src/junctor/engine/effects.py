@@ -33,6 +33,8 @@ def call(
     while True:
         entry = run.take(address)
         if entry is not None and entry.output is not MISSING:
+            if entry.output is None and error is not None:
+                raise Halt(error, _before(address), handled=True)
             run.bytes += entry.bytes
             return entry.output, arguments
         if error is not None:
@@ -41,7 +43,7 @@ def call(
             elif entry is None or not _begun(entry):
                 seconds = node.retry.delay(failures, error)
                 if seconds is None:
-                    raise Halt(error, address._replace(attempt=address.attempt - 1))
+                    raise Halt(error, _before(address))
                 yield Wait(address, seconds, entry.due if entry is not None else None)
         if entry is not None and _uncertain(node, entry):
             raise Halt(entry.error or Uncertain(), address)
@@ -73,6 +75,10 @@ def command(node: Node, address: Address, arguments: Any, entry: Recorded | None
     if entry is None:
         return Call(address, node.definition, node.parameters, arguments)
     return Call(address, node.definition, node.parameters, arguments, entry.unanswered, entry.steps)
+
+
+def _before(address: Address) -> Address:
+    return address._replace(attempt=address.attempt - 1)
 
 
 def _begun(entry: Recorded) -> bool:

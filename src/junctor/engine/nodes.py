@@ -78,7 +78,18 @@ class Node:
 class Halt(Exception):
     """An operation failed for good; unless its module handles errors, the run stops here."""
 
-    def __init__(self, error: JunctorError, address: Address) -> None:
+    def __init__(
+        self,
+        error: JunctorError,
+        address: Address,
+        *,
+        handled: bool = False,
+        status: str | None = None,
+    ) -> None:
         super().__init__(error.message)
         self.error = error
         self.address = address
+        self.handled = handled
+        """The recording says that a handler has dealt with it."""
+        self.status = status
+        """How the run ends, if a handler says so."""

@@ -16,6 +16,7 @@ from junctor.engine.bundles import Groups, Several, chunks, emit, found
 from junctor.engine.commands import Address, Command, Flush, Result
 from junctor.engine.context import Context
 from junctor.engine.effects import call, respond, wait
+from junctor.engine.handlers import handle
 from junctor.engine.journal import BREATH, Journal
 from junctor.engine.lanes import Ahead
 from junctor.engine.nodes import Halt, Node, Path, Step
@@ -70,6 +71,8 @@ class Run:
         self.variables: dict[str, tuple[Any, str]] = {}
         """What modules have set: value and scope."""
         self.recording = recording
+        self.directive: tuple[str, Any] | None = None
+        """What the handler that runs has said to do."""
         self._live = recording is None
 
     def execute(self, bundles: list[Bundle], *, cycle: int = 0) -> Generator[Command, Any, Result]:
@@ -109,8 +112,10 @@ class Run:
         result = Result("finished", self.operations, self.bytes, dropped=self.dropped)
         result.unrecorded = self.journal.skipped
         if halt is not None:
-            result.status = "uncertain" if isinstance(halt.error, Uncertain) else "incomplete"
-            result.error, result.failed = halt.error, halt.address
+            unknown = isinstance(halt.error, Uncertain)
+            result.status = halt.status or ("uncertain" if unknown else "incomplete")
+            if result.status != "finished":
+                result.error, result.failed = halt.error, halt.address
         self.context.end(self.cycle, result)
         return result
 
@@ -170,18 +175,26 @@ class Run:
                 else:
                     output = yield from self._other(node, env, path)
                     breathe = journal.tick()
-            except Halt:
-                raise
-            except Exception as error:
-                raise self.failure(Address(self.cycle, node.id, path), error) from error
-            passed, ahead = False, _NONE
-            if type(output) is dict:
-                env[node.slot] = output
-                if node.collectors:
-                    yield from self.after(node, env, path)
+                if type(output) is not dict:
+                    several = type(output) is Several
+                    lists = chunks(self, node, env, path, output) if several else [output]
+                    yield from emit(self, node, lists, env, path)
                     return
-            else:
-                yield from self._many(node, env, path, output)
+            except Halt as halt:
+                if node.handler is None or halt.address.module != node.id:
+                    raise
+                output = yield from handle(self, node, env, path, halt)
+            except Exception as error:
+                failed = self.failure(Address(self.cycle, node.id, path), error)
+                if node.handler is None:
+                    raise failed from error
+                output = yield from handle(self, node, env, path, failed)
+            if output is None:
+                return
+            passed, ahead = False, _NONE
+            env[node.slot] = output
+            if node.collectors:
+                yield from self.after(node, env, path)
                 return
             if breathe:
                 yield _FLUSH
@@ -191,17 +204,6 @@ class Run:
         """Goes on after a module's only bundle, which the env has."""
         yield from emit(self, node, [[env[node.slot]]], env, path, single=True)
 
-    def _many(
-        self, node: Node, env: list[Any], path: Path, output: Any
-    ) -> Generator[Command, Any, None]:
-        lists = [output] if type(output) is list else chunks(self, node, env, path, output)
-        try:
-            yield from emit(self, node, lists, env, path)
-        except Halt:
-            raise
-        except Exception as error:
-            raise self.failure(Address(self.cycle, node.id, path), error) from error
-
     def _other(self, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, Any]:
         """Flow control that is not on the way of most bundles."""
         step = node.step
@@ -209,7 +211,7 @@ class Run:
             return env[node.slot] or {}
         if step is Step.JOIN:
             return self.once(node, path, lambda: self.arguments(node, env, path))
-        self.operations += 1
+        self.operations += step is not Step.DIRECTIVE
         if step is Step.MERGE:
             return env[node.slot] or {}
         if step is Step.STREAM:
@@ -222,8 +224,8 @@ class Run:
             yield from wait(self, node, env, path)
         elif step is Step.RESPOND:
             yield from respond(self, node, env, path)
-        else:
-            raise Fault(reason=f"{node.path}: {node.module} can't stand here")
+        elif node.definition is not None:
+            self.directive = (node.definition.name.lower(), self.arguments(node, env, path))
         return {}
 
     def _get(self, node: Node, env: list[Any], path: Path) -> Bundle:
@@ -325,8 +327,11 @@ class Run:
         entry = self.take(address, pure=True)
         if entry is None:
             return MISSING
-        if entry.output is MISSING and entry.error is not None and entry.ends == self.ends:
-            raise Halt(entry.error, address)
+        if entry.error is not None:
+            if entry.output is None:
+                raise Halt(entry.error, address, handled=True)
+            if entry.output is MISSING and entry.ends == self.ends:
+                raise Halt(entry.error, address)
         return entry.output
 
     def take(self, address: Address, *, pure: bool = False) -> Recorded | None:

@@ -8,7 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from junctor import errors
-from junctor.engine.commands import Address, Await, Call, Flush, Outcome, Respond, Result, Start, Wait
+from junctor.engine.commands import (
+    Address,
+    Await,
+    Call,
+    Flush,
+    Outcome,
+    Respond,
+    Result,
+    Start,
+    Wait,
+)
 from junctor.engine.journal import Detail, Journal, decode_segment, encode_records, encode_segment
 from junctor.engine.plan import Plan, compile_plan
 from junctor.engine.recording import Recording
@@ -146,9 +156,7 @@ def module(
 ) -> Module:
     """A placed module of the kit."""
     rest.setdefault("path", f"flow[{id_}]")
-    return Module(
-        id=id_, module=f"kit:{name}", mapper=mapper, parameters=parameters or {}, **rest
-    )
+    return Module(id=id_, module=f"kit:{name}", mapper=mapper, parameters=parameters or {}, **rest)
 
 
 def when(a: Any, operator: str, b: Any = None) -> Filter:
@@ -182,9 +190,7 @@ def find(name: str) -> Any:
 class World:
     """Answers calls from a script, by module id and bundle path; counts what it was asked."""
 
-    script: Callable[[Call], list[Bundle] | JunctorError] = lambda call: [
-        {"sent": call.arguments}
-    ]
+    script: Callable[[Call], list[Bundle] | JunctorError] = lambda call: [{"sent": call.arguments}]
     calls: list[Call] = field(default_factory=list)
 
     def answer(self, call: Call) -> Outcome:
@@ -214,13 +220,18 @@ class Drive:
     asked: int = 0
     in_flight: dict[int, Call] = field(default_factory=dict)
     most_in_flight: int = 0
+    recording: Recording | None = None
+    live: Run | None = None
 
-    def run(self, bundles: list[Bundle] | None = None, *, resume: bool = False, **given: Any) -> Result:
+    def run(
+        self, bundles: list[Bundle] | None = None, *, resume: bool = False, **given: Any
+    ) -> Result:
         """Runs to the end; with ``resume`` from what was recorded before."""
         journal = Journal(self.detail)
         recording = None
         if resume:
             recording = Recording([encode_records(self.records)], self.blobs)
+            self.recording = recording
         run = Run(
             self.plan,
             run_id="run_1",
@@ -232,6 +243,7 @@ class Drive:
             zone=given.get("zone", UTC),
             locale="en",
         )
+        self.live = run
         generator = run.execute([{}] if bundles is None else bundles)
         answer: Any = None
         try:

@@ -19,13 +19,15 @@ from junctor.errors import JunctorError
 from junctor.language.connector import Bundle
 from junctor.language.scenario import Branch, Condition, Filter, Module, Route, Scenario
 
-__all__ = ["CASES", "drive_of", "load", "scenario_of"]
+__all__ = ["CASES", "Drive", "drive_of", "load", "scenario_of"]
 
 CASES = sorted(path.stem for path in (Path(__file__).parent / "cases").glob("*.json"))
 
 
 def load(name: str) -> dict[str, Any]:
-    case: dict[str, Any] = json.loads((Path(__file__).parent / "cases" / f"{name}.json").read_text())
+    case: dict[str, Any] = json.loads(
+        (Path(__file__).parent / "cases" / f"{name}.json").read_text()
+    )
     return case
 
 
