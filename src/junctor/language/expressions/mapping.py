@@ -173,7 +173,10 @@ def uses(value: Any) -> Uses:
             case Path(root, steps):
                 if isinstance(root, int):
                     modules.add(root)
-                variables = variables or root == "var"
+                elif isinstance(root, str):
+                    variables = variables or root == "var"
+                else:
+                    todo.append(root)
                 todo.extend(step.to for step in steps if not isinstance(step.to, str))
             case Keyword(name):
                 random = random or name in _MOVING
