@@ -90,8 +90,14 @@ def invalid(field: str, error: Exception) -> JunctorError:
 
 
 def _collection(entries: dict[str, Evaluate]) -> Evaluate:
-    fixed = {key: each([]) if _scalar(each) else None for key, each in entries.items()}
-    moving = tuple((key, each) for key, each in entries.items() if not _scalar(each))
+    fixed: dict[str, Any] = {}
+    moving: list[tuple[str, Evaluate]] = []
+    for key, each in entries.items():
+        value = each([]) if _scalar(each) else None
+        if value is not IGNORE:
+            fixed[key] = value
+        if not _scalar(each):
+            moving.append((key, each))
     if not moving:
         return _copies(fixed)
 

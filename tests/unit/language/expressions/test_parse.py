@@ -168,6 +168,12 @@ def chains(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
+def arguments(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Any arguments but one empty one, which can't be told from none."""
+    some = st.lists(st.one_of(children, st.just(Empty())), max_size=3)
+    return some.map(lambda each: () if each == [Empty()] else tuple(each))
+
+
 EXPRESSIONS = st.recursive(
     LEAVES,
     lambda children: st.one_of(
@@ -177,9 +183,7 @@ EXPRESSIONS = st.recursive(
         st.builds(
             Call,
             st.sampled_from(sorted(FUNCTIONS)),
-            st.lists(st.one_of(children, st.just(Empty())), max_size=3)
-            .filter(lambda arguments: arguments != [Empty()])
-            .map(tuple),
+            arguments(children),
         ),
     ),
     max_leaves=8,
