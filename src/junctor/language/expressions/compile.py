@@ -189,14 +189,17 @@ def _fixed(path: Path) -> Steps | None:
 
 def _computed(path: Path, slots: Slots) -> Callable[[Env], Steps]:
     """The steps of a path with expressions in brackets."""
-    parts: list[Evaluate] = []
-    for step in path.steps:
-        if step.to is None or isinstance(step.to, str | int):
-            parts.append(always(step.to))
-        else:
-            evaluate = _compile(step.to, slots)
-            parts.append(lambda env, evaluate=evaluate: as_step(evaluate(env)))
+    parts = [
+        always(step.to)
+        if step.to is None or isinstance(step.to, str | int)
+        else _as_step(_compile(step.to, slots))
+        for step in path.steps
+    ]
     return lambda env: tuple([part(env) for part in parts])
+
+
+def _as_step(evaluate: Evaluate) -> Evaluate:
+    return lambda env: as_step(evaluate(env))
 
 
 def _root(path: Path, slots: Slots) -> Evaluate | None:
@@ -211,6 +214,8 @@ def _root(path: Path, slots: Slots) -> Evaluate | None:
             expected="a module's number, a keyword, a function or var",
             name=path.root,
         )
+    if not isinstance(path.root, int):
+        return _compile(path.root, slots)
     slot = slots.get(path.root)
     return None if slot is None else lambda env: env[slot]
 

@@ -90,8 +90,14 @@ def invalid(field: str, error: Exception) -> JunctorError:
 
 
 def _collection(entries: dict[str, Evaluate]) -> Evaluate:
-    fixed = {key: each([]) if _scalar(each) else None for key, each in entries.items()}
-    moving = tuple((key, each) for key, each in entries.items() if not _scalar(each))
+    fixed: dict[str, Any] = {}
+    moving: list[tuple[str, Evaluate]] = []
+    for key, each in entries.items():
+        value = each([]) if _scalar(each) else None
+        if value is not IGNORE:
+            fixed[key] = value
+        if not _scalar(each):
+            moving.append((key, each))
     if not moving:
         return _copies(fixed)
 
@@ -173,7 +179,10 @@ def uses(value: Any) -> Uses:
             case Path(root, steps):
                 if isinstance(root, int):
                     modules.add(root)
-                variables = variables or root == "var"
+                elif isinstance(root, str):
+                    variables = variables or root == "var"
+                else:
+                    todo.append(root)
                 todo.extend(step.to for step in steps if not isinstance(step.to, str))
             case Keyword(name):
                 random = random or name in _MOVING
