@@ -12,7 +12,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,13 +33,13 @@ def start() -> None:
 
 
 @bench.module("Repeats", kind="repeater")
-def source(parameters: Mapping[str, Any], mapper: Any) -> Iterator[Bundle]:
+def source(_parameters: Mapping[str, Any], mapper: Any) -> Iterator[Bundle]:
     for i in range(mapper["n"]):
         yield {"first": "Ann", "last": "Miller", "amount": i % 100, "phone": "+49 30 1234567"}
 
 
 @bench.transform("Sets", raw=True)
-def values(parameters: Mapping[str, Any], mapper: Any) -> Bundle:
+def values(_parameters: Mapping[str, Any], mapper: Any) -> Bundle:
     return mapper
 
 
@@ -52,7 +52,7 @@ class _Count:
     def __init__(self) -> None:
         self.n = 0
 
-    def add(self, value: Any) -> None:
+    def add(self, _value: Any) -> None:
         self.n += 1
 
     def result(self) -> Bundle:
@@ -60,7 +60,7 @@ class _Count:
 
 
 @bench.module("Counts", kind="aggregator")
-def count(parameters: Mapping[str, Any]) -> _Count:
+def count(_parameters: Mapping[str, Any]) -> _Count:
     return _Count()
 
 
@@ -121,32 +121,27 @@ def main() -> None:
     counted = _plan(
         *repeat,
         _module(3, "values", MAPPER),
-        _module(4, "values", {"name": "{{3.name}}"}, filter=FILTER) if "--two" in sys.argv else
         _module(4, "count", {}, parameters={"feeder": 2}, filter=FILTER),
-    )  # fmt: skip
-    before = _rss()
-    began = time.perf_counter()
-    result, kept, raw = _run(counted, n)
-    took = time.perf_counter() - began
-    print(
-        f"pure    {n / took:,.0f} bundles/s, {result.operations:,} operations, "
-        f"raw {raw / 1e6:.0f} MB -> {sum(map(len, kept)) / 1e6:.1f} MB, RSS +{_rss() - before:.0f} MB"
     )
     sent = _plan(*repeat, _module(3, "send", MAPPER))
-    _, kept, _ = _run(sent, 100_000)
-    before = _rss()
-    began = time.perf_counter()
-    result, again, _ = _run(sent, 100_000, Recording(kept))
-    took = time.perf_counter() - began
+    _run(counted, 10_000)
+    _timed("pure", n, lambda: _run(counted, n))
+    _timed("effects", n // 5, lambda: _run(sent, n // 5))
+    for name, plan in (("resume pure", counted), ("resume effects", sent)):
+        recorded = _run(plan, 100_000)[1]
+        _timed(name, 100_000, lambda plan=plan, it=recorded: _run(plan, 100_000, Recording(it)))
+
+
+def _timed(name: str, n: int, run: Callable[[], tuple[Any, list[bytes], int]]) -> None:
+    rss, wall, cpu = _rss(), time.perf_counter(), time.process_time()
+    result, kept, raw = run()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     print(
-        f"resume  {took:.2f} s for {result.operations:,} operations, "
-        f"{len(again)} new segments, RSS +{_rss() - before:.0f} MB"
+        f"{name:15} {n / wall:9,.0f} bundles/s ({n / cpu:9,.0f} per CPU second), {wall:.2f} s, "
+        f"{result.operations:,} operations, {len(kept)} segments, "
+        f"{raw / 1e6:.0f} MB -> {sum(map(len, kept)) / 1e6:.1f} MB, "
+        f"peak RSS {_rss():.0f} MB (+{_rss() - rss:.0f})"
     )
-    _, kept, _ = _run(counted, 100_000)
-    began = time.perf_counter()
-    result, again, _ = _run(counted, 100_000, Recording(kept))
-    took = time.perf_counter() - began
-    print(f"resume  {took:.2f} s for {result.operations:,} pure operations")
 
 
 if __name__ == "__main__":

@@ -165,7 +165,7 @@ class Journal:
         self._counts[module] = seen + bundles
         if self.detail == "first" and seen < FIRST:
             return True
-        self.skipped += bundles
+        self.skipped += 1
         return False
 
     def tick(self) -> bool:

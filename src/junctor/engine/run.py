@@ -29,7 +29,14 @@ from junctor.language.connector import Bundle
 __all__ = ["Run"]
 
 _FLUSH = Flush()
-_PURE, _CALL = Step.PURE, Step.CALL
+# An enum's member by its class is a slow look-up, and these are asked for every bundle.
+_PURE, _CALL, _AGGREGATE, _ROUTER, _CHOICE = (
+    Step.PURE,
+    Step.CALL,
+    Step.AGGREGATE,
+    Step.ROUTER,
+    Step.CHOICE,
+)
 _NONE = Ahead()
 
 
@@ -133,6 +140,7 @@ class Run:
         ``passed``: the first module's filter has been asked. ``ahead``: what lanes did for it.
         """
         journal = self.journal
+        fast = self._live and journal.full
         while node is not None:
             try:
                 if node.filter is not None and not passed:
@@ -145,7 +153,7 @@ class Run:
                 breathe = False
                 if step is _PURE:
                     self.operations += 1
-                    if self._live and not node.random and journal.full and ahead is _NONE:
+                    if fast and ahead is _NONE and not node.random:
                         # What `pure` comes to for nearly every bundle, without its calls.
                         output = node.evaluate(env)
                         if type(output) is dict:
@@ -159,16 +167,16 @@ class Run:
                     self.operations += 1
                     output = yield from self._called(node, env, path, ahead)
                     breathe = journal.tick()
-                elif step is Step.AGGREGATE:
+                elif step is _AGGREGATE:
                     if node.random:
                         self.context.draw_from(node.id, path, "mapper")
                     key = None if node.group_by is None else node.group_by(env)
                     self.groups[node.id].add(key, node.arguments(env))
                     return
-                elif step is Step.ROUTER:
+                elif step is _ROUTER:
                     yield from route(self, node, env, path)
                     return
-                elif step is Step.CHOICE:
+                elif step is _CHOICE:
                     self.operations += 1
                     yield from choose(self, node, env, path)
                     return

@@ -78,8 +78,10 @@ def test_recorded_pure_outputs_are_taken_not_evaluated() -> None:
     drive.records[-2][5] = {"text": "as recorded"}
     drive.records[-1:] = []
     drive.plan = plan_of(
-        module(1, "start"), module(2, "upper", {"text": "{{1.t}}"}), module(3, "send", {"t": "{{2.text}}"})
-    )  # fmt: skip
+        module(1, "start"),
+        module(2, "upper", {"text": "{{1.t}}"}),
+        module(3, "send", {"t": "{{2.text}}"}),
+    )
     drive.records[0][1]["pins"][3] = ["kit:send", 1, ""]
     drive.run(resume=True)
     assert arguments(drive.world.calls) == [{"t": "as recorded"}]
@@ -290,9 +292,10 @@ def test_a_full_buffer_asks_for_a_flush() -> None:
 
 
 def test_a_stream_resumes_where_it_was_cut() -> None:
+    text = " ".join(map(str, range(200)))
     drive = Drive(
-        plan_of(module(1, "lines", {"text": " ".join(map(str, range(200)))}), module(2, "put", {"l": "{{1.line}}"}))
-    )  # fmt: skip
+        plan_of(module(1, "lines", {"text": text}), module(2, "put", {"l": "{{1.line}}"}))
+    )
     drive.run()
     whole = [call.arguments["l"] for call in drive.world.calls]
     assert whole == [str(n) for n in range(200)]
@@ -343,12 +346,12 @@ def test_variables_of_scope_execution_outlive_a_cycle() -> None:
     def values(scope: str) -> Any:
         return {"variables": {scope: 1}, "scope": scope}
 
-    drive = Drive(plan_of(
-        module(1, "router", routes=(
-            route(module(2, "get", {"names": ["roundtrip", "execution"]}), module(3, "put", {"r": "{{2.roundtrip}}", "e": "{{2.execution}}"})),
-            route(module(4, "set", values("roundtrip")), module(5, "set", values("execution"))),
-        ))
-    ))  # fmt: skip
+    reads = (
+        module(2, "get", {"names": ["roundtrip", "execution"]}),
+        module(3, "put", {"r": "{{2.roundtrip}}", "e": "{{2.execution}}"}),
+    )
+    sets = (module(4, "set", values("roundtrip")), module(5, "set", values("execution")))
+    drive = Drive(plan_of(module(1, "router", routes=(route(*reads), route(*sets)))))
     drive.run()
     assert drive.live is not None
     second = drive.live.execute([], cycle=1)
