@@ -17,7 +17,7 @@ from junctor.ports.catalog import Connection, Hook, Json, Page
 
 _CONNECTION = "The connection"
 _HOOK = "The hook"
-_TOKEN_BYTES = 16  # 128 bits
+_TOKEN_BYTES = 16  # 128 bits, as 32 letters and digits
 
 
 class PostgresAccounts(Base):
@@ -207,7 +207,7 @@ class PostgresAccounts(Base):
                     "name": name,
                     "connector": connector,
                     "kind": kind,
-                    "token": secrets.token_urlsafe(_TOKEN_BYTES),
+                    "token": secrets.token_hex(_TOKEN_BYTES),
                     "connection": connection_id,
                     "settings": Jsonb(settings or {}),
                     "sealed": sealed,

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from junctor.adapters.postgres.database import Connection, Pool, tenant
 from junctor.adapters.postgres.queries import load
+from junctor.adapters.system import system_ids
 from junctor.errors import Conflict, Misconfigured, NotFound
 from junctor.language.ids import Ids
 from junctor.ports.catalog import Json, Page
@@ -28,10 +29,10 @@ _MOST = 500
 class Base:
     """Runs named queries for one organisation, in one transaction with their audit line."""
 
-    def __init__(self, *, api: Pool, engine: Pool, ids: Ids) -> None:
+    def __init__(self, api: Pool, engine: Pool, ids: Ids | None = None) -> None:
         self._api = api
         self._engine = engine
-        self._ids = ids
+        self._ids = ids or system_ids()
         self._sql = load("catalog")
 
     async def _row(
