@@ -17,7 +17,7 @@ from pathlib import Path
 
 import kit
 
-BARE = '''
+BARE = """
 import sys, uvicorn
 async def app(scope, receive, send):
     if scope["type"] != "http":
@@ -29,7 +29,7 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": b"Accepted"})
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), loop="uvloop", http="httptools",
             log_level="error", access_log=False, lifespan="off")
-'''
+"""
 
 
 def bare_asgi(directory: Path) -> dict[str, float]:
@@ -83,9 +83,7 @@ def drained(st: kit.Stack, paths: list[str], count: int) -> float:
     """Runs per second from the first request to the last finished run."""
     st.forget_runs()
     begun = time.perf_counter()
-    got = kit.wrk(
-        f"http://127.0.0.1:{st.port}", paths=paths, seconds=120, count=count, signed=True
-    )
+    got = kit.wrk(f"http://127.0.0.1:{st.port}", paths=paths, seconds=120, count=count, signed=True)
     if got["errors"]:
         raise SystemExit(f"{got['errors']:.0f} deliveries were refused")
     st.wait_finished(count)
@@ -165,7 +163,14 @@ def lanes(st: kit.Stack) -> None:
     spent = []
     for _ in range(4):
         st.forget_runs()
-        kit.wrk(f"http://127.0.0.1:{st.port}", paths=[path], count=1, seconds=30, connections=1, body=body)
+        kit.wrk(
+            f"http://127.0.0.1:{st.port}",
+            paths=[path],
+            count=1,
+            seconds=30,
+            connections=1,
+            body=body,
+        )
         st.wait_finished(1)
         spent.append(
             float(st.value("select extract(epoch from ended_at - started_at) from runs limit 1"))

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from tests.support import asynchronous
-
 from junctor.testing.blobs import FakeBlobs
 from junctor.testing.contracts import check_blobs, check_vault
 from junctor.testing.vault import FakeVault
+from tests.support import asynchronous
 
 
 @asynchronous

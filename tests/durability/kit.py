@@ -66,7 +66,8 @@ class Vendor:
                 extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
                 writer.write(
                     f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{extra}"
-                    "content-length: 11\r\n\r\n".encode() + b'{"ok":true}'
+                    "content-length: 11\r\n\r\n".encode()
+                    + b'{"ok":true}'
                 )
                 await writer.drain()
         writer.close()

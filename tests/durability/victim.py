@@ -14,15 +14,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import uvloop
+from junctor.adapters.transport import AiohttpTransport
+from junctor.runtime.registry import Registry
 
 from junctor.adapters.blobs import PostgresBlobs
 from junctor.adapters.postgres.database import pool
-from junctor.adapters.transport import AiohttpTransport
 from junctor.adapters.vault import MasterKeys, PostgresVault
 from junctor.language.connector import Request, Response
 from junctor.ports.backlog import Claim
 from junctor.ports.ledger import Write
-from junctor.runtime.registry import Registry
 from junctor.runtime.worker import Worker
 
 POINTS = (

@@ -8,12 +8,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from tests.integration.postgres.support import catalog_on
-from tests.support import asynchronous
 
 from junctor.adapters.system import system_ids
 from junctor.errors import Conflict, Misconfigured, NotFound
 from junctor.ports.catalog import Catalog
+from tests.integration.postgres.support import catalog_on
+from tests.support import asynchronous
 
 IDS = system_ids()
 

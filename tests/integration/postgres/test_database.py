@@ -5,11 +5,11 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from tests.support import asynchronous, run
 
 from junctor.adapters.postgres import database, queries
 from junctor.adapters.postgres.migrate import migrate, pending, ready
 from junctor.errors import Fault, Misconfigured
+from tests.support import asynchronous, run
 
 ORGANIZATION = UUID(int=1)
 

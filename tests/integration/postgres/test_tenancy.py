@@ -7,11 +7,11 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg import errors, sql
-from tests.support import asynchronous
 
 from junctor.adapters.postgres import database
 from junctor.adapters.postgres.migrate import migrate
 from junctor.adapters.system import system_ids
+from tests.support import asynchronous
 
 IDS = system_ids()
 # Not one organisation's: who runs here, and what was migrated.

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from tests.support import asynchronous
 
 from junctor.adapters.blobs import PostgresBlobs
 from junctor.adapters.postgres.database import pool
@@ -18,6 +17,7 @@ from junctor.adapters.vault import DataKeyring, MasterKeys, PostgresVault
 from junctor.errors import Misconfigured
 from junctor.language.ids import uuid7
 from junctor.testing.contracts import check_blobs, check_vault
+from tests.support import asynchronous
 
 IDS = system_ids()
 OLD, NEW = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))

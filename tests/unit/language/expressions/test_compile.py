@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support import shared_dir
 
 from junctor.errors import DataError, ExpressionError, JunctorError
 from junctor.language.expressions import (
@@ -21,6 +20,7 @@ from junctor.language.expressions import (
 )
 from junctor.language.expressions.functions.registry import FUNCTIONS
 from junctor.language.values import ERASE, IGNORE, plain
+from tests.support import shared_dir
 
 
 @pytest.mark.parametrize(

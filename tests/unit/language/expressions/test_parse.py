@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support import shared_dir
 
 from junctor.errors import ExpressionError
 from junctor.language.expressions import FUNCTIONS, KEYWORDS, Template, parse, print_template
@@ -22,6 +21,7 @@ from junctor.language.expressions.nodes import (
     Step,
     Unary,
 )
+from tests.support import shared_dir
 
 
 def only(text: str) -> Any:
