@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-
 Behaviour = Callable[[asyncio.StreamWriter, str, bytes], Awaitable[bool]]
 """Answers one request with the rest of its path and its body; whether to keep the connection."""
 
@@ -89,7 +88,7 @@ class RawServer:
         return self._write(writer, 200, b"", "X-One: 1", "X-ONE: 2", *cookies)
 
     async def do_redirect(self, writer: asyncio.StreamWriter, argument: str, _: bytes) -> bool:
-        status, _, target = argument.partition("/")
+        status, _slash, target = argument.partition("/")
         return self._write(writer, int(status), b"", f"Location: {target.replace('|', '/')}")
 
     async def do_gzip(self, writer: asyncio.StreamWriter, argument: str, _: bytes) -> bool:
