@@ -10,7 +10,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from junctor.errors import BundleInvalid, Unsupported
-from junctor.language.calls import header_rows, method_effect, parsed, query_rows, refusal
+from junctor.language.calls import (
+    effect_of_method,
+    header_rows,
+    method_effect,
+    parsed,
+    query_rows,
+    refusal,
+)
 from junctor.language.connector import Connector, Field, Flow, Multipart, Part, Request, Response
 from junctor.language.values import plain, to_text
 
@@ -152,7 +159,7 @@ def action_send_data(
         raises=False,
         verify_tls=reject_unauthorized,
     )
-    result = _result(response, parse=parse_response, raises=handle_errors)
+    result = _result(response, verb, parse=parse_response, raises=handle_errors)
     return {
         **result,
         "headers": [
@@ -233,6 +240,7 @@ def make_request(
         raise Unsupported(what=f"The authentication {authentication!r} in the HTTP module")
     if tls or proxy:
         raise Unsupported(what="A client certificate or proxy in the HTTP module")
+    verb = _method(method)
     sent = header_rows(headers)
     if not compressed:
         sent = {**sent, "Accept-Encoding": "identity"}
@@ -253,7 +261,7 @@ def make_request(
             content = _content(other_body) if other_body != "" else None
             sent = _with_type(sent, other_type if content is not None else "")
     response = yield Request(
-        method,
+        verb,
         _url(url),
         query=query_rows(query),
         headers=sent,
@@ -263,7 +271,7 @@ def make_request(
         redirects=_FOLLOW if allow_redirects else 0,
         raises=False,
     )
-    return _result(response, parse=parse_response, raises=stop_on_error)
+    return _result(response, verb, parse=parse_response, raises=stop_on_error)
 
 
 def _method(text: str) -> str:
@@ -315,9 +323,9 @@ def _parts(rows: Iterable[Mapping[str, Any]]) -> Iterable[Part]:
             yield Part(name, _content(row.get("value")))
 
 
-def _result(response: Response, *, parse: bool, raises: bool) -> dict[str, Any]:
+def _result(response: Response, method: str, *, parse: bool, raises: bool) -> dict[str, Any]:
     if raises and response.status >= 400:
-        error = refusal(response, account=False)
+        error = refusal(response, effect_of_method(method), account=False)
         assert error is not None
         raise error
     return {

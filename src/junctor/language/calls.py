@@ -18,6 +18,7 @@ from junctor.errors import (
     JunctorError,
     RateLimited,
     Reconnect,
+    Uncertain,
     VendorRefused,
     VendorUnavailable,
 )
@@ -88,11 +89,15 @@ def _rows(rows: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
             yield name, "" if value is None else str(value)
 
 
-def refusal(response: Response, *, reason: str = "", account: bool = True) -> JunctorError | None:
-    """The error that a complete answer means, or ``None`` for 2xx.
+def refusal(
+    response: Response, effect: Effect, *, reason: str = "", account: bool = True
+) -> JunctorError | None:
+    """The error that a complete answer means, or ``None`` for 2xx. For flows that look at answers
+    themselves; the rules are those of all other modules.
 
-    ``reason`` is the vendor's own message. Without an ``account`` behind the request, 401 and 403
-    are refusals like any other.
+    429 and 503 mean that nothing was done. Another 5xx leaves it open, which for an effect that
+    must not be repeated is `Uncertain`. ``reason`` is the vendor's own message. Without an
+    ``account`` behind the request, 401 is a refusal like any other.
     """
     status = response.status
     if 200 <= status < 300:
@@ -107,18 +112,26 @@ def refusal(response: Response, *, reason: str = "", account: bool = True) -> Ju
             status=status,
             reason=text,
         )
-    if account and status in {401, 403}:
+    text = text or "no reason given"
+    if account and status == 401:
         return Reconnect(
-            f"The vendor refused the connection with status {status}: {text or 'no reason given'}. "
-            "Reconnect the account.",
+            f"The vendor refused the connection (401): {text}. Reconnect the account.",
             status=status,
             reason=text,
         )
-    if status >= 500 or status == 408:
-        return VendorUnavailable(
-            f"The vendor answered {status}: {text or 'no reason given'}", status=status, reason=text
+    if status >= 500 and status != 503 and effect == "once":
+        return Uncertain(
+            f"The vendor answered {status} ({text}); whether it acted is unknown.",
+            status=status,
+            reason=text,
         )
-    return VendorRefused(status=status, reason=text or "no reason given")
+    if status >= 500:
+        error = VendorUnavailable(
+            f"The vendor answered {status}: {text}", status=status, reason=text
+        )
+        error.retry_after = retry_after(response.headers)
+        return error
+    return VendorRefused(status=status, reason=text)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -213,7 +226,7 @@ def add_api_call(
             body=body.encode() if body else None,
             raises=False,
         )
-        error = refusal(response, reason=error_text(response))
+        error = refusal(response, effect_of_method(method), reason=error_text(response))
         if error is not None:
             raise error
         return {
