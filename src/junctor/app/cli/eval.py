@@ -1,0 +1,108 @@
+"""``junctor eval``: evaluates templates without a server."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["evaluate_line", "register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command ``eval``."""
+    app.command("eval")(evaluate)
+
+
+def evaluate(
+    template: Annotated[
+        str | None, typer.Argument(help="A text with {{expressions}}.", show_default=False)
+    ] = None,
+    bundles: Annotated[
+        str, typer.Option(help='Bundles by module number, as JSON: {"1": {"name": "Ann"}}.')
+    ] = "{}",
+    batch: Annotated[
+        Path | None,
+        typer.Option(help="A file of lines {expr, bundles}; prints one result line for each."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Evaluates a template over bundles, in the time zone UTC."""
+    import msgspec  # noqa: PLC0415  # other commands start without it
+
+    if (template is None) == (batch is None):
+        raise typer.BadParameter("give a template, or --batch with a file")
+    if batch is not None:
+        try:
+            with batch.open("rb") as lines:
+                for line in _results(lines):
+                    sys.stdout.write(line + "\n")
+        except OSError as error:
+            raise typer.BadParameter(f"{batch} can't be read: {error.strerror}") from error
+        return
+    request = b'{"expr":' + msgspec.json.encode(template) + b',"bundles":' + bundles.encode() + b"}"
+    result = evaluate_line(request)
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+    elif "error" not in result:
+        value = result["value"]
+        shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        sys.stdout.write(shown + "\n")
+    else:
+        sys.stderr.write(result["error"]["message"] + "\n")
+    if "error" in result:
+        raise typer.Exit(1)
+
+
+def _results(lines: Any) -> Iterator[str]:
+    import msgspec  # noqa: PLC0415  # other commands start without it
+
+    for line in lines:
+        if line.strip():
+            yield msgspec.json.encode(evaluate_line(line)).decode()
+
+
+def evaluate_line(line: bytes) -> dict[str, Any]:
+    """The result of one ``{"expr", "bundles"}``: ``{"value"}`` or ``{"error"}``; never raises."""
+    import msgspec  # noqa: PLC0415  # other commands start without it
+
+    from junctor.errors import JunctorError  # noqa: PLC0415  # so too
+    from junctor.language.expressions import compile_template  # noqa: PLC0415  # so too
+    from junctor.language.values import plain  # noqa: PLC0415  # so too
+
+    try:
+        request = msgspec.json.decode(line)
+        expression, bundles = request["expr"], request.get("bundles") or {}
+        if not isinstance(expression, str):
+            return _error("input", "'expr' must be a text.")
+        numbers = {int(key): value for key, value in bundles.items()}
+    except Exception as error:
+        return _error("input", f"The line is not {{'expr': text, 'bundles': {{…}}}}: {error}")
+    slots = {module: slot for slot, module in enumerate(numbers, 1)}
+    try:
+        value = compile_template(expression, slots)([_scope(), *numbers.values()])
+        return {"value": plain(value)}
+    except JunctorError as error:
+        return _error(error.code, error.message)
+    except Exception as error:
+        return _error("fault", f"{type(error).__name__}: {error}")
+
+
+def _error(code: str, message: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message}}
+
+
+def _scope() -> Any:
+    """The process's own clock and randomness: there is no run here to take them from."""
+    import random  # noqa: PLC0415  # other commands start without it
+    import uuid  # noqa: PLC0415  # so too
+    from datetime import UTC, datetime  # noqa: PLC0415  # so too
+
+    from junctor.language.expressions import Scope  # noqa: PLC0415  # so too
+
+    return Scope(
+        now=lambda: datetime.now(UTC), random=random.random, uuid=lambda: str(uuid.uuid4())
+    )

@@ -1,0 +1,209 @@
+"""The syntax tree of a template, and its canonical print."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from junctor.language.values import to_text
+
+__all__ = [
+    "KEYWORDS",
+    "LEVELS",
+    "Argument",
+    "Call",
+    "Chain",
+    "Empty",
+    "Expression",
+    "Keyword",
+    "Literal",
+    "Path",
+    "Step",
+    "Template",
+    "Unary",
+    "print_template",
+]
+
+KEYWORDS = frozenset(
+    [
+        "null",
+        "true",
+        "false",
+        "emptystring",
+        "emptyarray",
+        "space",
+        "tab",
+        "newline",
+        "nbsp",
+        "carriagereturn",
+        "ignore",
+        "erase",
+        "now",
+        "timestamp",
+        "pi",
+        "random",
+        "uuid",
+        "executionId",
+    ]
+)
+
+LEVELS = {
+    "|": 1,
+    "&": 2,
+    "=": 3,
+    "!=": 3,
+    "<": 4,
+    "<=": 4,
+    ">": 4,
+    ">=": 4,
+    "+": 5,
+    "-": 5,
+    "*": 6,
+    "/": 6,
+    "%": 6,
+}
+"""How tightly an operator binds, as in JavaScript."""
+UNARY_LEVEL = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A number or a text."""
+
+    value: int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """A word with a meaning of its own: ``now``, ``emptystring`` …"""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a path: a name, a 1-based index (negative: from the end), or every item.
+
+    An expression is a name or index that is computed: ``1.rows[2.i]``.
+    """
+
+    to: str | int | Expression | None
+
+    @property
+    def every(self) -> bool:
+        """Whether this is ``[]``."""
+        return self.to is None
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A place in a module's bundle (``root`` is its id), or below a name such as ``var``."""
+
+    root: int | str
+    steps: tuple[Step, ...]
+    position: int = field(default=0, compare=False)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it names many places."""
+        return any(step.every for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """An argument left empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function and its arguments."""
+
+    name: str
+    arguments: tuple[Argument, ...]
+    position: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """``!`` or ``-`` before a value."""
+
+    operator: str
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Operators of one level, applied from left to right: a long sum is no deep tree."""
+
+    level: int
+    first: Expression
+    rest: tuple[tuple[str, Expression], ...]
+
+
+Expression = Literal | Keyword | Path | Call | Unary | Chain
+Argument = Expression | Empty
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Literal texts and expressions, alternating as typed."""
+
+    parts: tuple[str | Expression, ...]
+    recovered: bool = False
+    """Whether braces were doubled by accident (``{{{{x}}}}``): read as ``{{x}}`` in braces."""
+
+
+_NAME = re.compile(r"(?:[^\W\d]|\$)[\w$]*")
+
+
+def print_template(template: Template) -> str:
+    """The template as text; parsing it again gives an equal template."""
+    return "".join(
+        part if isinstance(part, str) else "{{" + _print(part, 0) + "}}" for part in template.parts
+    )
+
+
+def _print(node: Argument, level: int) -> str:
+    match node:
+        case Literal(str() as value):
+            return '"' + value.replace('"', '""') + '"'
+        case Literal(value):
+            return to_text(value)
+        case Keyword(name):
+            return name
+        case Path():
+            return _print_path(node)
+        case Empty():
+            return ""
+        case Call(name, arguments):
+            return f"{name}({'; '.join(_print(each, 0) for each in arguments)})"
+        case Unary(operator, operand):
+            text = operator + _print(operand, UNARY_LEVEL)
+            return text if level <= UNARY_LEVEL else f"({text})"
+        case Chain(own, first, rest):
+            text = _print(first, own + 1) + "".join(
+                f" {operator} {_print(operand, own + 1)}" for operator, operand in rest
+            )
+            return text if level <= own else f"({text})"
+
+
+def _print_path(path: Path) -> str:
+    steps = path.steps
+    if isinstance(path.root, int):
+        named = bool(steps) and isinstance(steps[0].to, str)
+        text = str(path.root) if named else f"`{path.root}`"
+    else:
+        reserved = path.root in KEYWORDS or path.root in {"and", "or"}
+        text = f"`{path.root}`" if reserved else _print_name(path.root)
+    for step in steps:
+        if isinstance(step.to, str):
+            text += "." + _print_name(step.to)
+        elif step.to is None or isinstance(step.to, int):
+            text += f"[{'' if step.to is None else step.to}]"
+        else:
+            text += f"[{_print(step.to, 0)}]"
+    return text
+
+
+def _print_name(name: str) -> str:
+    return name if _NAME.fullmatch(name) else f"`{name}`"

@@ -1,0 +1,39 @@
+"""What every evaluation may look at besides bundles: the values of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+__all__ = ["Env", "Evaluate", "Scope"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The run's own clock, randomness, variables and place; ``env[0]`` of every evaluation.
+
+    The callables are the run's, so that a replay gives the recorded values; the language never
+    asks the process for a time or a random number.
+    """
+
+    now: Callable[[], datetime]
+    """An aware instant."""
+    random: Callable[[], float]
+    """From 0, below 1."""
+    uuid: Callable[[], str]
+    zone: tzinfo = UTC
+    """The organisation's time zone: dates without one are read and shown in it."""
+    locale: str = "en"
+    country: str = ""
+    execution_id: str = ""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """What ``var.…`` reads: ``scenario``, ``organization``, ``team`` and ``input``."""
+
+
+Env = list[Any]
+"""``env[0]`` is the `Scope`; the other slots hold the current bundle of a module, or ``None``."""
+
+Evaluate = Callable[[Env], Any]
+"""A compiled mapping."""

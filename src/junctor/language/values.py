@@ -1,0 +1,430 @@
+"""What a bundle may hold, and how one kind of value becomes another.
+
+The rules are those of Make's documentation on type coercion. All functions are pure; what can't be
+converted raises `errors.DataError` with the value and the wanted type.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from junctor.errors import DataError
+
+__all__ = [
+    "ERASE",
+    "IGNORE",
+    "Value",
+    "as_number",
+    "coerce",
+    "iso",
+    "plain",
+    "show",
+    "to_array",
+    "to_boolean",
+    "to_buffer",
+    "to_collection",
+    "to_date",
+    "to_number",
+    "to_text",
+]
+
+Value = None | bool | int | float | str | bytes | datetime | list[Any] | dict[str, Any]
+"""Plain data; dates are aware and in UTC, collections have text keys."""
+
+
+class _Ignore:
+    """The keyword ``ignore``: leave this field out."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ignore"
+
+    def __copy__(self) -> _Ignore:
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> _Ignore:
+        return self
+
+
+class _Erase:
+    """The keyword ``erase``: clear this field, explicitly."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "erase"
+
+    def __copy__(self) -> _Erase:
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> _Erase:
+        return self
+
+
+IGNORE: Final = _Ignore()
+ERASE: Final = _Erase()
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_INTEGER_LIMIT: Final = 2**63  # larger ones become floats: no wire format of ours carries them
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+
+
+def show(value: Any, limit: int = 60) -> str:
+    """A value for an error message: its type and a short form."""
+    if value is None:
+        return "null"
+    text = value if isinstance(value, str) else repr(value)
+    text = text if len(text) <= limit else text[: limit - 1] + "…"
+    return f"{kind(value)} {text!r}" if isinstance(value, str) else f"{kind(value)} {text}"
+
+
+def kind(value: Any) -> str:
+    """The language's name of a value's type."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case str():
+            return "text"
+        case bytes():
+            return "buffer"
+        case datetime():
+            return "date"
+        case list() | tuple():
+            return "array"
+        case dict():
+            return "collection"
+        case _:
+            return "value"
+
+
+def iso(value: datetime) -> str:
+    """A date as text: ISO 8601 in UTC with milliseconds and ``Z``."""
+    if value.tzinfo is not UTC:
+        value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def milliseconds(value: datetime) -> int:
+    """Whole milliseconds since 1970, rounded down."""
+    return (value - EPOCH) // _MILLISECOND
+
+
+def whole(value: float) -> int | float:
+    """The number as an int where nothing is lost, as JavaScript's numbers read."""
+    if isinstance(value, int):
+        return value if -_INTEGER_LIMIT < value < _INTEGER_LIMIT else float(value)
+    if value.is_integer() and -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
+        return int(value)
+    return value
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON can carry it: dates as ISO text, bytes as base64, whole floats as ints."""
+    kind_of = value.__class__
+    if kind_of is str or kind_of is int or value is None or kind_of is bool:
+        return value
+    if kind_of is dict:
+        return {str(key): plain(item) for key, item in value.items()}
+    if kind_of is list or kind_of is tuple:
+        return [plain(item) for item in value]
+    if kind_of is float:
+        return whole(value) if math.isfinite(value) else None
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode("ascii")
+    if value is IGNORE or value is ERASE:
+        return None
+    if isinstance(value, str):
+        return str(value)
+    raise DataError(reason=f"{value.__class__.__name__} is no value a bundle can hold")
+
+
+def to_text(value: Any) -> str:
+    """Any value as text; null, ``ignore`` and ``erase`` are empty."""
+    if value.__class__ is str:
+        return value
+    if value is None:
+        return ""
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return _float_text(value)
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, dict):
+        return msgspec.json.encode(plain(value)).decode()
+    if isinstance(value, list | tuple):
+        return ",".join([to_text(item) for item in value])
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                reason="the buffer is not UTF-8 text; say its encoding: toString(buffer; encoding)"
+            ) from error
+    if value is IGNORE or value is ERASE:
+        return ""
+    if isinstance(value, str):
+        return value
+    raise DataError(reason=f"{show(value)} can't become text")
+
+
+def _float_text(value: float) -> str:
+    """Decimal notation between 1e-6 and 1e21, as JavaScript prints numbers."""
+    if value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    text = repr(value)
+    if "e" in text and 1e-6 <= abs(value) < 1e21:
+        text = format(value, ".20f").rstrip("0") if float(f"{value:.20f}") == value else text
+    return text
+
+
+def as_number(value: Any) -> int | float | None:
+    """The number in a value, or ``None`` if it holds none (null, empty or other text, …)."""
+    if value.__class__ is int or value.__class__ is float:
+        return value
+    if isinstance(value, str):
+        text = value.strip()
+        if len(text) > 400 or not _NUMBER.fullmatch(text):
+            return None
+        if text.lstrip("+-").isdigit():
+            return whole(int(text))
+        number = float(text)
+        return whole(number) if math.isfinite(number) else None
+    return None
+
+
+def to_number(value: Any) -> int | float:
+    """A number, or the number a text spells. Null and empty text are 0, as in arithmetic."""
+    if value.__class__ is int or value.__class__ is float:
+        return value
+    if value is None:
+        return 0
+    number = as_number(value)
+    if number is None:
+        if isinstance(value, str) and not value.strip():
+            return 0
+        raise DataError(reason=f"{show(value)} is not a number")
+    return number
+
+
+def to_boolean(value: Any) -> bool:
+    """Numbers are true, even 0; text is false if empty or ``false``; null is false."""
+    if value is True or value is False:
+        return value is True
+    if value is None or value is IGNORE or value is ERASE:
+        return False
+    if isinstance(value, str):
+        return value not in {"", "false"}
+    return True
+
+
+_DATE = re.compile(
+    r"""
+    (?: (?P<y1>\d{4}) [-/] (?P<m1>\d{1,2}) [-/] (?P<d1>\d{1,2})
+      | (?P<m2>\d{1,2}) / (?P<d2>\d{1,2}) / (?P<y2>\d{4})
+      | (?P<d3>\d{1,2}) \. \s? (?P<m3>\d{1,2}) \. \s? (?P<y3>\d{4}) )
+    (?: (?: T | ,?\s+ )
+        (?P<hour>\d{1,2}) : (?P<minute>\d{2})
+        (?: : (?P<second>\d{2}) (?: [.,] (?P<fraction>\d{1,9}) )? )?
+        (?: \s* (?P<half>[AaPp])[Mm] )? )?
+    \s*
+    (?P<zone> Z | (?:GMT|UTC)? \s* (?P<offset>[+-]\d{1,2}:?(?:\d{2})?) | GMT | UTC )?
+    """,
+    re.VERBOSE | re.ASCII,
+)
+
+
+@lru_cache(maxsize=2048)
+def _date_of_text(text: str, zone: tzinfo) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text) if len(text) >= 10 and text[4] == "-" else None
+        found = _lenient_date(text) if found is None else found
+        if found is None:
+            return None
+    except ValueError:
+        try:
+            found = _lenient_date(text)
+        except ValueError:
+            return None
+        if found is None:
+            return None
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=zone)
+    try:
+        return found.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def _lenient_date(text: str) -> datetime | None:
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return None
+    part = match.groupdict()
+    year, month, day = (
+        int(part[f"{name}1"] or part[f"{name}2"] or part[f"{name}3"]) for name in "ymd"
+    )
+    hour = int(part["hour"] or 0)
+    if part["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if part["half"] in "pP" else 0)
+    micro = int((part["fraction"] or "0").ljust(6, "0")[:6])
+    moment = datetime(  # noqa: DTZ001  # its zone follows
+        year, month, day, hour, int(part["minute"] or 0), int(part["second"] or 0), micro
+    )
+    if part["offset"]:
+        return moment.replace(tzinfo=UTC) - offset_of(part["offset"])
+    return moment.replace(tzinfo=UTC) if part["zone"] else moment
+
+
+def offset_of(text: str) -> timedelta:
+    """``+02:00``, ``+0200`` or ``+2`` as a duration."""
+    digits = text[1:].replace(":", "")
+    hours, minutes = (digits, "0") if len(digits) <= 2 else (digits[:-2], digits[-2:])
+    size = timedelta(hours=int(hours), minutes=int(minutes))
+    return -size if text[0] == "-" else size
+
+
+def to_date(value: Any, zone: tzinfo = UTC) -> datetime:
+    """A date in UTC from a date, a text (in ``zone`` if it names none) or milliseconds."""
+    if isinstance(value, datetime):
+        if value.tzinfo is UTC:
+            return value
+        aware: datetime = value.replace(tzinfo=zone) if value.tzinfo is None else value
+        return aware.astimezone(UTC)
+    if isinstance(value, str):
+        found = _date_of_text(value.strip(), zone) if len(value) < 100 else None
+        if found is not None:
+            return found
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return EPOCH + timedelta(milliseconds=value)
+        except (OverflowError, ValueError) as error:
+            raise DataError(reason=f"{show(value)} is outside of all dates") from error
+    raise DataError(reason=f"{show(value)} is not a date")
+
+
+def to_array(value: Any) -> list[Any]:
+    """An array as it is, null as an empty one, anything else as its only item."""
+    if isinstance(value, list):
+        return value
+    if value is None or value is IGNORE or value is ERASE:
+        return []
+    return list(value) if isinstance(value, tuple) else [value]
+
+
+def to_buffer(value: Any) -> bytes:
+    """Bytes; text as UTF-8; numbers, booleans and dates by way of text."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if value is None:
+        return b""
+    if isinstance(value, bool | int | float | datetime):
+        return to_text(value).encode()
+    raise DataError(reason=f"{show(value)} can't become a buffer")
+
+
+def to_collection(value: Any) -> dict[str, Any]:
+    """A collection; nothing else becomes one."""
+    if isinstance(value, dict):
+        return value
+    raise DataError(reason=f"{show(value)} is not a collection")
+
+
+def _to_integer(value: Any) -> int:
+    number = to_number(value)
+    if isinstance(number, float):
+        number = whole(number)
+    if not isinstance(number, int):
+        raise DataError(reason=f"{show(value)} is not a whole number")
+    return number
+
+
+def _to_unsigned(value: Any) -> int:
+    number = _to_integer(value)
+    if number < 0:
+        raise DataError(reason=f"{show(value)} is negative")
+    return number
+
+
+_TIME = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?", re.ASCII)
+
+
+def _to_time(value: Any) -> str:
+    text = to_text(value).strip()
+    match = _TIME.fullmatch(text)
+    if match is None or int(match[1]) > 24 or int(match[2]) > 59 or int(match[3] or 0) > 59:
+        raise DataError(reason=f"{show(value)} is not a time of day (hours:minutes[:seconds])")
+    return text
+
+
+_TEXTS = [
+    "text",
+    "cert",
+    "color",
+    "editor",
+    "email",
+    "filename",
+    "folder",
+    "html",
+    "markdown",
+    "password",
+    "path",
+    "pkey",
+    "timezone",
+    "url",
+    "uuid",
+]
+_COERCIONS: dict[str, Callable[[Any], Any]] = {
+    "array": to_array,
+    "boolean": to_boolean,
+    "buffer": to_buffer,
+    "checkbox": to_boolean,
+    "collection": to_collection,
+    "integer": _to_integer,
+    "number": to_number,
+    "port": _to_unsigned,
+    "time": _to_time,
+    "uinteger": _to_unsigned,
+    **dict.fromkeys(_TEXTS, to_text),
+}
+_BLANK_IS_NULL = {"date", "timestamp", "integer", "number", "port", "time", "uinteger"}
+
+
+def coerce(value: Any, type_name: str, zone: tzinfo = UTC) -> Any:
+    """The value as a form field of that type takes it; unknown types take anything.
+
+    Null stays null, and so do ``ignore`` and ``erase``. A blank text is null to numbers and dates:
+    exported blueprints hold ``""`` for fields left empty.
+    """
+    if value is None or value is IGNORE or value is ERASE:
+        return value
+    if type_name in _BLANK_IS_NULL and isinstance(value, str) and not value.strip():
+        return None
+    if type_name in {"date", "timestamp"}:
+        return to_date(value, zone)
+    convert = _COERCIONS.get(type_name)
+    return value if convert is None else convert(value)

@@ -1,0 +1,154 @@
+"""How a hook knows that a delivery is genuine: values for `connector.HookDef.verify`.
+
+Each verifier looks at the raw body, never at a re-serialised one, compares in constant time, and
+fails closed: no secret, no header or a malformed signature is `errors.Unauthorized`, whose message
+says what was wrong with the delivery and nothing about the secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Literal
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from junctor.errors import Unauthorized
+from junctor.language.connector import Delivery, Verifier
+
+__all__ = ["api_key", "ed25519", "hmac_sha256", "key_in_url", "max_age"]
+
+SHORTEST_SECRET = 8
+"""Characters below which a secret protects nothing and counts as missing."""
+
+
+def key_in_url() -> Verifier:
+    """The unguessable address is the key; whoever knows it may deliver."""
+
+    def verify(_delivery: Delivery, _settings: Mapping[str, Any]) -> None:
+        return None
+
+    return verify
+
+
+def hmac_sha256(
+    *,
+    header: str,
+    secret: str,
+    prefix: str = "",
+    encoding: Literal["hex", "base64"] = "hex",
+) -> Verifier:
+    """An HMAC-SHA-256 of the body in ``header``; ``secret`` is the key's name in the settings.
+
+    ``prefix`` is what stands before the signature (``sha256=``) and is then required.
+    """
+    name = header.lower()
+
+    def verify(delivery: Delivery, settings: Mapping[str, Any]) -> None:
+        key = _secret(settings, secret)
+        given = _decoded(_header(delivery, name, prefix), encoding, name)
+        expected = hmac.new(key.encode(), delivery.body, hashlib.sha256).digest()
+        if not hmac.compare_digest(given, expected):
+            raise _refused(f"the signature in {name} does not match the body")
+
+    return verify
+
+
+def ed25519(*, header: str, public_key: str, setting: str = "public_key") -> Verifier:
+    """An Ed25519 signature (Base64) of the body in ``header``.
+
+    ``public_key`` is the vendor's, as Base64 of its SPKI (DER) form or as PEM; a key of the same
+    form in the hook's settings under ``setting`` takes its place.
+    """
+    name = header.lower()
+
+    def verify(delivery: Delivery, settings: Mapping[str, Any]) -> None:
+        key = _public_key(str(settings.get(setting) or public_key))
+        signature = _decoded(_header(delivery, name, ""), "base64", name)
+        try:
+            key.verify(signature, delivery.body)
+        except InvalidSignature as error:
+            raise _refused(f"the signature in {name} does not match the body") from error
+
+    return verify
+
+
+def api_key(*, header: str, secret: str, prefix: str = "") -> Verifier:
+    """A shared key, sent as it is in ``header``; ``secret`` is its name in the settings."""
+    name = header.lower()
+
+    def verify(delivery: Delivery, settings: Mapping[str, Any]) -> None:
+        key = _secret(settings, secret)
+        given = _header(delivery, name, prefix)
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), key.encode()):
+            raise _refused(f"the key in {name} is wrong")
+
+    return verify
+
+
+def max_age(
+    verifier: Verifier, seconds: float, *, timestamp: Callable[[Delivery], float | None]
+) -> Verifier:
+    """The same verifier, which also refuses deliveries signed too long ago or in the future.
+
+    ``timestamp`` gives the sender's time in seconds since 1970, from what is signed. It is compared
+    with the time the delivery was received.
+    """
+
+    def verify(delivery: Delivery, settings: Mapping[str, Any]) -> None:
+        verifier(delivery, settings)
+        try:
+            sent = timestamp(delivery)
+        except Exception as error:  # whatever a stranger's body does to it
+            raise _refused("it carries no readable time") from error
+        if sent is None or not abs(delivery.received_at.timestamp() - sent) <= seconds:
+            raise _refused(f"its time is missing or more than {seconds:g} s away")
+
+    return verify
+
+
+def _refused(reason: str) -> Unauthorized:
+    return Unauthorized(f"The delivery was refused: {reason}.", reason=reason)
+
+
+def _secret(settings: Mapping[str, Any], name: str) -> str:
+    value = settings.get(name)
+    if not isinstance(value, str) or len(value) < SHORTEST_SECRET:
+        raise _refused(f"the hook has no secret; set '{name}' in its settings")
+    return value
+
+
+def _header(delivery: Delivery, name: str, prefix: str) -> str:
+    value = delivery.headers.get(name, "").strip()
+    if not value:
+        raise _refused(f"the header {name} is missing")
+    if not value.startswith(prefix):
+        raise _refused(f"the header {name} does not start with {prefix}")
+    return value.removeprefix(prefix)
+
+
+def _decoded(text: str, encoding: str, name: str) -> bytes:
+    try:
+        if encoding == "hex":
+            return binascii.unhexlify(text.encode("ascii"))
+        return base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise _refused(f"the signature in {name} is not {encoding}") from error
+
+
+@lru_cache(maxsize=64)
+def _public_key(text: str) -> Ed25519PublicKey:
+    lines = [line for line in text.splitlines() if not line.startswith("-----")]
+    try:
+        key = load_der_public_key(base64.b64decode("".join(lines), validate=True))
+    except Exception as error:  # the library has several kinds
+        raise _refused("the hook's public key can't be read") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise _refused("the hook's public key is not an Ed25519 key")
+    return key

@@ -1,0 +1,59 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The root of the checkout."""
+SOURCE = ROOT / "src" / "junctor"
+
+
+def shared_dir(*parts: str) -> Path:
+    """The shared material (exported blueprints, expression vectors, vendors' specifications).
+
+    It is no part of this repository: looked for in ``JUNCTOR_SHARED``, then beside the checkout.
+    The calling test is skipped, with the reason, where it isn't there.
+    """
+    said = os.environ.get("JUNCTOR_SHARED")
+    base = Path(said) if said else ROOT.parent / "shared"
+    wanted = base.joinpath(*parts)
+    if not wanted.exists():
+        shown = "JUNCTOR_SHARED" if said else "../shared"
+        pytest.skip(f"{Path(shown, *parts)} is not here; it is no part of the repository")
+    return wanted
+
+
+def python_files(*folders: str) -> list[Path]:
+    """Every Python file below these folders of the checkout, in order."""
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+@cache
+def tracked_files() -> tuple[Path, ...]:
+    """Every file that is, or by `git add` would be, part of the repository.
+
+    Without git (an unpacked archive) it is every file outside folders that tools make.
+    """
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        found = (path.relative_to(ROOT) for path in ROOT.rglob("*"))
+        names = [path for path in found if not _made(path)]
+    else:
+        names = [Path(os.fsdecode(name)) for name in listed.split(b"\0") if name]
+    return tuple(sorted(ROOT / name for name in names if (ROOT / name).is_file()))
+
+
+def _made(path: Path) -> bool:
+    made = {"__pycache__", "node_modules", "dist", "build"}
+    return any(
+        part in made or (part.startswith(".") and part not in {".ci", ".gitignore"})
+        for part in path.parts
+    )
