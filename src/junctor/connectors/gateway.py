@@ -14,15 +14,13 @@ from junctor.errors import BundleInvalid, DataError
 from junctor.language.calls import header_rows
 from junctor.language.connector import Answer, Bundle, Connector, Delivery, Field, HookDef, Secret
 from junctor.language.values import plain, to_text
-from junctor.language.verifiers import api_key, hmac_sha256, if_set, key_in_url
+from junctor.language.verifiers import api_key, hmac_sha256, if_set
 
 __all__ = ["gateway"]
 
 gateway = Connector(name="gateway", label="Webhooks")
 
 _MOST_HEADERS = 16
-_KEY = "junctor_key"
-"""The parameter with the hook's key; it is a secret, so it never enters a bundle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +37,6 @@ class HookSettings:
         bool,
         Field(label="JSON pass-through", help="Gives the body as one text in `value`, unread."),
     ] = False
-    key: Annotated[
-        Secret | None, Field(label="Key in the address", help="Callers add `?junctor_key=…`.")
-    ] = None
     api_key: Annotated[
         Secret | None,
         Field(label="API key", help="Callers send it in the header `x-make-apikey`."),
@@ -51,7 +46,7 @@ class HookSettings:
         Field(
             label="Signing secret",
             help="Callers send the hex HMAC-SHA256 of the body in `x-signature-256`, "
-            "with or without `sha256=` before it.",
+            "after `sha256=`.",
         ),
     ] = None
 
@@ -62,9 +57,12 @@ class HookSettings:
     aliases=("gateway:CustomWebhook",),
     hook=HookDef(
         verify=if_set(
-            key=key_in_url(parameter=_KEY),
-            api_key=api_key(header="x-make-apikey"),
-            signing_secret=hmac_sha256(header="x-signature-256", prefix="sha256="),
+            api_key=api_key(header="x-make-apikey", secret="api_key"),  # noqa: S106  # the setting's name
+            signing_secret=hmac_sha256(
+                header="x-signature-256",
+                secret="signing_secret",  # noqa: S106  # the setting's name
+                prefix="sha256=",
+            ),
         ),
         settings=HookSettings,
         may_respond=True,
@@ -82,7 +80,7 @@ def custom_webhook(delivery: Delivery) -> Iterable[Bundle]:
         bundle["value"] = _text(delivery.body, delivery.headers.get("content-type", ""))
     else:
         bundle.update(_fields(delivery))
-    bundle.update(_grouped(pair for pair in delivery.query if pair[0] != _KEY))
+    bundle.update(_grouped(delivery.query))
     if settings.get("method"):
         bundle["__IMTMETHOD__"] = delivery.method
     if settings.get("headers"):

@@ -6,17 +6,17 @@ are those of Make's blueprints (``builtin:``, ``util:``, ``placeholder:``).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypedDict
 
-from junctor.errors import BundleInvalid
+from junctor.errors import BundleInvalid, DataError
 from junctor.language.connector import Bundle, Connector, Field, Kind
+from junctor.language.expressions.functions.patterns import search
 from junctor.language.forms import build, fields_of
-from junctor.language.values import show, to_array, to_number, to_text
+from junctor.language.values import to_array, to_number, to_text
 
 __all__ = ["builtin", "placeholder", "util"]
 
@@ -424,11 +424,10 @@ def _matches(pattern: str, text: str, is_pattern: bool, number: int) -> bool:
     if not is_pattern:
         return pattern == text
     try:
-        return re.search(pattern, text) is not None
-    except re.error as error:
+        return search(pattern, "", text)
+    except DataError as error:
         raise BundleInvalid(
-            field=f"casesTable[{number}].pattern",
-            reason=f"{show(pattern)} is not a regular expression: {error}",
+            field=f"casesTable[{number}].pattern", reason=str(error.params.get("reason"))
         ) from error
 
 

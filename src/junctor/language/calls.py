@@ -40,7 +40,7 @@ __all__ = [
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-class Row(TypedDict):
+class Row(TypedDict, total=False):
     """One line of a table of names and values; either of two spellings of each is read."""
 
     key: Annotated[str, Field(label="Name")]
@@ -201,9 +201,7 @@ def add_api_call(
     fixed = dict(headers or {})
 
     def make_api_call(
-        url: Annotated[
-            str, Field(label="URL", help=f"A path below {base}. {docs}", example=example)
-        ],
+        url: str,
         method: Annotated[Method, Field(label="Method")] = "GET",
         headers: Annotated[
             list[Row],
@@ -235,6 +233,9 @@ def add_api_call(
             "body": parsed(response),
         }
 
+    make_api_call.__annotations__["url"] = Annotated[
+        str, Field(label="URL", help=f"A path below {base}. {docs}", example=example)
+    ]
     connector.action("Make an API call", effect="once", effect_of=method_effect())(make_api_call)
 
 

@@ -43,7 +43,7 @@ class Registry:
     @classmethod
     def load(cls) -> Self:
         """Ours and all installed ones. `Misconfigured` if a package takes a name of ours."""
-        found = {}
+        found: dict[str, str] = {}
         for entry in entry_points(group=GROUP):
             known = found.get(entry.name) or BUILT_IN.get(entry.name)
             if known is not None and known != entry.value:

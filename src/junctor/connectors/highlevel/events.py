@@ -58,7 +58,7 @@ def _payload(delivery: Delivery) -> Bundle:
 @highlevel.instant(
     "Watch events",
     hook=HookDef(
-        verify=ed25519(header="X-GHL-Signature", default=PUBLIC_KEY),
+        verify=ed25519(header="X-GHL-Signature", public_key=PUBLIC_KEY),
         dedup=_event_id,
         settings=EventSettings,
     ),

@@ -18,7 +18,7 @@ from junctor.language.connector import (
     Response,
     path,
 )
-from junctor.language.verifiers import url_token
+from junctor.language.verifiers import key_in_url
 
 __all__ = ["read"]
 
@@ -80,7 +80,7 @@ def _listed(response: Response) -> Iterator[tuple[str, str, str]]:
 
 def _hook(event: str) -> HookDef:
     # Toky signs nothing (no signature is documented): the unguessable address is the proof.
-    return HookDef(verify=url_token(), dedup=_identified(event), register=_registration(event))
+    return HookDef(verify=key_in_url(), dedup=_identified(event), register=_registration(event))
 
 
 @toky.instant("Watch new calls", hook=_hook("new_call"))
