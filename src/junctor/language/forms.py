@@ -210,7 +210,7 @@ def _property(slot: Slot, connector: str) -> dict[str, Any]:
         schema["minimum"] = field.minimum
     if field.maximum is not None:
         schema["maximum"] = field.maximum
-    if slot.default is not _MISSING and slot.default not in (None, "", [], {}):
+    if slot.default is not _MISSING and slot.default not in (None, "", b"", [], {}):
         schema["default"] = slot.default
     if field.options is not None:
         schema["x-options"] = {
