@@ -365,7 +365,7 @@ class Connector:
         """Registers the decorated function as a module of ``kind``; the function stays as it is."""
 
         def register(function: R) -> R:
-            self.add(
+            placed = self.add(
                 ModuleDef(
                     connector=self.name,
                     name=name or _camel(function.__name__),
@@ -376,6 +376,8 @@ class Connector:
                     **rest,
                 )
             )
+            # So that `Field.options`, which names the function, can say which module it is.
+            function.__dict__.setdefault("junctor_module", placed.name)
             return function
 
         return register

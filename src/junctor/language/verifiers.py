@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from junctor.errors import Unauthorized
 from junctor.language.connector import Delivery, Verifier
 
-__all__ = ["api_key", "ed25519", "hmac_sha256", "key_in_url", "max_age"]
+__all__ = ["api_key", "ed25519", "hmac_sha256", "if_set", "key_in_url", "max_age"]
 
 SHORTEST_SECRET = 8
 """Characters below which a secret protects nothing and counts as missing."""
@@ -109,6 +109,20 @@ def max_age(
             raise _refused("it carries no readable time") from error
         if sent is None or not abs(delivery.received_at.timestamp() - sent) <= seconds:
             raise _refused(f"its time is missing or more than {seconds:g} s away")
+
+    return verify
+
+
+def if_set(**checks: Verifier) -> Verifier:
+    """Every check whose setting (its name here) is filled in; with none, the address is the key.
+
+    For hooks whose user decides how strict they are.
+    """
+
+    def verify(delivery: Delivery, settings: Mapping[str, Any]) -> None:
+        for setting, check in checks.items():
+            if settings.get(setting):
+                check(delivery, settings)
 
     return verify
 

@@ -1,0 +1,320 @@
+"""The one way out: requests over aiohttp, with every address checked at the connect itself.
+
+What is guaranteed here and tested against a raw server: an address is checked when its socket is
+made (literals and rebinding names included); `NotSent` is raised only if no byte of the request
+left; `Uncertain` only if some did and no complete answer came back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, NoReturn, Self
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+import aiohttp
+import msgspec
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from junctor.adapters.egress import Egress, Refused
+from junctor.errors import DataError, JunctorError, NotSent, Uncertain
+from junctor.language.connector import Multipart, Request, Response
+
+__all__ = ["AiohttpTransport"]
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_FRAMING = frozenset({"connection", "content-length", "host", "keep-alive", "transfer-encoding"})
+"""Headers that are the client's own business: a mapped one could smuggle a second request."""
+_HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "content-type"})
+"""Headers that may follow a redirect to another origin; any other might hold a credential."""
+_KEEP_ALIVE = 4.0
+"""Seconds an idle connection is kept: less than servers usually do, so stale ones are rare."""
+_CONNECT = 15.0
+"""Seconds for one TCP connect, so that a dead address leaves time for the next one."""
+
+
+class AiohttpTransport:
+    """Sends requests from one event loop. Use as an async context manager, or call ``close``.
+
+    ``allow`` names exact addresses and ports that may be reached although they aren't public.
+    """
+
+    def __init__(self, allow: Iterable[str] = (), *, connections_per_host: int = 100) -> None:
+        self._egress = Egress(allow)
+        self._per_host = connections_per_host
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes every connection; the transport may be used again afterwards."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def send(self, request: Request) -> Response:
+        """See `ports.transport.Transport`."""
+        progress = _Progress()
+        host = ""
+        try:
+            async with asyncio.timeout(request.timeout):
+                url = _address(request)
+                for hop in range(request.redirects + 1):
+                    host = urlsplit(url).hostname or ""
+                    response = await self._once(request, url, progress)
+                    location = response.headers.get("location")
+                    if response.status not in _REDIRECTS or not location:
+                        break
+                    if hop < request.redirects:
+                        request, url = _follow(request, url, location, response.status)
+                return response
+        except JunctorError:
+            raise
+        except TimeoutError:
+            _fail(progress, host, f"no complete answer within {request.timeout:g} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            _fail(progress, host, _reason(error), error)
+
+    async def _once(self, request: Request, url: str, progress: _Progress) -> Response:
+        data, content_type = _body(request)
+        headers = _headers(request.headers, content_type)
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"}:
+            raise Refused(f"only http and https addresses are called, not {parts.scheme!r}")
+        if "@" in parts.netloc:
+            raise Refused("an address may not hold a user name; send it as a header")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._egress.check_host(parts.hostname or "", port)
+        async with self._ready().request(
+            request.method,
+            URL(url, encoded=url.isascii()),
+            data=data,
+            headers=headers,
+            skip_auto_headers=("Content-Type",),
+            allow_redirects=False,
+            ssl=request.verify_tls,
+            trace_request_ctx=progress,
+        ) as answer:
+            body = bytearray()
+            if (answer.content_length or 0) > request.max_bytes and request.method != "HEAD":
+                _too_long(request, parts.hostname)
+            async for chunk in answer.content.iter_any():
+                body += chunk
+                if len(body) > request.max_bytes:
+                    _too_long(request, parts.hostname)
+            return Response(answer.status, dict(_lowered(answer.headers)), bytes(body), url)
+
+    def _ready(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_request_headers_sent.append(_about_to_write)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    resolver=_Resolver(self._egress),
+                    socket_factory=self._socket,
+                    limit=0,
+                    limit_per_host=self._per_host,
+                    ttl_dns_cache=30,
+                    keepalive_timeout=_KEEP_ALIVE,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "Junctor", "Accept-Encoding": "gzip, deflate"},
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
+                trust_env=False,
+                trace_configs=[trace],
+                max_field_size=65536,
+            )
+        return self._session
+
+    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, _, address = info
+        self._egress.check_address(address[0], address[1])
+        return socket.socket(family, kind, protocol)
+
+
+class _Progress:
+    """Whether bytes of a request may have left."""
+
+    __slots__ = ("sent",)
+
+    def __init__(self) -> None:
+        self.sent = False
+
+
+async def _about_to_write(
+    _session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    _params: aiohttp.TraceRequestHeadersSentParams,
+) -> None:
+    # aiohttp fires this before it hands the first byte to the socket.
+    context.trace_request_ctx.sent = True
+
+
+class _Resolver(AbstractResolver):
+    """Resolves names; one address that may not be reached refuses the whole name."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        loop = asyncio.get_running_loop()
+        infos = await loop.getaddrinfo(
+            host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+        )
+        found = []
+        for kind, _, protocol, _, address in infos:
+            self._egress.check_address(str(address[0]), port)
+            found.append(
+                ResolveResult(
+                    hostname=host,
+                    host=str(address[0]),
+                    port=port,
+                    family=kind,
+                    proto=protocol,
+                    flags=socket.AI_NUMERICHOST,
+                )
+            )
+        return found
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _address(request: Request) -> str:
+    url = quote(request.url, safe="%/:=&?~#+!$,;'@()*[]|-._")
+    query = _urlencoded(request.query)
+    if not query:
+        return url
+    bare, mark, fragment = url.partition("#")
+    return f"{bare}{'&' if '?' in bare else '?'}{query}{mark}{fragment}"
+
+
+def _body(request: Request) -> tuple[bytes | None, str | None]:
+    if request.json is not None:
+        try:
+            return msgspec.json.encode(request.json), "application/json"
+        except (TypeError, ValueError, RecursionError) as error:
+            raise DataError(reason=f"the body can't be written as JSON ({error})") from error
+    if request.form is not None:
+        return _urlencoded(request.form).encode(), "application/x-www-form-urlencoded"
+    if isinstance(request.body, Multipart):
+        return _multipart(request.body)
+    return request.body, None
+
+
+def _multipart(body: Multipart) -> tuple[bytes, str]:
+    boundary = secrets.token_hex(16)
+    out = bytearray()
+    for part in body.parts:
+        out += (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(part.name)}"'.encode()
+        )
+        if part.filename is not None:
+            out += f'; filename="{_quoted(part.filename)}"'.encode()
+            kind = part.content_type or "application/octet-stream"
+        else:
+            kind = part.content_type or ""
+        out += f"\r\nContent-Type: {_quoted(kind)}".encode() if kind else b""
+        out += b"\r\n\r\n" + part.data + b"\r\n"
+    out += f"--{boundary}--\r\n".encode()
+    return bytes(out), f"multipart/form-data; boundary={boundary}"
+
+
+def _quoted(text: str) -> str:
+    """As browsers write names in multipart headers."""
+    return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _urlencoded(pairs: Mapping[str, Any] | tuple[tuple[str, str], ...]) -> str:
+    rows = pairs.items() if isinstance(pairs, Mapping) else pairs
+    return urlencode([(name, value) for name, value in rows if value is not None], doseq=True)
+
+
+def _headers(given: Mapping[str, str], content_type: str | None) -> dict[str, str]:
+    headers = {}
+    for name, value in given.items():
+        text = str(value)
+        if any(ord(letter) < 32 and letter != "\t" for letter in name + text):
+            raise Refused(f"the header {name!r} holds a line break or another control character")
+        if name.lower() not in _FRAMING:
+            headers[name] = text
+    if content_type and content_type.startswith("multipart/"):  # only we know the boundary
+        headers = {name: text for name, text in headers.items() if not _is_type(name)}
+    if content_type and not any(_is_type(name) for name in headers):
+        headers["Content-Type"] = content_type
+    return headers
+
+
+def _is_type(name: str) -> bool:
+    return name.lower() == "content-type"
+
+
+def _follow(request: Request, url: str, location: str, status: int) -> tuple[Request, str]:
+    target = urljoin(url, quote(location, safe="%/:=&?~#+!$,;'@()*[]|-._"))
+    headers = dict(request.headers)
+    if _origin(target) != _origin(url):
+        headers = {name: text for name, text in headers.items() if name.lower() in _HARMLESS}
+    if status == 303 or (status in {301, 302} and request.method == "POST"):
+        method = request.method if request.method == "HEAD" else "GET"
+        headers = {name: text for name, text in headers.items() if not _is_type(name)}
+        request = replace(request, method=method, json=None, form=None, body=None)
+    return replace(request, headers=headers), target
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _lowered(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    grouped: dict[str, list[str]] = {}
+    for name, value in headers.items():
+        grouped.setdefault(name.lower(), []).append(value)
+    for name, values in grouped.items():
+        yield name, ("\n" if name == "set-cookie" else ", ").join(values)
+
+
+def _too_long(request: Request, host: str | None) -> NoReturn:
+    raise Uncertain(
+        f"The answer of {host} is longer than {request.max_bytes} bytes.",
+        host=host or "",
+        reason=f"the answer is longer than {request.max_bytes} bytes",
+    )
+
+
+def _fail(progress: _Progress, host: str, reason: str, cause: Exception | None = None) -> NoReturn:
+    if not progress.sent:
+        raise NotSent(host=host, reason=reason) from cause
+    raise Uncertain(
+        f"A request was sent to {host} and its outcome is unknown ({reason}).",
+        host=host,
+        reason=reason,
+    ) from cause
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        inner: BaseException = error.os_error
+        return _first(inner) or type(inner).__name__
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the connection was cut"
+    if isinstance(error, aiohttp.InvalidURL):
+        return "the address is not valid"
+    return str(error) or type(error).__name__
+
+
+def _first(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return _first(error.exceptions[0])
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

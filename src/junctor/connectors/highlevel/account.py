@@ -1,0 +1,112 @@
+"""The HighLevel account: a private integration's token for one location."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import phonenumbers
+
+from junctor.errors import DataError
+from junctor.language.connector import (
+    Connection,
+    Connector,
+    Field,
+    Request,
+    Response,
+    Secret,
+    path,
+)
+
+__all__ = ["BASE", "LOCATION", "VERSION", "highlevel", "said"]
+
+BASE = "https://services.leadconnectorhq.com"
+VERSION = "2021-07-28"
+"""The API version of contacts and locations; every operation names its own in a header."""
+LOCATION = "{location}"
+"""As ``locationId`` of a body: the connection's location, put in when the request is signed. In
+the same body a phone number is brought into E.164 form by the connection's country."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateIntegration:
+    """A private integration of a sub-account: in its settings under Private Integrations."""
+
+    token: Annotated[Secret, Field(label="Token", help="Begins with `pit-`.")]
+    location_id: Annotated[
+        str,
+        Field(
+            label="Location ID",
+            help="In the sub-account's settings under Business Profile.",
+        ),
+    ]
+    country: Annotated[
+        str,
+        Field(
+            label="Country",
+            help="Two letters, such as US: for phone numbers written without a country code.",
+            example="US",
+        ),
+    ] = "US"
+
+
+def sign(request: Request, account: PrivateIntegration) -> Request:
+    """Adds token, version and location, as HighLevel's page on authorization describes."""
+    headers = {"Version": VERSION, **request.headers, "Authorization": f"Bearer {account.token!s}"}
+    body = request.json
+    if isinstance(body, dict) and body.get("locationId") == LOCATION:
+        body = {**body, "locationId": account.location_id}
+        if isinstance(body.get("phone"), str):
+            body["phone"] = e164(body["phone"], account.country)
+    return replace(request, headers=headers, json=body)
+
+
+def e164(phone: str, country: str) -> str:
+    """A phone number in E.164 form; as it was, if it can't be read as one."""
+    try:
+        number = phonenumbers.parse(phone, country.strip().upper() or None)
+    except phonenumbers.NumberParseException:
+        return phone
+    if not phonenumbers.is_possible_number(number):
+        return phone
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def said(response: Response) -> str:
+    """HighLevel's own message: ``message`` (text or list) of its date versions, or ``error`` as an
+    object with ``message`` and ``resolution`` of v3.
+    """
+    try:
+        content = response.json()
+    except DataError:
+        return ""
+    if not isinstance(content, dict):
+        return ""
+    found: Any = content.get("message")
+    error = content.get("error")
+    if found is None and isinstance(error, dict):
+        texts = (error.get("message"), error.get("resolution"))
+        found = [text for text in texts if text]
+    if found is None:
+        found = error or content.get("detail")
+    if isinstance(found, list):
+        return "; ".join(str(item) for item in found)
+    return found if isinstance(found, str) else ""
+
+
+highlevel = Connector(
+    name="highlevel",
+    label="HighLevel",
+    docs="https://marketplace.gohighlevel.com/docs/",
+    help="Contacts, tags, notes and events of a HighLevel sub-account.",
+    connections={
+        "private_integration": Connection(
+            form=PrivateIntegration,
+            base_url=BASE,
+            sign=sign,
+            test=lambda account: Request("GET", path("locations", account.location_id)),
+            label="Private integration",
+        )
+    },
+    error_text=said,
+)

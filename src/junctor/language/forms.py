@@ -1,0 +1,380 @@
+"""Type hints become forms, and mapped values become arguments.
+
+The form is a JSON Schema (draft 2020-12) with these words of ours:
+
+    x-options    {"module", "value", "label"}: a search of the same connector gives the pick-list
+    x-multiline  a text of several lines
+    x-advanced   shown only on request
+    x-static     belongs to the blueprint's ``parameters`` and can't be mapped
+    x-secret     sealed; never sent back to a page
+    x-type       the language's name of the type, where JSON has none (date, buffer)
+    x-example    what to show in an empty field
+
+A field's name is its `Field.key`, or its Python name without a trailing underscore.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from junctor.errors import BundleInvalid, DataError, Fault
+from junctor.language.connector import Field, ModuleDef, Secret
+from junctor.language.values import ERASE, IGNORE, coerce, show
+
+__all__ = ["Slot", "bind", "build", "fields_of", "form_of", "schema_of", "secrets_of", "slots_of"]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+F = TypeVar("F")
+_MISSING: Any = inspect.Parameter.empty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One field of a form: an argument of a module, or a field of a connection or hook."""
+
+    name: str
+    """The Python name."""
+    key: str
+    """The name in blueprints and forms."""
+    hint: Any
+    """Its type, without ``Annotated`` and ``None``."""
+    field: Field
+    default: Any = _MISSING
+    nullable: bool = False
+
+    @property
+    def required(self) -> bool:
+        """Whether a value must be given."""
+        return self.default is _MISSING
+
+
+def schema_of(module: ModuleDef) -> dict[str, Any]:
+    """The module's form. `Fault` if its author left a field without type or label."""
+    if module.schema is not None:
+        given = {"title": module.label, "description": module.help, **module.schema()}
+        return {"$schema": _DIALECT, "type": "object", "properties": {}, "required": [], **given}
+    fields = () if module.raw or _takes_no_form(module) else slots_of(module.function)
+    return _object(fields, title=module.label, description=module.help, connector=module.connector)
+
+
+def form_of(form: type, *, connector: str = "") -> dict[str, Any]:
+    """The form of a connection or a hook: a frozen dataclass of annotated fields."""
+    help_text = inspect.getdoc(form) or ""
+    return _object(slots_of(form), title="", description=help_text, connector=connector)
+
+
+def fields_of(form: type) -> Callable[[], Mapping[str, Any]]:
+    """`ModuleDef.schema` of a module that gets its mapper whole and reads it by `build`."""
+
+    def schema() -> Mapping[str, Any]:
+        whole = _object(slots_of(form), title="", description="", connector="")
+        return {"properties": whole["properties"], "required": whole["required"]}
+
+    return schema
+
+
+def secrets_of(form: type) -> frozenset[str]:
+    """The keys of a form whose values must be sealed."""
+    return frozenset(slot.key for slot in slots_of(form) if slot.hint is Secret)
+
+
+def bind(
+    module: ModuleDef,
+    arguments: Any,
+    parameters: Mapping[str, Any],
+    *,
+    zone: tzinfo = UTC,
+) -> dict[str, Any]:
+    """Keyword arguments of the module's function from an evaluated mapper.
+
+    Values become the declared types; empty ones and ``ignore`` leave the default, ``erase`` gives
+    ``None`` where the type allows it. Keys that the form doesn't have are left alone. `zone` is for
+    dates written without one. Raises `BundleInvalid` naming field, value and mend.
+    """
+    mapper = arguments if isinstance(arguments, Mapping) else {}
+    return dict(_filled(slots_of(module.function), mapper, parameters, zone))
+
+
+def build(form: type[F], values: Mapping[str, Any], *, zone: tzinfo = UTC) -> F:
+    """The account or settings object of a form, from values by key. `BundleInvalid` as `bind`."""
+    return form(**dict(_filled(slots_of(form), values, values, zone)))
+
+
+def _takes_no_form(module: ModuleDef) -> bool:
+    return module.kind in {"instant", "trigger"}
+
+
+def slots_of(source: Callable[..., Any]) -> tuple[Slot, ...]:
+    """The fields of a function's signature or of a dataclass."""
+    return _slots(source)
+
+
+@lru_cache(maxsize=4096)
+def _slots(source: Callable[..., Any]) -> tuple[Slot, ...]:
+    try:
+        hints = get_type_hints(source, include_extras=True)
+    except NameError as error:
+        raise Fault(
+            reason=f"{_name(source)} has a type hint that can't be read: {error}"
+        ) from error
+    return tuple(
+        _slot(source, name, hints.get(name, _MISSING), default)
+        for name, default in _defaults(source)
+    )
+
+
+def _defaults(source: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
+    if isinstance(source, type) and dataclasses.is_dataclass(source):
+        for item in dataclasses.fields(source):
+            made = item.default_factory
+            default = item.default if made is dataclasses.MISSING else made()
+            yield item.name, _MISSING if default is dataclasses.MISSING else default
+    else:
+        for parameter in inspect.signature(source).parameters.values():
+            yield parameter.name, parameter.default
+
+
+def _slot(source: Callable[..., Any], name: str, annotation: Any, default: Any) -> Slot:
+    if annotation is _MISSING:
+        raise Fault(reason=f"{_name(source)}: {name} has no type")
+    hint, field = _bare(annotation)
+    if field is None:
+        raise Fault(reason=f"{_name(source)}: {name} has no Field(label=…)")
+    inner, nullable = _optional(hint)
+    return Slot(
+        name=name,
+        key=field.key or name.removesuffix("_"),
+        hint=inner,
+        field=field,
+        default=default,
+        nullable=nullable,
+    )
+
+
+def _name(source: Callable[..., Any]) -> str:
+    return f"{source.__module__}.{source.__qualname__}"
+
+
+def _bare(annotation: Any) -> tuple[Any, Field | None]:
+    if get_origin(annotation) is not Annotated:
+        return annotation, None
+    hint, *extras = get_args(annotation)
+    fields = [extra for extra in extras if isinstance(extra, Field)]
+    return hint, fields[-1] if fields else None
+
+
+def _optional(hint: Any) -> tuple[Any, bool]:
+    if get_origin(hint) not in {Union, types.UnionType}:
+        return hint, False
+    kept = [item for item in get_args(hint) if item is not type(None)]
+    if len(kept) == len(get_args(hint)):
+        return hint, False
+    return (kept[0] if len(kept) == 1 else Union[tuple(kept)]), True  # noqa: UP007  # built at run time
+
+
+# Schemas
+
+
+def _object(
+    slots: Iterable[Slot], *, title: str, description: str, connector: str
+) -> dict[str, Any]:
+    fields = tuple(slots)
+    schema: dict[str, Any] = {
+        "$schema": _DIALECT,
+        "type": "object",
+        "title": title,
+        "description": description,
+        "properties": {slot.key: _property(slot, connector) for slot in fields},
+        "required": [slot.key for slot in fields if slot.required],
+    }
+    return {key: value for key, value in schema.items() if value != ""}
+
+
+def _property(slot: Slot, connector: str) -> dict[str, Any]:
+    field = slot.field
+    schema: dict[str, Any] = {"title": field.label}
+    if field.help:
+        schema["description"] = field.help
+    schema.update(_schema(slot.hint))
+    if field.format:
+        schema["format"] = field.format
+    if field.minimum is not None:
+        schema["minimum"] = field.minimum
+    if field.maximum is not None:
+        schema["maximum"] = field.maximum
+    if slot.default is not _MISSING and slot.default not in (None, "", b"", [], {}):
+        schema["default"] = slot.default
+    if field.options is not None:
+        schema["x-options"] = {
+            "module": f"{connector}:{_module_name(field.options)}",
+            "value": field.option_value,
+            "label": field.option_label,
+        }
+    flags = {"multiline": field.multiline, "advanced": field.advanced, "static": field.static}
+    schema.update({f"x-{name}": True for name, on in flags.items() if on})
+    if field.example is not None:
+        schema["x-example"] = field.example
+    return schema
+
+
+def _module_name(function: Callable[..., Any]) -> str:
+    name = getattr(function, "junctor_module", None)
+    if name is None:
+        raise Fault(reason=f"{_name(function)} gives options but is no module")
+    return str(name)
+
+
+_SIMPLE: dict[Any, dict[str, Any]] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    bytes: {"type": "string", "contentEncoding": "base64", "x-type": "buffer"},
+    datetime: {"type": "string", "format": "date-time", "x-type": "date"},
+    Secret: {"type": "string", "format": "password", "writeOnly": True, "x-secret": True},
+    Any: {},
+    object: {},
+}
+
+
+def _schema(hint: Any) -> dict[str, Any]:
+    hint, field = _bare(hint)
+    hint, _ = _optional(hint)
+    schema: dict[str, Any] = {"title": field.label} if field is not None else {}
+    if hint in _SIMPLE:
+        return {**schema, **_SIMPLE[hint]}
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        names = {str: "string", bool: "boolean", int: "integer"}
+        return {**schema, "type": names[type(inner[0])], "enum": list(inner)}
+    if hint is list or origin is list:
+        return {**schema, "type": "array", "items": _schema(inner[0]) if inner else {}}
+    if hint in {dict, Mapping} or origin in {dict, Mapping}:
+        return {
+            **schema,
+            "type": "object",
+            "additionalProperties": (_schema(inner[1]) or True) if inner else True,
+        }
+    if typing.is_typeddict(hint):
+        rows = get_type_hints(hint, include_extras=True)
+        return {
+            **schema,
+            "type": "object",
+            "properties": {name: _schema(row) for name, row in rows.items()},
+            "required": sorted(hint.__required_keys__),
+        }
+    if origin in {Union, types.UnionType}:
+        return {**schema, "anyOf": [_schema(item) for item in inner]}
+    raise Fault(reason=f"a form can't show the type {hint!r}")
+
+
+# Values
+
+
+_NAMES = {
+    str: "text",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    bytes: "buffer",
+    datetime: "date",
+    Secret: "text",
+}
+
+
+def _filled(
+    slots: tuple[Slot, ...],
+    mapper: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    zone: tzinfo,
+) -> Iterator[tuple[str, Any]]:
+    for slot in slots:
+        first, second = (parameters, mapper) if slot.field.static else (mapper, parameters)
+        value = first.get(slot.key, IGNORE)
+        if value is IGNORE:
+            value = second.get(slot.key, IGNORE)
+        if value is ERASE and slot.nullable:
+            yield slot.name, None
+            continue
+        if value is IGNORE or value is ERASE or value is None or _blank(value, slot):
+            if slot.required:
+                raise _invalid(slot, "a value is required; map or type one")
+            yield slot.name, _fresh(slot.default)
+            continue
+        yield slot.name, _checked(slot, value, zone)
+
+
+def _blank(value: Any, slot: Slot) -> bool:
+    if not isinstance(value, str):
+        return False
+    return not value or (slot.hint not in {str, Secret, Any} and not value.strip())
+
+
+def _fresh(default: Any) -> Any:
+    return default.copy() if isinstance(default, list | dict) else default
+
+
+def _checked(slot: Slot, value: Any, zone: tzinfo) -> Any:
+    try:
+        made = _coerced(slot.hint, value, zone)
+    except DataError as error:
+        shown = "" if slot.hint is Secret else f" ({show(value)})"
+        reason = str(error.params.get("reason", error.message))
+        raise _invalid(slot, reason if show(value) in reason else f"{reason}{shown}") from error
+    field = slot.field
+    if field.minimum is not None and made < field.minimum:
+        raise _invalid(slot, f"{show(made)} is too small; the least is {field.minimum:g}")
+    if field.maximum is not None and made > field.maximum:
+        raise _invalid(slot, f"{show(made)} is too large; the most is {field.maximum:g}")
+    return made
+
+
+def _coerced(hint: Any, value: Any, zone: tzinfo) -> Any:
+    if hint is str and value.__class__ is str:
+        return value
+    hint, _ = _bare(hint)
+    hint, nullable = _optional(hint)
+    if nullable and value is None:
+        return None
+    if hint in _NAMES:
+        made = coerce(value, _NAMES[hint], zone)
+        return Secret(made) if hint is Secret else made
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        made = coerce(value, _NAMES[type(inner[0])], zone)
+        if made not in inner and isinstance(made, str):  # blueprints say get and GET
+            made = next((item for item in inner if item.lower() == made.lower()), made)
+        if made not in inner:
+            options = ", ".join(str(item) or '""' for item in inner)
+            raise DataError(reason=f"{show(value)} is not one of: {options}")
+        return made
+    if hint is list or origin is list:
+        rows = coerce(value, "array", zone)
+        return [_coerced(inner[0], row, zone) for row in rows] if inner else rows
+    if typing.is_typeddict(hint):
+        rows = get_type_hints(hint, include_extras=True)
+        given = coerce(value, "collection", zone)
+        for name in hint.__required_keys__ - given.keys():
+            raise DataError(reason=f"{name} is missing in {show(given)}")
+        return {
+            name: _coerced(rows[name], item, zone) if name in rows else item
+            for name, item in given.items()
+        }
+    if hint in {dict, Mapping} or origin in {dict, Mapping}:
+        given = coerce(value, "collection", zone)
+        if not inner:
+            return given
+        return {name: _coerced(inner[1], item, zone) for name, item in given.items()}
+    return value
+
+
+def _invalid(slot: Slot, reason: str) -> BundleInvalid:
+    return BundleInvalid(field=slot.key, reason=f"{reason} [{slot.field.label}]")

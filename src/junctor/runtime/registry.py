@@ -1,0 +1,108 @@
+"""The connectors on offer: ours and those that other packages bring.
+
+A package offers a connector by an entry point of the group ``junctor.connectors``: its name is the
+connector's, its value ``package.module:attribute``. Nothing is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Self
+
+from junctor.errors import Misconfigured
+from junctor.language.connector import Connector, ModuleDef
+
+__all__ = ["BUILT_IN", "GROUP", "Registry"]
+
+GROUP = "junctor.connectors"
+
+BUILT_IN: Mapping[str, str] = {
+    "builtin": "junctor.connectors.tools:builtin",
+    "gateway": "junctor.connectors.gateway:gateway",
+    "highlevel": "junctor.connectors.highlevel:highlevel",
+    "http": "junctor.connectors.http:http",
+    "json": "junctor.connectors.json:json",
+    "placeholder": "junctor.connectors.tools:placeholder",
+    "toky": "junctor.connectors.toky:toky",
+    "util": "junctor.connectors.tools:util",
+}
+"""Our own entry points, for runs from a source tree that isn't installed; a test compares them."""
+
+
+class Registry:
+    """Finds connectors by name and modules by id. Made by `load`."""
+
+    def __init__(self, sources: Mapping[str, str]) -> None:
+        self._sources = dict(sorted(sources.items()))
+        self._loaded: dict[str, Connector] = {}
+        self._aliases: dict[str, ModuleDef] | None = None
+
+    @classmethod
+    def load(cls) -> Self:
+        """Ours and all installed ones. `Misconfigured` if a package takes a name of ours."""
+        found: dict[str, str] = {}
+        for entry in entry_points(group=GROUP):
+            known = found.get(entry.name) or BUILT_IN.get(entry.name)
+            if known is not None and known != entry.value:
+                raise Misconfigured(
+                    reason=f"two packages offer a connector {entry.name!r} "
+                    f"({known} and {entry.value}); uninstall one"
+                )
+            found[entry.name] = entry.value
+        return cls({**BUILT_IN, **found})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The connectors' names; none is imported for it."""
+        return tuple(self._sources)
+
+    def connector(self, name: str) -> Connector | None:
+        """A connector. `Misconfigured` if its package is there and can't be loaded."""
+        loaded = self._loaded.get(name)
+        if loaded is None and name in self._sources:
+            loaded = self._loaded[name] = _imported(name, self._sources[name])
+        return loaded
+
+    def connectors(self) -> list[Connector]:
+        """All connectors, by name."""
+        found = (self.connector(name) for name in self._sources)
+        return [connector for connector in found if connector is not None]
+
+    def find(self, id_: str) -> ModuleDef | None:
+        """A module by its id ``connector:name``, or by an alias; ``None`` if nobody offers it."""
+        prefix, _, name = id_.partition(":")
+        connector = self.connector(prefix)
+        module = connector.modules.get(name) if connector is not None else None
+        return module or self._by_alias().get(id_)
+
+    def modules(self) -> Iterable[ModuleDef]:
+        """Every module of every connector."""
+        for connector in self.connectors():
+            yield from connector.modules.values()
+
+    def near(self, name: str) -> list[str]:
+        """Names of connectors that look like a mistyped one."""
+        return get_close_matches(name.lower(), self._sources, n=3, cutoff=0.5)
+
+    def _by_alias(self) -> dict[str, ModuleDef]:
+        # An alias may name any connector, so all are loaded once; ids that exist win.
+        if self._aliases is None:
+            self._aliases = {alias: module for module in self.modules() for alias in module.aliases}
+        return self._aliases
+
+
+def _imported(name: str, source: str) -> Connector:
+    module, _, attribute = source.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise Misconfigured(
+            reason=f"the connector {name!r} can't be loaded from {source} ({error}); "
+            "reinstall its package or remove it"
+        ) from error
+    if not isinstance(found, Connector) or found.name != name:
+        raise Misconfigured(reason=f"{source} is not the connector {name!r} that it is said to be")
+    return found
