@@ -20,8 +20,8 @@ from uuid import UUID
 import psycopg
 
 from junctor.adapters.postgres.hot import Line, PostgresInbox
+from junctor.adapters.system import system_ids
 from junctor.language.connector import Delivery
-from junctor.language.ids import uuid7
 from junctor.ports.inbox import NewDelivery
 from junctor.runtime.envelope import pack_call
 
@@ -31,8 +31,11 @@ TEAM = UUID(int=2)
 ENDED = ("finished", "incomplete", "uncertain")
 
 
+_ids = system_ids()
+
+
 def new_id() -> UUID:
-    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+    return _ids.new()
 
 
 @dataclass

@@ -130,6 +130,7 @@ async def main(url: str, point: str, nth: int, allow: str, lease: float) -> None
         if point:
             set_traps(worker, transport, Trap(point, nth))
         await worker.run(stop)
+        await transport.close()
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class Time:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Lets the loop turn until something has happened there; pytest's timeout is the limit."""
-    while not condition():  # noqa: ASYNC110  what is waited for has no event to wait on
+    while not condition():
         await asyncio.sleep(0)
 
 
