@@ -42,7 +42,8 @@ def test_an_unknown_caller_is_an_empty_bundle() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"phone":"+1","contact_name":"A"}', b'{"results":[{"phone":"+1","contact_name":"A"}]}']
+    "body",
+    [b'{"phone":"+1","contact_name":"A"}', b'{"results":[{"phone":"+1","contact_name":"A"}]}'],
 )
 def test_a_known_caller_comes_in_either_shape(body: bytes) -> None:
     found = answered(modules.get_contact(phone="+1"), Response(200, {}, body))
@@ -172,7 +173,7 @@ def test_hooks_register_themselves() -> None:
     assert registration.delete("1612") == Request("DELETE", "/webhooks/1612")
 
 
-@pytest.mark.parametrize("shape", ['[%s]', '{"results":[%s]}', '{"webhooks":[%s]}'])
+@pytest.mark.parametrize("shape", ["[%s]", '{"results":[%s]}', '{"webhooks":[%s]}'])
 def test_registrations_are_listed_in_any_shape(shape: str) -> None:
     hook = toky.modules["watchNewCalls"].hook
     assert hook is not None
@@ -208,7 +209,8 @@ def test_an_api_call_sends_json_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://evil.test/v1", "//evil.test/", "/a/../../x", "/%2e%2e/x", "http://api.toky.co/v1"]
+    "url",
+    ["https://evil.test/v1", "//evil.test/", "/a/../../x", "/%2e%2e/x", "http://api.toky.co/v1"],
 )
 def test_an_api_call_cannot_leave_the_vendor(url: str) -> None:
     with pytest.raises(BundleInvalid):
