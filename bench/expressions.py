@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
 
 from junctor.language.expressions import Scope, compile_template, compile_value
-from junctor.language.expressions.parse import _parse
+from junctor.language.expressions.parse import _cached
 
 BUNDLE = {
     "first": "Ann",
@@ -48,7 +48,7 @@ def main() -> None:
         compiled = nanoseconds(lambda evaluate=evaluate: evaluate(ENV), 50_000)
 
         def anew(text: str = text) -> object:
-            _parse.cache_clear()
+            _cached.cache_clear()
             return compile_template(text, SLOTS)(ENV)
 
         uncompiled = nanoseconds(anew, 1_000)

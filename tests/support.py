@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import os
 import subprocess
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
 """The root of the checkout."""
@@ -57,3 +64,21 @@ def _made(path: Path) -> bool:
         part in made or (part.startswith(".") and part not in {".ci", ".gitignore"})
         for part in path.parts
     )
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine, in an event loop of its own."""
+    return asyncio.run(work, debug=False)
+
+
+def asynchronous(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
+    """Makes an ``async def`` a test that pytest runs, with its fixtures."""
+
+    @functools.wraps(test)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        async def work() -> None:
+            await test(*args, **kwargs)
+
+        run(work())
+
+    return wrapper

@@ -85,10 +85,15 @@ class Respond:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Go on after so many seconds; ``None`` is sent back when they are over."""
+    """Go on after so many seconds; ``None`` is sent back when they are over.
+
+    ``due`` is when they are over (epoch seconds), if that was recorded before a replay; else the
+    driver records it.
+    """
 
     address: Address
     seconds: float
+    due: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +119,13 @@ class Result:
     """How a run ended, as its generator's return value."""
 
     status: str
-    """``finished``, ``incomplete`` (resumable after an error) or ``uncertain``."""
+    """``finished``, ``incomplete`` (resumable after an error), ``uncertain``, or ``failed`` (an
+    error handler said to roll back; not resumable)."""
     operations: int = 0
     bytes: int = 0
     error: JunctorError | None = None
     failed: Address | None = None
     dropped: dict[int, int] = field(default_factory=dict)
     """Bundles that a module's filter stopped, by module id."""
+    unrecorded: int = 0
+    """Pure operations that the history's detail left out."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from junctor.errors import DataError, ExpressionError
@@ -94,10 +94,17 @@ def _compile(condition: Condition, slots: Mapping[int, int], field: str) -> Eval
     operator = operator_named(condition.operator)
     test = operator.test
     left = _side(condition.a, slots, f"{field}.a", lists=operator.lists)
-    if operator.unary:
-        return lambda env: test(left(env), None, UTC)
-    right = _side(condition.b, slots, f"{field}.b", lists=False)
-    return lambda env: test(left(env), right(env), env[0].zone)
+    unary = operator.unary
+    right = (lambda _env: None) if unary else _side(condition.b, slots, f"{field}.b", lists=False)
+
+    def holds(env: Env) -> bool:
+        a, b = left(env), right(env)
+        try:
+            return test(a, b, env[0].zone)
+        except Exception as error:
+            raise invalid(field, error) from error
+
+    return holds
 
 
 def _side(value: Any, slots: Mapping[int, int], field: str, *, lists: bool) -> Evaluate:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["evaluate_line", "register"]
+__all__ = ["evaluate_line", "evaluate_request", "register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,8 +43,11 @@ def evaluate(
         except OSError as error:
             raise typer.BadParameter(f"{batch} can't be read: {error.strerror}") from error
         return
-    request = b'{"expr":' + msgspec.json.encode(template) + b',"bundles":' + bundles.encode() + b"}"
-    result = evaluate_line(request)
+    try:
+        given = msgspec.json.decode(bundles)
+    except msgspec.DecodeError as error:
+        raise typer.BadParameter(f"--bundles is not valid JSON: {error}") from error
+    result = evaluate_request({"expr": template, "bundles": given})
     if as_json:
         sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
     elif "error" not in result:
@@ -61,12 +64,21 @@ def _results(lines: Any) -> Iterator[str]:
     import msgspec  # noqa: PLC0415  # other commands start without it
 
     for line in lines:
-        if line.strip():
-            yield msgspec.json.encode(evaluate_line(line)).decode()
+        yield msgspec.json.encode(evaluate_line(line)).decode()
 
 
 def evaluate_line(line: bytes) -> dict[str, Any]:
     """The result of one ``{"expr", "bundles"}``: ``{"value"}`` or ``{"error"}``; never raises."""
+    import msgspec  # noqa: PLC0415  # other commands start without it
+
+    try:
+        return evaluate_request(msgspec.json.decode(line))
+    except (ValueError, RecursionError) as error:
+        return _error("input", f"The line is not valid JSON: {error}")
+
+
+def evaluate_request(request: Any) -> dict[str, Any]:
+    """As `evaluate_line`, of what the line holds."""
     import msgspec  # noqa: PLC0415  # other commands start without it
 
     from junctor.errors import JunctorError  # noqa: PLC0415  # so too
@@ -74,21 +86,23 @@ def evaluate_line(line: bytes) -> dict[str, Any]:
     from junctor.language.values import plain  # noqa: PLC0415  # so too
 
     try:
-        request = msgspec.json.decode(line)
         expression, bundles = request["expr"], request.get("bundles") or {}
-        if not isinstance(expression, str):
-            return _error("input", "'expr' must be a text.")
         numbers = {int(key): value for key, value in bundles.items()}
-    except Exception as error:
-        return _error("input", f"The line is not {{'expr': text, 'bundles': {{…}}}}: {error}")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return _error("input", f"Expected {{'expr': text, 'bundles': {{number: {{…}}}}}}: {error}")
+    if not isinstance(expression, str):
+        return _error("input", "'expr' must be a text.")
     slots = {module: slot for slot, module in enumerate(numbers, 1)}
     try:
-        value = compile_template(expression, slots)([_scope(), *numbers.values()])
-        return {"value": plain(value)}
+        result = {
+            "value": plain(compile_template(expression, slots)([_scope(), *numbers.values()]))
+        }
+        msgspec.json.encode(result)  # a value that no JSON can carry is an answer too: this error
     except JunctorError as error:
         return _error(error.code, error.message)
     except Exception as error:
         return _error("fault", f"{type(error).__name__}: {error}")
+    return result
 
 
 def _error(code: str, message: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from junctor.errors import BundleInvalid, ExpressionError, JunctorError
-from junctor.language.expressions.compile import always, compile_template, constant
+from junctor.language.expressions.closures import always, constant
+from junctor.language.expressions.compile import compile_template
 from junctor.language.expressions.functions.registry import FUNCTIONS
 from junctor.language.expressions.nodes import Call, Chain, Empty, Keyword, Path, Unary
 from junctor.language.expressions.parse import parse
@@ -90,8 +91,14 @@ def invalid(field: str, error: Exception) -> JunctorError:
 
 
 def _collection(entries: dict[str, Evaluate]) -> Evaluate:
-    fixed = {key: each([]) if _scalar(each) else None for key, each in entries.items()}
-    moving = tuple((key, each) for key, each in entries.items() if not _scalar(each))
+    fixed: dict[str, Any] = {}
+    moving: list[tuple[str, Evaluate]] = []
+    for key, each in entries.items():
+        value = each([]) if _scalar(each) else None
+        if value is not IGNORE:
+            fixed[key] = value
+        if not _scalar(each):
+            moving.append((key, each))
     if not moving:
         return _copies(fixed)
 
@@ -173,7 +180,10 @@ def uses(value: Any) -> Uses:
             case Path(root, steps):
                 if isinstance(root, int):
                     modules.add(root)
-                variables = variables or root == "var"
+                elif isinstance(root, str):
+                    variables = variables or root == "var"
+                else:
+                    todo.append(root)
                 todo.extend(step.to for step in steps if not isinstance(step.to, str))
             case Keyword(name):
                 random = random or name in _MOVING

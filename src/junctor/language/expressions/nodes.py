@@ -97,9 +97,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A place in a module's bundle (``root`` is its id), or below a name such as ``var``."""
+    """A place in a module's bundle (``root`` is its id), below ``var``, or in a call's result."""
 
-    root: int | str
+    root: int | str | Expression
     steps: tuple[Step, ...]
     position: int = field(default=0, compare=False)
 
@@ -192,6 +192,9 @@ def _print_path(path: Path) -> str:
     if isinstance(path.root, int):
         named = bool(steps) and isinstance(steps[0].to, str)
         text = str(path.root) if named else f"`{path.root}`"
+    elif not isinstance(path.root, str):
+        text = _print(path.root, 0)
+        text = text if isinstance(path.root, Call) else f"({text})"
     else:
         reserved = path.root in KEYWORDS or path.root in {"and", "or"}
         text = f"`{path.root}`" if reserved else _print_name(path.root)

@@ -21,7 +21,7 @@ from junctor.language.values import (
 __all__ = ["BINARY", "equal", "negate"]
 
 
-_PLAIN = {int, float}
+_PLAIN: frozenset[Any] = frozenset({int, float})
 
 
 def _operand(value: Any) -> int | float:

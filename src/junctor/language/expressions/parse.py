@@ -5,7 +5,8 @@ The grammar, tightest first (facts: Make's documentation and real exports)::
     template    = { text | "{{" expression "}}" }
     value       = number | text | keyword | call | path | "(" expression ")"
     call        = name "(" [ argument { ";" argument } ] ")"        an argument may be empty
-    path        = ( module id | `module id` | name | `name` ) { "." name | "[" [ expression ] "]" }
+    path        = start { "." name | "[" [ expression ] "]" }
+    start       = module id | `module id` | name | `name` | call | "(" expression ")"
     unary       = { "!" | "-" } value
     expression  = unary with * / %, then + -, then < <= > >=, then = !=, then & (and), then | (or)
 
@@ -54,10 +55,9 @@ def parse(text: str) -> Template:
             found="",
             expected="a shorter text",
         )
-    return _parse(text)
+    return _cached(text) if len(text) < 2000 else _parse(text)
 
 
-@lru_cache(maxsize=512)
 def _parse(text: str) -> Template:
     parts: list[str | Expression] = []
     literal = ""
@@ -79,6 +79,10 @@ def _parse(text: str) -> Template:
     if literal:
         parts.append(literal)
     return Template(tuple(parts), recovered)
+
+
+_cached = lru_cache(maxsize=1024)(_parse)
+"""Checking, finding uses and compiling parse the same texts."""
 
 
 class _Parser:
@@ -182,14 +186,15 @@ class _Parser:
                 return self.path(token.text, token.position)
             case "name":
                 if self.at("("):
-                    return Call(token.text, self.arguments(), token.position)
+                    call = Call(token.text, self.arguments(), token.position)
+                    return self.inside(call, token.position)
                 if token.text in KEYWORDS:
                     return Keyword(token.text)
                 return self.path(token.text, token.position)
             case "mark" if token.text == "(":
                 node = self.expression(1)
                 self.take(")")
-                return node
+                return self.inside(node, token.position)
         if token.kind != "end":
             self.index -= 1
         raise self.unexpected("a value")
@@ -213,7 +218,11 @@ class _Parser:
             self.index += 1
             return tuple(arguments)
 
-    def path(self, root: int | str, position: int) -> Path:
+    def inside(self, node: Expression, position: int) -> Expression:
+        """A path into a result, as in ``first(1.rows).name``; or the result itself."""
+        return self.path(node, position) if self.at(".") or self.at("[") else node
+
+    def path(self, root: int | str | Expression, position: int) -> Path:
         steps: list[Step] = []
         while True:
             if self.at("."):

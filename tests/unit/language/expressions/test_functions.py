@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -104,10 +106,10 @@ def test_only_the_chosen_branch_is_evaluated(run: Callable[..., Any]) -> None:
 )
 def test_a_catastrophic_pattern_ends(run: Callable[..., Any], pattern: str, text: str) -> None:
     # Either the library finds a way, or it gives up in time; it never hangs.
-    try:
+    started = time.monotonic()
+    with contextlib.suppress(DataError):
         assert run('{{replace(1.t; 1.p; "")}}', {"t": text, "p": pattern}) == text
-    except DataError as error:
-        assert "took longer" in error.message
+    assert time.monotonic() - started < 5
 
 
 def test_a_pattern_that_repeats_absurdly_is_refused(run: Callable[..., Any]) -> None:

@@ -13,6 +13,10 @@ end $$;
 do $$
 begin
   execute format('grant junctor_engine, junctor_api to %I', current_user);
+exception when insufficient_privilege then  -- roles that another owner made and granted before are fine
+  if not (pg_has_role(current_user, 'junctor_engine', 'member') and pg_has_role(current_user, 'junctor_api', 'member')) then
+    raise;
+  end if;
 end $$;
 
 create table organizations (
@@ -291,11 +295,11 @@ create table segments_long_default partition of segments_long default;
 
 -- The first UUIDv7 of an instant.
 create function uuid7_floor(at timestamptz) returns uuid language sql immutable as $$
-  select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
+  select (lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
 $$;
 
 -- Makes the day partitions of runs and segments, and their rules; run by the maintenance job.
-create function ensure_partitions(first date, days int) returns int language plpgsql security definer set search_path = public as $$
+create function ensure_partitions(first date, days int) returns int language plpgsql security definer set search_path = public, pg_temp as $$
 declare
   made int := 0;
   parent text;
@@ -322,6 +326,41 @@ begin
     end loop;
   end loop;
   return made;
+end $$;
+
+-- Day partitions of a class that end at or before a day, oldest first, with their tables.
+create function old_partitions(class text, before date) returns table (day date, runs text, segments text)
+language sql stable set search_path = public as $$
+  select d.day, 'runs_' || class || '_' || to_char(d.day, 'YYYYMMDD'), 'segments_' || class || '_' || to_char(d.day, 'YYYYMMDD')
+  from (
+    select distinct to_date(substring(c.relname from '[0-9]{8}$'), 'YYYYMMDD') as day
+    from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent in (to_regclass('runs_' || class), to_regclass('segments_' || class))
+      and c.relname ~ '_[0-9]{8}$'
+  ) d where d.day < before order by d.day
+$$;
+
+-- Drops the partitions of one day; refuses (false) while an unfinished run is in it.
+create function drop_partitions(class text, day date) returns boolean language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+  runs_name text := format('runs_%s_%s', class, to_char(day, 'YYYYMMDD'));
+  segments_name text := format('segments_%s_%s', class, to_char(day, 'YYYYMMDD'));
+  busy boolean := false;
+begin
+  if class not in ('short', 'standard', 'long') then
+    raise exception 'no retention class %', class;
+  end if;
+  set local lock_timeout = '2s';  -- never stand in the way of the workers
+  if to_regclass(runs_name) is not null then
+    execute format('lock table %I in access exclusive mode', runs_name);
+    execute format('select exists (select from %I where state not in (''finished'', ''discarded''))', runs_name) into busy;
+    if busy then
+      return false;
+    end if;
+    execute format('drop table %I', runs_name);
+  end if;
+  execute format('drop table if exists %I', segments_name);
+  return true;
 end $$;
 
 create table answers (
@@ -369,6 +408,43 @@ create table audit (
   primary key (organization_id, seq)
 );
 
+-- What a row's hash is made of.
+create function audit_hash(previous bytea, organization uuid, seq bigint, at timestamptz, actor text, verb text, object text, details jsonb)
+returns bytea language sql immutable as $$
+  select sha256(previous || convert_to(jsonb_build_array(
+    organization, seq, (extract(epoch from at) * 1000000)::bigint, actor, verb, object, details)::text, 'UTF8'))
+$$;
+
+-- Appends in the caller's transaction and role; writers of one organisation queue until it ends.
+create function append_audit(organization uuid, actor text, verb text, object text, details jsonb)
+returns bigint language plpgsql set search_path = public as $$
+declare
+  last record;
+  now_at timestamptz := clock_timestamp();
+begin
+  perform pg_advisory_xact_lock(hashtextextended(organization::text, 1096107092));
+  select a.seq, a.hash into last from audit a where a.organization_id = organization order by a.seq desc limit 1;
+  if not found then
+    select 0::bigint as seq, ''::bytea as hash into last;
+  end if;
+  insert into audit (organization_id, seq, at, actor, verb, object, details, previous, hash)
+  values (organization, last.seq + 1, now_at, actor, verb, object, details, last.hash,
+    audit_hash(last.hash, organization, last.seq + 1, now_at, actor, verb, object, details));
+  return last.seq + 1;
+end $$;
+
+-- The first row that was changed, removed or put in; null: the chain holds.
+create function verify_audit(organization uuid) returns bigint language sql stable set search_path = public as $$
+  select min(seq) from (
+    select a.seq,
+      a.hash = audit_hash(a.previous, a.organization_id, a.seq, a.at, a.actor, a.verb, a.object, a.details)
+        and a.previous = coalesce(lag(a.hash) over w, ''::bytea)
+        and a.seq = row_number() over w as holds
+    from audit a where a.organization_id = organization
+    window w as (order by a.seq)
+  ) rows where not holds
+$$;
+
 -- Row level security: the API sees one organisation, named per transaction; the engine all.
 create function guard_table(name text) returns void language plpgsql as $$
 begin
@@ -397,12 +473,17 @@ end $$;
 grant usage on schema public to junctor_engine, junctor_api;
 grant select, insert, update, delete on all tables in schema public to junctor_engine;
 grant usage on all sequences in schema public to junctor_engine;
+revoke execute on all functions in schema public from public;
 grant execute on all functions in schema public to junctor_engine;
+grant execute on function append_audit, verify_audit, audit_hash to junctor_api;
+revoke insert, update, delete on migrations from junctor_engine;
+grant select on migrations to junctor_api;
 grant select on organizations, data_keys, blobs, blob_chunks, answers, audit, segments, seen, backlog to junctor_api;
 grant update on organizations to junctor_api;
 grant select, insert, update, delete on teams, tokens, connections, scenarios, scenario_versions, hooks,
   data_stores, data_store_records, idempotency, inbox, runs to junctor_api;
 grant insert, update on backlog, data_keys to junctor_api;
+grant delete on backlog, seen to junctor_api;
 grant insert on audit to junctor_api;
 grant select on nodes to junctor_api;
 alter default privileges in schema public grant select, insert, update, delete on tables to junctor_engine;

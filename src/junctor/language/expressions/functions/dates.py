@@ -17,6 +17,9 @@ from junctor.language.values import as_number, show, to_date, to_text
 
 __all__ = ["add_months", "format_date", "on_the_clock", "parse_date", "shifted"]
 
+ISO = "YYYY-MM-DDTHH:mm:ssZ"
+"""What a date looks like where no format is given."""
+
 _D = 'parseDate("2015-08-07T11:36:39Z"; "YYYY-MM-DDTHH:mm:ssZ")'
 
 
@@ -33,16 +36,15 @@ _D = 'parseDate("2015-08-07T11:36:39Z"; "YYYY-MM-DDTHH:mm:ssZ")'
         ('{{formatDate(1.nul; "YYYY")}}', None),
     ],
 )
-def format_date(
-    scope: Scope, date: Date, format_: Text = "YYYY-MM-DDTHH:mm:ssZ", timezone: Text = ""
-) -> str | None:
+def format_date(scope: Scope, date: Date, format_: Text = ISO, timezone: Text = "") -> str | None:
     """A date as text: YYYY MM DD HH mm ss, dddd, MMMM, Do, h A, Z, X, [text] … Null stays null.
 
     A time zone that doesn't exist is ignored, as Make does.
     """
     if date is None:
         return None
-    return format_moment(date, format_, (zone_named(timezone) if timezone else None) or scope.zone)
+    zone = (zone_named(timezone) if timezone else None) or scope.zone
+    return format_moment(date, format_ or ISO, zone)
 
 
 @function(

@@ -17,7 +17,7 @@ from junctor.language.expressions.functions.registry import check_length
 
 __all__ = ["compile_pattern", "parse_literal", "search", "substitute"]
 
-TIMEOUT = 0.4
+TIMEOUT = 0.25
 """Seconds for one use of a pattern."""
 MAX_PATTERN = 5_000
 """Characters of a pattern."""
@@ -35,6 +35,49 @@ def parse_literal(text: str) -> tuple[str, str] | None:
     return match[1], match[2]
 
 
+_WORD = "A-Za-z0-9_"
+_BLANK = r"\s\u00a0\ufeff"
+_PIECE = re.compile(r"\\u\{([0-9a-fA-F]{1,6})\}|\\k<|\\.|\[\^\]|\[\]|.", re.DOTALL)
+_OUTSIDE = {
+    r"\d": "[0-9]",
+    r"\D": "[^0-9]",
+    r"\w": f"[{_WORD}]",
+    r"\W": f"[^{_WORD}]",
+    r"\s": f"[{_BLANK}]",
+    r"\S": f"[^{_BLANK}]",
+    r"\b": f"(?:(?<=[{_WORD}])(?![{_WORD}])|(?<![{_WORD}])(?=[{_WORD}]))",
+    r"\B": f"(?:(?<=[{_WORD}])(?=[{_WORD}])|(?<![{_WORD}])(?![{_WORD}]))",
+    r"\k<": r"\g<",
+    "[^]": r"[\s\S]",
+    "[]": "(?!)",
+}
+_INSIDE = {r"\d": "0-9", r"\w": _WORD, r"\s": _BLANK, "[": r"\["}
+
+
+def _from_javascript(pattern: str, *, multiline: bool) -> str:
+    """The pattern as `regex` reads it, where it differs: ASCII classes, ``$``, some escapes."""
+    out: list[str] = []
+    inside = False
+    for match in _PIECE.finditer(pattern):
+        piece = match[0]
+        if match[1] is not None:
+            code = int(match[1], 16)
+            piece = f"\\U{code:08x}" if code <= 0x10FFFF else piece
+        elif inside:
+            inside = piece != "]"
+            piece = _INSIDE.get(piece, piece)
+        elif piece == "[":
+            inside = True
+        elif piece == "$" and not multiline:
+            piece = r"\Z"
+        else:
+            piece = _OUTSIDE.get(piece, piece)
+        if len(piece) == 2 and piece[0] == "\\" and piece[1] in "ACEFGHIJKLMNOQRTUXYZaeghijlmoqyz":
+            piece = piece if piece == r"\Z" and match[0] == "$" else piece[1]  # no escape there
+        out.append(piece)
+    return "".join(out)
+
+
 @lru_cache(maxsize=512)
 def compile_pattern(pattern: str, flags: str = "") -> Any:
     """The compiled pattern; `DataError` if it is wrong or too large."""
@@ -46,9 +89,8 @@ def compile_pattern(pattern: str, flags: str = "") -> Any:
     options = regex.VERSION0
     for flag in flags:
         options |= _FLAGS.get(flag, 0)
-    # JavaScript writes named groups (?<name>…); regex understands that and (?P<name>…).
     try:
-        return regex.compile(pattern, options)
+        return regex.compile(_from_javascript(pattern, multiline="m" in flags), options)
     except (regex.error, RecursionError, OverflowError, ValueError) as error:
         raise DataError(reason=f"/{pattern[:60]}/ is no regular expression ({error})") from error
 

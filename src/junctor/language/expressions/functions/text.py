@@ -167,6 +167,8 @@ def split(text: Any, separator: Text = "") -> list[str]:
         ('{{replace("a1b22"; "/\\d+/g"; "#")}}', "a#b#"),
         ('{{replace("John Smith"; "/(\\w+) (\\w+)/"; "$2 $1")}}', "Smith John"),
         ('{{replace("a.b.c"; "/\\./"; "$&$$")}}', "a.$b.c"),
+        ('{{replace("é1 b"; "/[\\w ]|$/g"; "-")}}', "é----"),
+        ('{{replace("aXb"; "/(?<x>x)/i"; "[$<x>]")}}', "a[X]b"),
         ('{{replace("a b"; space; )}}', "ab"),
         ('{{replace("ab"; "b"; emptystring)}}', "a"),
         ('{{replace("ab"; emptystring; "x")}}', "ab"),
@@ -213,12 +215,18 @@ def escape_markdown(text: Text) -> str:
 
 @function(
     "stripHTML",
-    [("{{stripHTML(\"<p>Hello <a href='x'>you</a></p>\")}}", "Hello you")],
+    [
+        ("{{stripHTML(\"<p>Hello <a href='x'>you</a></p>\")}}", "Hello you"),
+        ('{{stripHTML("a<!-- <b> -->b < c")}}', "ab < c"),
+    ],
 )
 def strip_html(text: Text) -> str:
     """Removes HTML tags and comments."""
-    without = re.sub(r"<!--(?:[^-]|-(?!->))*-->", "", text) if "-->" in text else text
-    return re.sub(r"</?[A-Za-z!][^<>]*>", "", without)
+    kept, position = [], 0
+    while (start := text.find("<!--", position)) >= 0 and (end := text.find("-->", start)) >= 0:
+        kept.append(text[position:start])
+        position = end + 3
+    return re.sub(r"</?[A-Za-z!][^<>]*>", "", "".join(kept) + text[position:])
 
 
 _PLAIN_LETTERS = str.maketrans(

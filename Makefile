@@ -1,0 +1,52 @@
+# The two commands: `make run` and `make test`. Each sets up what it needs, in .venv, from the lock
+# files; nothing is installed anywhere else. `make help` lists the rest.
+
+PYTHON ?=
+ARGS ?=
+BENCH ?=
+BIN := .venv/bin
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup setup-dev test check fix docs bench lock build clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+: .*## |^[a-z-]+:  ##' Makefile \
+	  | awk -F ':|## ' '{printf "  make %-10s %s\n", $$1, $$NF}'
+
+run: setup  ## start Junctor with its demo
+	@$(BIN)/junctor up --demo $(ARGS)
+
+setup:  ## make .venv with what Junctor needs to run
+	@sh tools/setup.sh run
+
+setup-dev:  ## make .venv with what tests and checks need, too
+	@sh tools/setup.sh dev
+
+test: setup-dev  ## all tests, on a real PostgreSQL (ARGS="-k word" for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup-dev  ## lint, format, types, layers, documentation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -n 0 tests/test_layers.py tests/test_sizes.py tests/docs
+
+fix: setup-dev  ## mend what the linter and the formatter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: setup-dev  ## remake the reference pages from the code
+	$(BIN)/python -m tools.reference
+
+bench: setup-dev  ## the benchmarks (BENCH=name for one; ARGS for its arguments)
+	@sh tools/bench.sh $(BENCH) $(ARGS)
+
+lock:  ## remake the lock files from pyproject.toml (ARGS=--upgrade for newer versions)
+	@sh tools/lock.sh $(ARGS)
+
+build: setup-dev  ## the wheel, in dist/
+	$(BIN)/python -m hatchling build -t wheel
+
+clean:  ## remove .venv and what tools left behind (never your data)
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

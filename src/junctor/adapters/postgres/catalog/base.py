@@ -1,0 +1,203 @@
+"""What every part of the catalog does the same way."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+from uuid import UUID
+
+from psycopg import errors
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from junctor.adapters.postgres.database import Connection, Pool, tenant
+from junctor.adapters.postgres.queries import load
+from junctor.adapters.system import system_ids
+from junctor.errors import Conflict, Misconfigured, NotFound
+from junctor.language.ids import Ids
+from junctor.ports.catalog import Json, Page
+
+T = TypeVar("T")
+Parameters = Mapping[str, Any]
+
+_MOST = 500
+
+
+class Base:
+    """Runs named queries for one organisation, in one transaction with their audit line."""
+
+    def __init__(self, api: Pool, engine: Pool, ids: Ids | None = None) -> None:
+        self._api = api
+        self._engine = engine
+        self._ids = ids or system_ids()
+        self._sql = load("catalog")
+
+    async def _row(
+        self, connection: Connection, kind: type[T], name: str, parameters: Parameters
+    ) -> T | None:
+        async with connection.cursor(row_factory=class_row(kind)) as cursor:
+            await cursor.execute(self._sql[name], parameters, binary=True)
+            return await cursor.fetchone()
+
+    async def _rows(
+        self, connection: Connection, kind: type[T], name: str, parameters: Parameters
+    ) -> list[T]:
+        async with connection.cursor(row_factory=class_row(kind)) as cursor:
+            await cursor.execute(self._sql[name], parameters, binary=True)
+            return await cursor.fetchall()
+
+    async def _value(self, connection: Connection, name: str, parameters: Parameters) -> Any:
+        """The first column of the first row, or ``None``."""
+        cursor = await connection.execute(self._sql[name], parameters)
+        row = await cursor.fetchone()
+        return None if row is None else row[0]
+
+    async def _read(self, what: str, kind: type[T], name: str, parameters: Parameters) -> T:
+        """One row of the organisation; `NotFound`."""
+        async with tenant(self._api, parameters["organization"]) as connection:
+            row = await self._row(connection, kind, name, parameters)
+        if row is None:
+            raise NotFound(what=what)
+        return row
+
+    async def _list(self, kind: type[T], name: str, parameters: Parameters) -> list[T]:
+        async with tenant(self._api, parameters["organization"]) as connection:
+            return await self._rows(connection, kind, name, parameters)
+
+    async def _page(
+        self,
+        kind: type[T],
+        name: str,
+        parameters: Parameters,
+        *,
+        limit: int,
+        last: Callable[[T], str],
+    ) -> Page[T]:
+        """A page of the organisation's rows; ``last`` says where the next one begins."""
+        size = max(1, min(limit, _MOST))
+        rows = await self._list(kind, name, {**parameters, "limit": size + 1})
+        if len(rows) <= size:
+            return Page(rows, None)
+        return Page(rows[:size], pack(last(rows[size - 1])))
+
+    @asynccontextmanager
+    async def _writing(self, what: str, organization_id: UUID) -> AsyncIterator[Connection]:
+        """A transaction of the organisation; refusals of the database become ours."""
+        try:
+            async with tenant(self._api, organization_id) as connection:
+                yield connection
+        except errors.UniqueViolation as error:
+            raise Conflict(f"{what} of that name exists already") from error
+        except errors.ForeignKeyViolation as error:
+            raise NotFound(
+                f"{what} names something that was not found ({error.diag.constraint_name})"
+            ) from error
+
+    async def _change(
+        self,
+        connection: Connection,
+        what: str,
+        kind: type[T],
+        name: str,
+        parameters: Parameters,
+        *,
+        reader: str,
+        why: Callable[[T], None] | None = None,
+    ) -> T:
+        """Updates one row; says why not if it can't.
+
+        ``why`` may raise a reason it finds in the stored row; else the revision was another.
+        """
+        row = await self._row(connection, kind, name, parameters)
+        if row is not None:
+            return row
+        stored = await self._row(connection, kind, reader, parameters)
+        if stored is None:
+            raise NotFound(what=what)
+        if why is not None:
+            why(stored)
+        raise Conflict(what=what)
+
+    async def _remove(
+        self,
+        connection: Connection,
+        what: str,
+        kind: type[T],
+        name: str,
+        reader: str,
+        parameters: Parameters,
+        actor: str,
+        thing: str,
+    ) -> None:
+        """Deletes one row, whose name goes into the audit log."""
+        gone = await self._value(connection, name, parameters)
+        if gone is None:
+            if await self._row(connection, kind, reader, parameters) is None:
+                raise NotFound(what=what)
+            raise Conflict(what=what)
+        await self._audit(
+            connection, parameters["organization"], actor, "delete", thing, {"name": gone}
+        )
+
+    async def _audit(
+        self,
+        connection: Connection,
+        organization_id: UUID,
+        actor: str,
+        verb: str,
+        thing: str,
+        details: Json | None = None,
+    ) -> None:
+        await connection.execute(
+            self._sql["append_audit"],
+            {
+                "organization": organization_id,
+                "actor": actor,
+                "verb": verb,
+                "object": thing,
+                "details": Jsonb(details or {}),
+            },
+        )
+
+    async def _team(
+        self, connection: Connection, organization_id: UUID, team_id: UUID | None
+    ) -> UUID:
+        """The team given, or the organisation's first."""
+        if team_id is not None:
+            return team_id
+        found = await self._value(connection, "first_team", {"organization": organization_id})
+        if found is None:
+            raise NotFound(what="The organisation")
+        assert isinstance(found, UUID)
+        return found
+
+
+def json_or_none(value: Json | None) -> Jsonb | None:
+    """For a column that keeps its value when nothing is given."""
+    return None if value is None else Jsonb(value)
+
+
+def given(**changes: object) -> list[str]:
+    """The names of what a write changes, for the audit log; the values may be secrets."""
+    return [name for name, value in changes.items() if value is not None]
+
+
+def pack(key: str) -> str:
+    """A cursor, from the key of the last row shown."""
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def unpack(cursor: str | None, read: Callable[[str], T]) -> T | None:
+    """The key in a cursor; `Misconfigured` if no list of ours gave it."""
+    if cursor is None:
+        return None
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        return read(text.decode())
+    except (ValueError, binascii.Error) as error:
+        raise Misconfigured(
+            reason="the cursor is not one that this list gave: leave it out to start anew"
+        ) from error

@@ -1,0 +1,55 @@
+"""Runs, their segments, and what waits to become one."""
+
+# ruff: noqa: A002 - arguments are called as the columns are
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from junctor.adapters.postgres.catalog.base import Base, unpack
+from junctor.ports.catalog import Page, Queue, Run, Segment
+
+
+class PostgresHistory(Base):
+    """`ports.catalog.History`."""
+
+    async def runs(
+        self,
+        organization_id: UUID,
+        *,
+        scenario_id: UUID | None = None,
+        states: Sequence[str] = (),
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[Run]:
+        return await self._page(
+            Run,
+            "runs",
+            {
+                "organization": organization_id,
+                "scenario": scenario_id,
+                "states": list(states),
+                "before": unpack(cursor, UUID),
+            },
+            limit=limit,
+            last=lambda row: str(row.id),
+        )
+
+    async def run(self, organization_id: UUID, id: UUID) -> Run:
+        return await self._read("The run", Run, "run", {"organization": organization_id, "id": id})
+
+    async def segments(
+        self, organization_id: UUID, run_id: UUID, *, after: int = -1, limit: int = 100
+    ) -> list[Segment]:
+        return await self._list(
+            Segment,
+            "segments",
+            {"organization": organization_id, "run": run_id, "after": after, "limit": limit},
+        )
+
+    async def queues(
+        self, organization_id: UUID, *, scenario_id: UUID | None = None
+    ) -> list[Queue]:
+        parameters = {"organization": organization_id, "scenario": scenario_id}
+        return await self._list(Queue, "queues", parameters)

@@ -1,0 +1,184 @@
+"""Where one bundle becomes many, and many become one."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from junctor.engine.commands import Command, Flush
+from junctor.engine.journal import CHUNK
+from junctor.engine.lanes import in_lanes
+from junctor.engine.nodes import Node, Path
+from junctor.engine.recording import MISSING
+from junctor.errors import Fault
+from junctor.language.connector import Bundle
+
+if TYPE_CHECKING:
+    from junctor.engine.run import Run
+
+__all__ = ["Groups", "Several", "chunks", "emit", "found"]
+
+_FLUSH = Flush()
+_hashable = msgspec.msgpack.Encoder(order="deterministic", enc_hook=repr).encode
+
+
+class Groups:
+    """What an aggregator has collected in one operation of its source: computed values only.
+
+    The env is one list, overwritten bundle by bundle; a reference into it would not keep.
+    """
+
+    __slots__ = ("_groups", "_node")
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._groups: dict[Any, tuple[Any, Any]] = {}
+
+    def add(self, key: Any, value: Any) -> None:
+        """One bundle's value, in the group of its key (``None`` without grouping)."""
+        # Numbers that are equal in Python may be different keys: 1 and true.
+        found = key if type(key) is str or key is None else (_hashable(key),)
+        group = self._groups.get(found)
+        if group is None:
+            group = self._groups[found] = (key, self._new())
+        group[1].add(value)
+
+    def results(self) -> list[Bundle]:
+        """One bundle per key, in the order of their first bundles."""
+        if not self._groups:
+            return [] if self._node.stop_if_empty else [self._new().result()]
+        if self._node.group_by is None:
+            return [group.result() for _, group in self._groups.values()]
+        return [{"__IMTKEY__": key, **group.result()} for key, group in self._groups.values()]
+
+    def _new(self) -> Any:
+        assert self._node.definition is not None
+        return self._node.definition.function(self._node.parameters)
+
+
+def found(node: Node, arguments: Any, bundles: list[Bundle]) -> list[Bundle]:
+    """A search's bundles with their number and count, or one without results if so asked."""
+    total = len(bundles)
+    if total:
+        return [
+            {**bundle, "__IMTLENGTH__": total, "__IMTINDEX__": index}
+            for index, bundle in enumerate(bundles, start=1)
+        ]
+    asked = node.parameters.get("continueWhenNoRes")
+    if asked is None and isinstance(arguments, dict):
+        asked = arguments.get("continueWhenNoRes")
+    return [{"__IMTLENGTH__": 0}] if asked in (True, "true") else []
+
+
+class Several:
+    """The bundles of a pure module that gives more than one."""
+
+    __slots__ = ("first", "keep", "whole")
+
+    def __init__(
+        self, *, whole: Any = MISSING, first: Any = MISSING, keep: bool | None = None
+    ) -> None:
+        self.whole = whole
+        """All of them, if the module was asked."""
+        self.first = first
+        """The first list of them, if it is recorded."""
+        self.keep = keep
+        """Whether the first list is to be recorded; ``None``: not asked yet."""
+
+
+def chunks(
+    run: Run, node: Node, env: list[Any], path: Path, several: Several
+) -> Iterator[list[Bundle]]:
+    """A module's bundles in lists of up to `CHUNK`, so that nothing holds them all.
+
+    Recorded lists are taken; where they end the module is asked, and what was taken is skipped.
+    """
+    journal = run.journal
+    stream: Iterator[Bundle] | None = None
+    keep = journal.wants(node.id, CHUNK) if several.keep is None else several.keep
+    chunk = several.first
+    number = 0
+    while True:
+        if chunk is MISSING and keep and several.whole is MISSING:
+            chunk = run.recorded(node, path, number)
+        if chunk is MISSING:
+            if stream is None:
+                stream = islice(_stream(run, node, env, path, several), number * CHUNK, None)
+            chunk = list(islice(stream, CHUNK))
+            if keep:
+                journal.operation(run.cycle, node.id, path, number, chunk)
+        yield chunk
+        if len(chunk) < CHUNK:
+            return
+        number += 1
+        keep = journal.wants(node.id, CHUNK)
+        chunk = MISSING
+
+
+def _stream(run: Run, node: Node, env: list[Any], path: Path, several: Several) -> Iterator[Bundle]:
+    whole = several.whole if several.whole is not MISSING else run.evaluated(node, env, path)
+    if not isinstance(whole, Iterable) or isinstance(whole, (dict, str, bytes)):
+        kind = type(whole).__name__
+        raise Fault(reason=f"{node.module} gave {kind}, neither a bundle nor bundles")
+    return iter(whole)
+
+
+def emit(
+    run: Run,
+    node: Node,
+    lists: Iterable[list[Bundle]],
+    env: list[Any],
+    path: Path,
+    *,
+    single: bool = False,
+) -> Generator[Command, Any, None]:
+    """Sends a module's bundles on, each all the way; then the aggregators that collected them.
+
+    ``single``: the module gives one bundle, which needs no index in its path.
+    """
+    for aggregator in node.collectors:
+        run.groups[aggregator.id] = Groups(aggregator)
+    onward, slot, branch = node.next, node.slot, run.branch
+    if node.lane_call is not None and not single:
+        yield from in_lanes(run, node, _each(lists), env, path)
+    else:
+        index = 0
+        for bundles in lists:
+            if onward is None:
+                index += len(bundles)
+            else:
+                for bundle in bundles:
+                    env[slot] = bundle
+                    yield from branch(onward, env, path if single else (*path, index))
+                    index += 1
+            if not index % (4 * CHUNK):
+                yield _FLUSH  # nothing may have been recorded, and still the worker must breathe
+    yield from collected(run, node, env, path)
+
+
+def collected(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:
+    """Lets the aggregators go on whose source has given all its bundles."""
+    for aggregator in node.collectors:
+        groups = run.groups.pop(aggregator.id)
+        run.operations += 1
+        output = run.once(aggregator, path, partial(_out, groups))
+        if type(output) is dict:
+            env[aggregator.slot] = output
+            yield from run.after(aggregator, env, path)
+        else:
+            yield from emit(run, aggregator, [output], env, path)
+
+
+def _out(groups: Groups) -> Any:
+    """One bundle as itself, as it needs no index of its own in the path."""
+    results = groups.results()
+    return results[0] if len(results) == 1 else results
+
+
+def _each(lists: Iterable[list[Bundle]]) -> Iterator[Bundle]:
+    for bundles in lists:
+        yield from bundles

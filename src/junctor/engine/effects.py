@@ -1,0 +1,120 @@
+"""An operation that touches the world: taken from the recording, or asked of the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from junctor.engine.commands import Address, Await, Call, Command, Outcome, Respond, Wait
+from junctor.engine.nodes import Halt, Node, Path
+from junctor.engine.recording import MISSING, Recorded
+from junctor.errors import Fault, JunctorError, Uncertain
+from junctor.language.connector import Answer, Bundle
+
+if TYPE_CHECKING:
+    from junctor.engine.run import Run
+
+__all__ = ["call", "respond", "wait"]
+
+
+def call(
+    run: Run, node: Node, env: list[Any], path: Path, ticket: int | None
+) -> Generator[Command, Any, tuple[list[Bundle], Any]]:
+    """An effect's bundles, and its arguments if they were evaluated; `Halt` if it failed for good.
+
+    Recorded failures and waits count as attempts made. After an end of the run that is recorded
+    (somebody resumed it since), there are as many attempts as at first. ``ticket``: the first
+    attempt was begun ahead.
+    """
+    arguments: Any = MISSING
+    address = Address(run.cycle, node.id, path)
+    error: JunctorError | None = None
+    failures = failed_at = 0
+    while True:
+        entry = run.take(address)
+        if entry is not None and entry.output is not MISSING:
+            if entry.output is None and error is not None:
+                raise Halt(error, _before(address), handled=True)
+            run.bytes += entry.bytes
+            return entry.output, arguments
+        if error is not None:
+            if (run.ends if entry is None else entry.ends) > failed_at:
+                failures = 0
+            elif entry is None or not _begun(entry):
+                seconds = node.retry.delay(failures, error)
+                if seconds is None:
+                    raise Halt(error, _before(address))
+                yield Wait(address, seconds, entry.due if entry is not None else None)
+        if entry is not None and _uncertain(node, entry):
+            raise Halt(entry.error or Uncertain(), address)
+        if entry is not None and entry.error is not None:
+            error, failed_at = entry.error, entry.ends
+        else:
+            if ticket is not None and not address.attempt:
+                outcome: Outcome = yield Await(ticket)
+            else:
+                if arguments is MISSING:
+                    try:
+                        arguments = run.arguments(node, env, path)
+                    except Exception as invalid:
+                        raise run.failure(address, invalid) from invalid
+                outcome = yield command(node, address, arguments, entry)
+            run.bytes += outcome.bytes
+            if outcome.error is None:
+                return outcome.bundles, arguments
+            if isinstance(outcome.error, Uncertain):
+                raise Halt(outcome.error, address)
+            error, failed_at = outcome.error, run.ends
+        failures += 1
+        address = address._replace(attempt=address.attempt + 1)
+
+
+def command(node: Node, address: Address, arguments: Any, entry: Recorded | None = None) -> Call:
+    """The call that the driver is asked for, with what is recorded of an earlier try of it."""
+    assert node.definition is not None
+    if entry is None:
+        return Call(address, node.definition, node.parameters, arguments)
+    return Call(address, node.definition, node.parameters, arguments, entry.unanswered, entry.steps)
+
+
+def _before(address: Address) -> Address:
+    return address._replace(attempt=address.attempt - 1)
+
+
+def _begun(entry: Recorded) -> bool:
+    """Whether the attempt itself was made, not only the wait before it."""
+    return entry.error is not None or bool(entry.intents) or bool(entry.steps)
+
+
+def _uncertain(node: Node, entry: Recorded) -> bool:
+    if entry.error is not None:
+        return isinstance(entry.error, Uncertain)
+    assert node.definition is not None
+    return node.definition.effect == "once" and entry.unanswered is not None
+
+
+def wait(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:
+    """Sleeps, unless it has; always recorded, whatever the detail."""
+    address = Address(run.cycle, node.id, path)
+    entry = run.take(address, pure=True)
+    if entry is None or entry.output is MISSING:
+        seconds = float(run.evaluated(node, env, path))
+        yield Wait(address, seconds, entry.due if entry is not None else None)
+        run.journal.operation(*address, {})
+
+
+def respond(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:
+    """Answers the hook's caller. The first answer of a run is sent; others are only recorded."""
+    address = Address(run.cycle, node.id, path)
+    entry = run.take(address, pure=True)
+    if entry is not None and entry.answer is not None:
+        run.answered = run.answered or entry.answer
+        return
+    answer = run.evaluated(node, env, path)
+    if not isinstance(answer, Answer):
+        raise Fault(reason=f"{node.module} gave {type(answer).__name__}, not an Answer")
+    first, run.answered = not run.answered, True
+    sent = (answer.status, answer.headers, answer.body)
+    run.journal.answered(address, sent, sent=first)
+    if first:
+        yield Respond(address, *sent)

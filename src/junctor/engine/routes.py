@@ -1,0 +1,43 @@
+"""Which ways a bundle takes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from junctor.engine.commands import Command
+from junctor.engine.nodes import Node, Path
+
+if TYPE_CHECKING:
+    from junctor.engine.run import Run
+
+__all__ = ["choose", "route"]
+
+
+def route(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:
+    """A router: every route whose first module's filter passes, in order; the fallback if none."""
+    taken = False
+    for _, head in node.routes:
+        if head is None:
+            taken = True  # an empty route without a filter is passed, to no effect
+        elif run.enters(head, env, path):
+            taken = True
+            yield from run.branch(head, env, path, passed=True)
+        else:
+            run.drop(head)
+    if not taken and node.fallback is not None:
+        yield from run.branch(node.fallback, env, path)
+
+
+def choose(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:
+    """An if-else: the first branch whose conditions are true, and what its merge leads to."""
+    for number, (condition, head) in enumerate(node.routes):
+        if condition is not None:
+            if node.random:
+                run.context.draw_from(node.id, path, f"branch {number}")
+            if not condition(env):
+                continue
+        if head is not None:
+            yield from run.branch(head, env, path)
+        return
+    run.drop(node)

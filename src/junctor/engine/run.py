@@ -1,0 +1,373 @@
+"""A run: a generator that yields what it wants done and is sent what came of it.
+
+Bundles go depth first: each all the way, through every route in order, before the next. The chain
+of modules is a loop; only a module that gives several bundles, and a route, is a generator of its
+own. There is no clock, no randomness and no I/O here, so that the same journal always leads to the
+same run: resuming is replaying, with recorded outcomes taken instead of evaluated or asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from datetime import datetime, tzinfo
+from typing import Any
+
+from junctor.engine.bundles import Groups, Several, chunks, emit, found
+from junctor.engine.commands import Address, Command, Flush, Result
+from junctor.engine.context import Context
+from junctor.engine.effects import call, respond, wait
+from junctor.engine.handlers import handle
+from junctor.engine.journal import BREATH, Journal
+from junctor.engine.lanes import Ahead
+from junctor.engine.nodes import Halt, Node, Path, Step
+from junctor.engine.plan import Plan
+from junctor.engine.recording import MISSING, Recorded, Recording
+from junctor.engine.routes import choose, route
+from junctor.errors import Fault, JunctorError, Uncertain
+from junctor.language.connector import Bundle
+
+__all__ = ["Run"]
+
+_FLUSH = Flush()
+# An enum's member by its class is a slow look-up, and these are asked for every bundle.
+_PURE, _CALL, _AGGREGATE, _ROUTER, _CHOICE = (
+    Step.PURE,
+    Step.CALL,
+    Step.AGGREGATE,
+    Step.ROUTER,
+    Step.CHOICE,
+)
+_NONE = Ahead()
+
+
+class Run:
+    """One run of a plan.
+
+    ``clock`` gives aware instants and ``seed`` is random; both are asked at most once, as the first
+    ``now`` and the seed are values of the run. ``variables`` is what ``var.…`` reads. With a
+    ``recording`` the run continues it: what is recorded there is not recorded again.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        run_id: str,
+        journal: Journal,
+        clock: Callable[[], datetime],
+        seed: bytes,
+        variables: Mapping[str, Any],
+        zone: tzinfo,
+        locale: str,
+        country: str = "",
+        recording: Recording | None = None,
+    ) -> None:
+        self.plan = plan
+        self.journal = journal
+        self.context = Context(
+            plan, journal, recording, run_id=run_id, clock=clock, seed=seed,
+            variables=variables, zone=zone, locale=locale, country=country,
+        )  # fmt: skip
+        self.cycle = 0
+        self.operations = 0
+        self.bytes = 0
+        self.dropped: dict[int, int] = {}
+        self.answered = False
+        self.groups: dict[int, Groups] = {}
+        """What open aggregators have collected, by module id."""
+        self.variables: dict[str, tuple[Any, str]] = {}
+        """What modules have set: value and scope."""
+        self.recording = recording
+        self.directive: tuple[str, Any] | None = None
+        """What the handler that runs has said to do."""
+        self._live = recording is None
+
+    def execute(self, bundles: list[Bundle], *, cycle: int = 0) -> Generator[Command, Any, Result]:
+        """One cycle with the trigger's bundles (those of the recording, if it has them).
+
+        Without a trigger the first module runs once. Raises `Conflict` if the recording is of
+        another plan (in the constructor). Variables of scope *roundtrip* end with their cycle.
+        """
+        self.cycle = cycle
+        self.variables = {
+            name: held for name, held in self.variables.items() if held[1] == "execution"
+        }
+        halt: Halt | None = None
+        try:
+            yield from self._start(bundles)
+        except Halt as stopped:
+            halt = stopped
+        return self._end(halt)
+
+    def _start(self, bundles: list[Bundle]) -> Generator[Command, Any, None]:
+        head = self.plan.head
+        env: list[Any] = [None] * self.plan.slots
+        env[0] = self.context.scope
+        if head is None:
+            return
+        if head.step is not Step.TRIGGER:
+            yield from self.branch(head, env, (0,))
+            return
+        self.operations += 1
+        given = self.recorded(head, ())
+        if given is MISSING:
+            given = bundles
+            self.journal.operation(self.cycle, head.id, (), 0, bundles)
+        yield from emit(self, head, [given], env, ())
+
+    def _end(self, halt: Halt | None) -> Result:
+        result = Result("finished", self.operations, self.bytes, dropped=self.dropped)
+        result.unrecorded = self.journal.skipped
+        if halt is not None:
+            unknown = isinstance(halt.error, Uncertain)
+            result.status = halt.status or ("uncertain" if unknown else "incomplete")
+            if result.status != "finished":
+                result.error, result.failed = halt.error, halt.address
+        self.context.end(self.cycle, result)
+        return result
+
+    def branch(
+        self,
+        node: Node | None,
+        env: list[Any],
+        path: Path,
+        *,
+        passed: bool = False,
+        ahead: Ahead = _NONE,
+    ) -> Generator[Command, Any, None]:
+        """Takes the current bundle from a module to the end of its way.
+
+        ``passed``: the first module's filter has been asked. ``ahead``: what lanes did for it.
+        """
+        journal = self.journal
+        fast = self._live and journal.full
+        while node is not None:
+            try:
+                if node.filter is not None and not passed:
+                    random = node.random  # rarely: then it must be said where numbers are drawn
+                    if not (self.passes(node, env, path) if random else node.filter(env)):
+                        self.drop(node)
+                        return
+                step = node.step
+                output: Any
+                breathe = False
+                if step is _PURE:
+                    self.operations += 1
+                    if fast and ahead is _NONE and not node.random:
+                        # What `pure` comes to for nearly every bundle, without its calls.
+                        output = node.evaluate(env)
+                        if type(output) is dict:
+                            breathe = journal.operation(self.cycle, node.id, path, 0, output)
+                        else:
+                            output = Several(whole=output, keep=True)
+                    else:
+                        output = self.pure(node, env, path) if ahead is _NONE else _given(ahead)
+                    breathe = breathe or not self.operations % BREATH
+                elif step is _CALL:
+                    self.operations += 1
+                    output = yield from self._called(node, env, path, ahead)
+                    breathe = journal.tick()
+                elif step is _AGGREGATE:
+                    if node.random:
+                        self.context.draw_from(node.id, path, "mapper")
+                    key = None if node.group_by is None else node.group_by(env)
+                    self.groups[node.id].add(key, node.arguments(env))
+                    return
+                elif step is _ROUTER:
+                    yield from route(self, node, env, path)
+                    return
+                elif step is _CHOICE:
+                    self.operations += 1
+                    yield from choose(self, node, env, path)
+                    return
+                else:
+                    output = yield from self._other(node, env, path)
+                    breathe = journal.tick()
+                if type(output) is not dict:
+                    several = type(output) is Several
+                    lists = chunks(self, node, env, path, output) if several else [output]
+                    yield from emit(self, node, lists, env, path)
+                    return
+            except Halt as halt:
+                if node.handler is None or halt.address.module != node.id:
+                    raise
+                output = yield from handle(self, node, env, path, halt)
+            except Exception as error:
+                failed = self.failure(Address(self.cycle, node.id, path), error)
+                if node.handler is None:
+                    raise failed from error
+                output = yield from handle(self, node, env, path, failed)
+            if output is None:
+                return
+            passed, ahead = False, _NONE
+            env[node.slot] = output
+            if node.collectors:
+                yield from self.after(node, env, path)
+                return
+            if breathe:
+                yield _FLUSH
+            node = node.next
+
+    def after(self, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:
+        """Goes on after a module's only bundle, which the env has."""
+        yield from emit(self, node, [[env[node.slot]]], env, path, single=True)
+
+    def _other(self, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, Any]:
+        """Flow control that is not on the way of most bundles."""
+        step = node.step
+        if step is Step.PASS:
+            return env[node.slot] or {}
+        if step is Step.JOIN:
+            return self.once(node, path, lambda: self.arguments(node, env, path))
+        self.operations += step is not Step.DIRECTIVE
+        if step is Step.MERGE:
+            return env[node.slot] or {}
+        if step is Step.STREAM:
+            return Several()
+        if step is Step.GET:
+            return self.once(node, path, lambda: self._get(node, env, path))
+        if step is Step.SET:
+            return self._set(node, env, path)
+        if step is Step.WAIT:
+            yield from wait(self, node, env, path)
+        elif step is Step.RESPOND:
+            yield from respond(self, node, env, path)
+        elif node.definition is not None:
+            self.directive = (node.definition.name.lower(), self.arguments(node, env, path))
+        return {}
+
+    def _get(self, node: Node, env: list[Any], path: Path) -> Bundle:
+        absent = (None, "")
+        names = self.evaluated(node, env, path)
+        return {name: self.variables.get(name, absent)[0] for name in names}
+
+    def _set(self, node: Node, env: list[Any], path: Path) -> Bundle:
+        scope = ""
+
+        def evaluate() -> Bundle:
+            nonlocal scope
+            values, scope = self.evaluated(node, env, path)
+            return dict(values)
+
+        output: Bundle = self.once(node, path, evaluate)
+        # The record has the values only; the scope is a setting, the same however often it is read.
+        scope = scope or self.evaluated(node, env, path)[1]
+        self.variables |= {name: (value, scope) for name, value in output.items()}
+        return output
+
+    def _called(
+        self, node: Node, env: list[Any], path: Path, ahead: Ahead
+    ) -> Generator[Command, Any, Any]:
+        if ahead.error is not None:
+            raise ahead.error
+        bundles, arguments = yield from call(self, node, env, path, ahead.ticket)
+        assert node.definition is not None
+        if node.definition.kind == "search":
+            if not bundles and arguments is MISSING:
+                arguments = self.arguments(node, env, path)
+            return found(node, arguments, bundles)
+        if len(bundles) == 1:
+            return bundles[0]
+        return bundles or {}
+
+    # What the other parts of a run do with it.
+
+    def pure(self, node: Node, env: list[Any], path: Path) -> Any:
+        """A pure module's bundle or `Several`: taken, or evaluated and recorded."""
+        keep = self.journal.wants(node.id)
+        if keep and not self._live:
+            known = self.recorded(node, path)
+            if type(known) is dict:
+                return known
+            if known is not MISSING:
+                return Several(first=known, keep=keep)
+        output = self.evaluated(node, env, path)
+        if type(output) is not dict:
+            return Several(whole=output, keep=keep)
+        if keep:
+            self.journal.operation(self.cycle, node.id, path, 0, output)
+        return output
+
+    def once(self, node: Node, path: Path, evaluate: Callable[[], Any]) -> Any:
+        """What flow control gives out: taken, or evaluated and recorded."""
+        keep = self.journal.wants(node.id)
+        output = self.recorded(node, path) if keep else MISSING
+        if output is MISSING:
+            output = evaluate()
+            if keep:
+                self.journal.operation(self.cycle, node.id, path, 0, output)
+        return output
+
+    def evaluated(self, node: Node, env: list[Any], path: Path) -> Any:
+        """The module's function on its arguments."""
+        if node.random:
+            self.context.draw_from(node.id, path, "mapper")
+        return node.evaluate(env)
+
+    def arguments(self, node: Node, env: list[Any], path: Path) -> Any:
+        """The evaluated mapper."""
+        if node.random:
+            self.context.draw_from(node.id, path, "mapper")
+        return node.arguments(env)
+
+    def passes(self, node: Node, env: list[Any], path: Path) -> bool:
+        """Whether a module's filter lets the bundle in."""
+        if node.filter is None:
+            return True
+        if node.random:
+            self.context.draw_from(node.id, path, "filter")
+        return bool(node.filter(env))
+
+    def enters(self, node: Node, env: list[Any], path: Path) -> bool:
+        """As `passes`, for a route's first module: a failure is that module's."""
+        try:
+            return self.passes(node, env, path)
+        except Exception as error:
+            raise self.failure(Address(self.cycle, node.id, path), error) from error
+
+    def drop(self, node: Node) -> None:
+        """Counts a bundle that was not let in."""
+        self.dropped[node.id] = self.dropped.get(node.id, 0) + 1
+
+    def recorded(self, node: Node, path: Path, number: int = 0) -> Any:
+        """A recorded output, or `MISSING`; `Halt` if it failed and nobody resumed the run since."""
+        address = Address(self.cycle, node.id, path, number)
+        entry = self.take(address, pure=True)
+        if entry is None:
+            return MISSING
+        if entry.error is not None:
+            if entry.output is None:
+                raise Halt(entry.error, address, handled=True)
+            if entry.output is MISSING and entry.ends == self.ends:
+                raise Halt(entry.error, address)
+        return entry.output
+
+    def take(self, address: Address, *, pure: bool = False) -> Recorded | None:
+        """What is recorded of an attempt."""
+        if self._live or self.recording is None:
+            return None
+        entry = self.recording.take(address, pure=pure)
+        self._live = entry is None and self.recording.spent
+        return entry
+
+    def knows(self, address: Address) -> bool:
+        """Whether anything is recorded of an attempt."""
+        return not self._live and (self.recording is not None and self.recording.knows(address))
+
+    @property
+    def ends(self) -> int:
+        """How often the run has ended before."""
+        return 0 if self.recording is None else self.recording.ends
+
+    def failure(self, address: Address, error: Exception) -> Halt:
+        """Records that an operation failed for good."""
+        if not isinstance(error, JunctorError):
+            error = Fault(reason=f"{type(error).__name__}: {error}")
+        self.journal.failed(address, error)
+        return Halt(error, address)
+
+
+def _given(ahead: Ahead) -> Any:
+    if ahead.error is not None:
+        raise ahead.error
+    return ahead.output

@@ -1,0 +1,100 @@
+"""One PostgreSQL for a whole test run, and a database of its own for each test module.
+
+The first test that needs it starts the server; the process that started pytest stops it. Workers of
+xdist find it through a file in the temporary folder that they share. A template database is
+migrated once; copies of it take some ten milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from junctor.adapters.postgres.embedded import Embedded
+from junctor.adapters.postgres.migrate import migrate
+
+TEMPLATE = "junctor_template"
+# Tests want speed, not safety from a power cut.
+SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "autovacuum": "off",
+}
+
+
+def on(url: str, database: str) -> str:
+    """The same server, another database."""
+    return urlunsplit(urlsplit(url)._replace(path="/" + database))
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    with (folder / "postgres.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    base = factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The owner's connection string of the run's server, database *junctor* (not migrated)."""
+    folder = shared_folder(tmp_path_factory)
+    with locked(folder):
+        note = folder / "postgres.directory"
+        if note.exists():
+            return Embedded(Path(note.read_text())).url
+        # Not below pytest's own folder: the server's user could not enter it.
+        directory = Path(tempfile.mkdtemp(prefix="junctor-test-"))
+        note.write_text(str(directory))
+        server = Embedded(directory, settings=SETTINGS)
+        url = server.start()
+        server.leave()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"create database {TEMPLATE}")
+        asyncio.run(migrate(on(url, TEMPLATE)))
+        return url
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The owner's connection string of a migrated, empty database of this test module's own."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    stem = request.node.name.rsplit("/", 1)[-1].removesuffix(".py")
+    name = sql.Identifier(f"{stem}_{worker}_{os.getpid()}"[:63])
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("create database {} template {} strategy = file_copy").format(
+                name, sql.Identifier(TEMPLATE)
+            )
+        )
+        yield on(postgres_url, name.as_string(None).strip('"'))
+        connection.execute(sql.SQL("drop database {} with (force)").format(name))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        return
+    factory = getattr(session.config, "_tmp_path_factory", None)
+    base = getattr(factory, "_basetemp", None)  # None: no test asked for a folder
+    if base is None or not (base / "postgres.directory").exists():
+        return
+    directory = Path((base / "postgres.directory").read_text())
+    Embedded(directory).stop()
+    shutil.rmtree(directory, ignore_errors=True)

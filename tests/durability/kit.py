@@ -1,0 +1,245 @@
+"""A scenario with an effect, a vendor that counts, and workers as processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from junctor.adapters.postgres.hot import Line, PostgresInbox
+from junctor.language.connector import Delivery
+from junctor.language.ids import uuid7
+from junctor.ports.inbox import NewDelivery
+from junctor.runtime.envelope import pack_call
+
+HERE = Path(__file__).resolve().parent
+ORGANIZATION = UUID(int=1)
+TEAM = UUID(int=2)
+ENDED = ("finished", "incomplete", "uncertain")
+
+
+def new_id() -> UUID:
+    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+@dataclass
+class Vendor:
+    """Counts what it did, by the event's number. ``script`` answers an event's first requests."""
+
+    port: int = 0
+    done: Counter[int] = field(default_factory=Counter)
+    order: list[int] = field(default_factory=list)
+    script: dict[int, list[tuple[int, dict[str, str]]]] = field(default_factory=dict)
+    delay: float = 0.0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                size = 0
+                for line in head.split(b"\r\n"):
+                    if line.lower().startswith(b"content-length:"):
+                        size = int(line.split(b":")[1])
+                body = await reader.readexactly(size)
+                number = int(json.loads(body)["n"]) if body else -1
+                status, headers = 200, dict[str, str]()
+                if self.script.get(number):
+                    status, headers = self.script[number].pop(0)
+                else:
+                    self.done[number] += 1
+                    self.order.append(number)
+                if self.delay:
+                    await asyncio.sleep(self.delay)
+                extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+                writer.write(
+                    f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{extra}"
+                    "content-length: 11\r\n\r\n".encode()
+                    + b'{"ok":true}'
+                )
+                await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def vendor(**given: Any) -> AsyncIterator[Vendor]:
+    """A vendor on loopback."""
+    made = Vendor(**given)
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    made.port = server.sockets[0].getsockname()[1]
+    try:
+        yield made
+    finally:
+        server.close()
+
+
+def blueprint(port: int, **settings: Any) -> str:
+    """Hook → three expressions → POST → JSON."""
+    return json.dumps(
+        {
+            "name": "durable",
+            "flow": [
+                {
+                    "id": 1,
+                    "module": "gateway:CustomWebHook",
+                    "version": 1,
+                    "parameters": {"hook": 1},
+                    "mapper": {},
+                },
+                {
+                    "id": 2,
+                    "module": "util:SetVariables",
+                    "version": 1,
+                    "parameters": {},
+                    "mapper": {
+                        "scope": "roundtrip",
+                        "variables": [{"name": "n", "value": "{{1.n}}"}],
+                    },
+                },
+                {
+                    "id": 3,
+                    "module": "http:ActionSendData",
+                    "version": 3,
+                    "parameters": {"handleErrors": True},
+                    "mapper": {
+                        "url": f"http://127.0.0.1:{port}/",
+                        "method": "post",
+                        "headers": [],
+                        "qs": [],
+                        "bodyType": "raw",
+                        "contentType": "application/json",
+                        "data": '{"n": {{2.n}}}',
+                        "parseResponse": True,
+                    },
+                },
+                {
+                    "id": 4,
+                    "module": "json:CreateJSON",
+                    "version": 1,
+                    "parameters": {},
+                    "mapper": {"n": "{{1.n}}", "ok": "{{3.data.ok}}"},
+                },
+            ],
+            "metadata": {"instant": True, "version": 1, "scenario": settings},
+        }
+    )
+
+
+def plant(url: str, text: str, organization: UUID = ORGANIZATION) -> UUID:
+    """A published, active scenario."""
+    scenario = new_id()
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(
+            "insert into organizations (organization_id, name, created_by) values (%s, 'o', 't')"
+            " on conflict do nothing",
+            (organization,),
+        )
+        db.execute(
+            "insert into teams (organization_id, id, name, created_by) values (%s, %s, 't', 't')"
+            " on conflict do nothing",
+            (organization, TEAM),
+        )
+        db.execute(
+            "insert into scenarios (organization_id, id, team_id, name, active, published,"
+            " created_by, updated_by) values (%s, %s, %s, 's', true, 1, 't', 't')",
+            (organization, scenario, TEAM),
+        )
+        db.execute(
+            "insert into scenario_versions (organization_id, scenario_id, version, blueprint,"
+            " created_by) values (%s, %s, 1, %s, 't')",
+            (organization, scenario, text),
+        )
+    return scenario
+
+
+async def deliver(
+    url: str, scenario: UUID, numbers: range | list[int], organization: UUID = ORGANIZATION
+) -> dict[UUID, int]:
+    """Acknowledged deliveries: run id → number."""
+    line = Line(url, patience=5)
+    out = {}
+    batch = []
+    for number in numbers:
+        run = new_id()
+        out[run] = number
+        call = Delivery(
+            id="",
+            method="POST",
+            query=(),
+            headers={"content-type": "application/json"},
+            body=json.dumps({"n": number}).encode(),
+            received_at=datetime.now(UTC),
+        )
+        batch.append(
+            NewDelivery(organization, run, scenario, "", None, pack_call(call), None, None)
+        )
+    try:
+        await PostgresInbox(line).accept(batch)
+    finally:
+        await line.close()
+    return out
+
+
+class WorkerProcess:
+    """A worker, to be killed."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    @classmethod
+    async def start(
+        cls, url: str, *, port: int, point: str = "", nth: int = 1, lease: float = 1.0
+    ) -> WorkerProcess:
+        env = {**os.environ, "PYTHONPATH": str(HERE.parent.parent / "src")}
+        return cls(
+            await asyncio.create_subprocess_exec(
+                sys.executable,
+                str(HERE / "victim.py"),
+                url,
+                point,
+                str(nth),
+                f"127.0.0.1:{port}",
+                str(lease),
+                env=env,
+            )
+        )
+
+    async def died(self, *, seconds: float = 20) -> int:
+        """Its exit status, once it is gone."""
+        return await asyncio.wait_for(self.process.wait(), seconds)
+
+    async def stop(self, how: int = signal.SIGTERM) -> None:
+        if self.process.returncode is None:
+            self.process.send_signal(how)
+            await self.died()
+
+
+def states(url: str) -> dict[UUID, str]:
+    """Every run's state."""
+    with psycopg.connect(url, autocommit=True) as db:
+        return dict(db.execute("select id, state from runs").fetchall())
+
+
+async def settle(url: str, runs: dict[UUID, int], *, seconds: float = 30) -> dict[UUID, str]:
+    """Waits until each of these deliveries has ended in a run; returns their states."""
+    until = time.monotonic() + seconds
+    while True:
+        found = {run: state for run, state in states(url).items() if run in runs}
+        if len(found) == len(runs) and all(state in ENDED for state in found.values()):
+            return found
+        if time.monotonic() > until:
+            left = {run: found.get(run) for run in runs if found.get(run) not in ENDED}
+            raise AssertionError(f"not ended after {seconds} s: {left}")
+        await asyncio.sleep(0.03)

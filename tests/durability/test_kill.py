@@ -1,0 +1,123 @@
+"""kill -9 of a worker at each named point: nothing lost, nothing done twice."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+
+import psycopg
+import pytest
+
+from tests.durability import kit
+from tests.durability.victim import POINTS
+from tests.support import run
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def accounted(found: dict[object, str], runs: dict[object, int], vendor: kit.Vendor) -> None:
+    """The invariants: one end each, and the vendor acted as the ends say."""
+    for delivery, number in runs.items():
+        state = found[delivery]
+        acted = vendor.done[number]
+        if state == "finished":
+            assert acted == 1, f"event {number} finished, and the vendor acted {acted} times"
+        else:
+            assert state == "uncertain"
+            assert acted <= 1, f"event {number} is uncertain, and the vendor acted {acted} times"
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_worker_killed_at_this_point_loses_and_repeats_nothing(
+    point: str, database_url: str
+) -> None:
+    async def check() -> None:
+        async with kit.vendor(delay=0.05) as vendor:
+            scenario = kit.plant(database_url, kit.blueprint(vendor.port))
+            runs = await kit.deliver(database_url, scenario, range(8))
+            victim = await kit.WorkerProcess.start(
+                database_url, port=vendor.port, point=point, nth=1
+            )
+            assert await victim.died() == -signal.SIGKILL
+            heir = await kit.WorkerProcess.start(database_url, port=vendor.port)
+            try:
+                found = await kit.settle(database_url, runs)
+            finally:
+                await heir.stop()
+            accounted(found, runs, vendor)  # type: ignore[arg-type]  # ids are only keys here
+            with psycopg.connect(database_url) as db:
+                assert db.execute("select count(*) from inbox").fetchone() == (0,)
+                assert db.execute("select count(*) from backlog").fetchone() == (0,)
+
+    run(check())
+
+
+def test_a_worker_that_slept_beyond_its_lease_writes_nothing(database_url: str) -> None:
+    async def check() -> None:
+        async with kit.vendor(delay=0.3) as vendor:
+            scenario = kit.plant(database_url, kit.blueprint(vendor.port))
+            zombie = await kit.WorkerProcess.start(database_url, port=vendor.port)
+            runs = await kit.deliver(database_url, scenario, range(4))
+            while sum(vendor.done.values()) < 4:
+                await asyncio.sleep(0.01)
+            zombie.process.send_signal(signal.SIGSTOP)
+            heir = await kit.WorkerProcess.start(database_url, port=vendor.port)
+            try:
+                found = await kit.settle(database_url, runs)
+                zombie.process.send_signal(signal.SIGCONT)
+                await asyncio.sleep(0.5)
+                assert kit.states(database_url) | found == kit.states(database_url)
+            finally:
+                await heir.stop()
+                await zombie.stop()
+            accounted(found, runs, vendor)  # type: ignore[arg-type]  # ids are only keys here
+
+    run(check())
+
+
+def test_a_dead_workers_runs_are_taken_over_in_time(database_url: str) -> None:
+    """At the product's own lease."""
+
+    async def check() -> None:
+        async with kit.vendor(delay=0.05) as vendor:
+            scenario = kit.plant(database_url, kit.blueprint(vendor.port))
+            runs = await kit.deliver(database_url, scenario, range(4))
+            victim = await kit.WorkerProcess.start(
+                database_url, port=vendor.port, point="after send", lease=10.0
+            )
+            assert await victim.died() == -signal.SIGKILL
+            begun = time.monotonic()
+            heir = await kit.WorkerProcess.start(database_url, port=vendor.port, lease=10.0)
+            try:
+                await kit.settle(database_url, runs)
+            finally:
+                await heir.stop()
+            assert time.monotonic() - begun <= 15
+
+    run(check())
+
+
+def test_a_delivery_that_kills_its_worker_is_set_aside(database_url: str) -> None:
+    """Three deaths, then it is parked, and what stands behind it goes on."""
+
+    async def check() -> None:
+        async with kit.vendor() as vendor:
+            scenario = kit.plant(database_url, kit.blueprint(vendor.port))
+            runs = await kit.deliver(database_url, scenario, [1, 2, 3])
+            for _ in range(4):
+                victim = await kit.WorkerProcess.start(
+                    database_url, port=vendor.port, point="before intent", lease=0.5
+                )
+                assert await victim.died() == -signal.SIGKILL
+            heir = await kit.WorkerProcess.start(database_url, port=vendor.port, lease=0.5)
+            try:
+                found = await kit.settle(database_url, runs)
+            finally:
+                await heir.stop()
+            first = min(runs, key=lambda delivery: runs[delivery])
+            assert found.pop(first) == "incomplete"
+            assert set(found.values()) == {"finished"}
+            assert vendor.done == {2: 1, 3: 1}
+
+    run(check())

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import warnings
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from junctor.adapters.postgres import database, queries
+from junctor.adapters.postgres.migrate import migrate, pending, ready
+from junctor.errors import Fault, Misconfigured
+from tests.support import asynchronous, run
+
+ORGANIZATION = UUID(int=1)
+
+
+@asynchronous
+async def test_each_role_is_the_one_asked_for(database_url: str) -> None:
+    seen = {}
+    for role in ("owner", "engine", "api"):
+        async with await database.connect(database_url, role) as connection:
+            cursor = await connection.execute(
+                "select current_user, current_setting('application_name')"
+            )
+            seen[role] = await cursor.fetchone()
+    assert seen == {
+        "owner": ("junctor", "junctor owner"),
+        "engine": ("junctor_engine", "junctor engine"),
+        "api": ("junctor_api", "junctor api"),
+    }
+
+
+@asynchronous
+async def test_a_tenant_is_named_for_one_transaction_only(database_url: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        async with database.pool(database_url, "api", 1, 1) as pool:
+            async with database.tenant(pool, ORGANIZATION) as connection:
+                cursor = await connection.execute("select current_setting('junctor.organization')")
+                assert await cursor.fetchone() == (str(ORGANIZATION),)
+            async with pool.connection() as connection:
+                cursor = await connection.execute("select current_setting('junctor.organization')")
+                assert await cursor.fetchone() == ("",)
+
+
+@asynchronous
+async def test_json_comes_back_as_plain_data(database_url: str) -> None:
+    async with await database.connect(database_url, "engine") as connection:
+        cursor = await connection.execute("""select '{"a": [1, 2.5, null]}'::jsonb""")
+        assert await cursor.fetchone() == ({"a": [1, 2.5, None]},)
+
+
+def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
+    url = "postgresql://junctor:s3cret@/junctor?host=/nowhere"
+    with pytest.raises(psycopg.OperationalError) as caught:
+        run(database.connect(url, "api"))
+    assert "s3cret" not in str(caught.value)
+
+
+@asynchronous
+async def test_a_user_who_may_not_act_as_a_role_is_told_the_mend(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute("create role guest login password 'guest'")
+        try:
+            url = database_url.replace("junctor:", "guest:", 1)
+            url = url.replace(url.split("guest:")[1].split("@")[0], "guest", 1)
+            with pytest.raises(Misconfigured, match="grant junctor_engine, junctor_api to guest"):
+                await database.connect(url, "engine")
+        finally:
+            owner.execute("drop role guest")
+
+
+@asynchronous
+async def test_migrating_again_changes_nothing(database_url: str) -> None:
+    assert await pending(database_url) == []
+    assert await migrate(database_url) == []
+    async with await database.connect(database_url, "api") as connection:
+        assert await ready(connection)
+
+
+@asynchronous
+async def test_an_empty_database_is_not_ready(postgres_url: str) -> None:
+    async with await database.connect(postgres_url, "owner") as connection:
+        assert not await ready(connection)
+    names = await pending(postgres_url)
+    assert names[0] == "0001.spine"
+    assert names[-1].startswith("procrastinate/")
+
+
+@asynchronous
+async def test_an_edited_migration_is_refused(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute("update migrations set checksum = 'x' where id = '0001.spine'")
+    with pytest.raises(Misconfigured, match=r"0001\.spine was edited after it was applied"):
+        await migrate(database_url)
+
+
+def test_queries_are_read_by_name() -> None:
+    text = "-- about the file\n-- name: one\n-- Says one.\nselect 1;\n-- name: two\nselect\n  2;\n"
+    assert queries.parse(text, "x.sql") == {"one": "select 1", "two": "select\n  2"}
+
+
+@pytest.mark.parametrize("text", ["-- name: a\nselect 1\n-- name: a\nselect 2", "-- name: a\n-- x"])
+def test_a_file_with_a_doubtful_query_is_refused(text: str) -> None:
+    with pytest.raises(Fault, match="the query a is"):
+        queries.parse(text, "x.sql")

@@ -1,0 +1,311 @@
+"""Small modules, a scripted world and a driver, to run the engine without anything around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from junctor import errors
+from junctor.engine.commands import (
+    Address,
+    Await,
+    Call,
+    Flush,
+    Outcome,
+    Respond,
+    Result,
+    Start,
+    Wait,
+)
+from junctor.engine.journal import Detail, Journal, decode_segment, encode_records, encode_segment
+from junctor.engine.plan import Plan, compile_plan
+from junctor.engine.recording import Recording
+from junctor.engine.run import Run
+from junctor.errors import JunctorError
+from junctor.language.connector import Answer, Bundle, Connector
+from junctor.language.scenario import (
+    Branch,
+    Condition,
+    Filter,
+    Module,
+    Route,
+    Scenario,
+    Settings,
+)
+
+kit = Connector(name="kit", label="Kit")
+
+
+def _never(**_arguments: Any) -> Any:
+    raise AssertionError("the engine called what only the driver may")
+
+
+kit.module("Starts", kind="trigger", name="start")(_never)
+kit.action("Sends", effect="once", name="send")(_never)
+kit.action("Puts", effect="idempotent", name="put")(_never)
+kit.search("Finds", name="find")(_never)
+kit.module("Routes", kind="router", name="router")(_never)
+kit.module("Chooses", kind="if_else", name="choose")(_never)
+kit.module("Merges", kind="merge", name="merge")(_never)
+kit.module("Nothing", kind="placeholder", name="placeholder")(_never)
+for _name in ("ignore", "resume", "break", "commit", "rollback"):
+    kit.module(_name, kind="directive", name=_name)(_never)
+
+
+@kit.transform("Keeps", raw=True)
+def keep(_parameters: Mapping[str, Any], mapper: Any) -> Bundle:
+    return dict(mapper)
+
+
+@kit.transform("Adds")
+def add(a: float, b: float = 1) -> Bundle:
+    return {"sum": a + b}
+
+
+@kit.transform("Lists")
+def lines(text: str) -> Iterator[Bundle]:
+    for line in text.split():
+        yield {"line": line}
+
+
+@kit.transform("Fails")
+def fail(reason: str = "as asked") -> Bundle:
+    raise errors.DataError(reason=reason)
+
+
+@kit.transform("Has a bug")
+def bug() -> Bundle:
+    raise KeyError("missing")
+
+
+@kit.action("Reads nothing", effect="pure")
+def upper(text: str) -> Bundle:
+    return {"text": text.upper()}
+
+
+@kit.module("Iterates", kind="iterator")
+def each(_parameters: Mapping[str, Any], mapper: Any) -> Iterator[Bundle]:
+    items = mapper["array"] or []
+    for index, item in enumerate(items, start=1):
+        bundle = dict(item) if isinstance(item, dict) else {"value": item}
+        yield {**bundle, "__IMTLENGTH__": len(items), "__IMTINDEX__": index}
+
+
+@kit.module("Repeats", kind="repeater")
+def repeat(_parameters: Mapping[str, Any], mapper: Any) -> Iterator[Bundle]:
+    for i in range(int(mapper["repeats"])):
+        yield {"i": i + 1}
+
+
+class _Collected:
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def add(self, value: Any) -> None:
+        self.values.append(value)
+
+    def result(self) -> Bundle:
+        return {"array": self.values}
+
+
+@kit.module("Collects", kind="aggregator")
+def collect(_parameters: Mapping[str, Any]) -> _Collected:
+    return _Collected()
+
+
+class _Counted:
+    def __init__(self) -> None:
+        self.number = 0
+
+    def add(self, _value: Any) -> None:
+        self.number += 1
+
+    def result(self) -> Bundle:
+        return {"count": self.number}
+
+
+@kit.module("Counts", kind="aggregator")
+def count(_parameters: Mapping[str, Any]) -> _Counted:
+    return _Counted()
+
+
+@kit.module("Sets", kind="set_variables", name="set")
+def set_(_parameters: Mapping[str, Any], mapper: Any) -> tuple[dict[str, Any], str]:
+    return mapper["variables"], mapper.get("scope", "roundtrip")
+
+
+@kit.module("Gets", kind="get_variables")
+def get(_parameters: Mapping[str, Any], mapper: Any) -> list[str]:
+    return list(mapper["names"])
+
+
+@kit.module("Sleeps", kind="sleep")
+def sleep(_parameters: Mapping[str, Any], mapper: Any) -> float:
+    return float(mapper["duration"])
+
+
+@kit.module("Answers", kind="responder")
+def answer(body: str, status: int = 200) -> Answer:
+    return Answer(status=int(status), body=body.encode())
+
+
+def module(
+    id_: int, name: str, mapper: Any = None, *, parameters: Any = None, **rest: Any
+) -> Module:
+    """A placed module of the kit."""
+    rest.setdefault("path", f"flow[{id_}]")
+    return Module(id=id_, module=f"kit:{name}", mapper=mapper, parameters=parameters or {}, **rest)
+
+
+def when(a: Any, operator: str, b: Any = None) -> Filter:
+    """A filter of one condition."""
+    return Filter(groups=((Condition(operator=operator, a=a, b=b),),))
+
+
+def route(*flow: Module, disabled: bool = False) -> Route:
+    return Route(flow=flow, disabled=disabled)
+
+
+def branch(condition: Filter | None, *flow: Module, merge: bool = False) -> Branch:
+    return Branch(label="", filter=condition, flow=flow, merge=merge)
+
+
+def scenario(*flow: Module, **settings: Any) -> Scenario:
+    return Scenario(name="test", flow=flow, settings=Settings(**settings))
+
+
+def plan_of(*flow: Module, **settings: Any) -> Plan:
+    """The plan of a scenario made of the kit's modules."""
+    return compile_plan(scenario(*flow, **settings), find)
+
+
+def find(name: str) -> Any:
+    connector, _, rest = name.partition(":")
+    return kit.modules.get(rest) if connector == "kit" else None
+
+
+@dataclass
+class World:
+    """Answers calls from a script, by module id and bundle path; counts what it was asked."""
+
+    script: Callable[[Call], list[Bundle] | JunctorError] = lambda call: [{"sent": call.arguments}]
+    calls: list[Call] = field(default_factory=list)
+
+    def answer(self, call: Call) -> Outcome:
+        self.calls.append(call)
+        outcome = self.script(call)
+        if isinstance(outcome, JunctorError):
+            return Outcome(error=outcome)
+        return Outcome(bundles=outcome, bytes=10)
+
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@dataclass
+class Drive:
+    """Drives one run as `runtime.drive` does, without a clock or a network."""
+
+    plan: Plan
+    world: World = field(default_factory=World)
+    detail: Detail = "full"
+    records: list[Any] = field(default_factory=list)
+    """All that was ever recorded, over all executions."""
+    blobs: dict[bytes, bytes] = field(default_factory=dict)
+    waits: list[Wait] = field(default_factory=list)
+    responses: list[Respond] = field(default_factory=list)
+    commands: list[Any] = field(default_factory=list)
+    asked: int = 0
+    in_flight: dict[int, Call] = field(default_factory=dict)
+    most_in_flight: int = 0
+    recording: Recording | None = None
+    live: Run | None = None
+
+    def run(
+        self, bundles: list[Bundle] | None = None, *, resume: bool = False, **given: Any
+    ) -> Result:
+        """Runs to the end; with ``resume`` from what was recorded before."""
+        journal = Journal(self.detail)
+        recording = None
+        if resume:
+            recording = Recording([encode_records(self.records)], self.blobs)
+            self.recording = recording
+        run = Run(
+            self.plan,
+            run_id="run_1",
+            journal=journal,
+            recording=recording,
+            clock=given.get("clock", self._clock),
+            seed=given.get("seed", b"seed"),
+            variables=given.get("variables", {}),
+            zone=given.get("zone", UTC),
+            locale="en",
+        )
+        self.live = run
+        generator = run.execute([{}] if bundles is None else bundles)
+        answer: Any = None
+        try:
+            while True:
+                command = generator.send(answer)
+                self.commands.append(command)
+                answer = self._do(command, journal)
+        except StopIteration as stop:
+            result: Result = stop.value
+        finally:
+            self._store(journal)
+        return result
+
+    def _clock(self) -> datetime:
+        self.asked += 1
+        return NOW + timedelta(seconds=self.asked)
+
+    def _do(self, command: Any, journal: Journal) -> Any:
+        match command:
+            case Call():
+                return self._call(command, journal)
+            case Start(call):
+                ticket = len(self.commands)
+                self.in_flight[ticket] = call
+                self.most_in_flight = max(self.most_in_flight, len(self.in_flight))
+                return ticket
+            case Await(ticket):
+                return self._call(self.in_flight.pop(ticket), journal)
+            case Wait(address, seconds, due):
+                self.waits.append(command)
+                if due is None:
+                    journal.wait(address, 1000.0 + seconds)
+            case Respond():
+                self.responses.append(command)
+            case Flush():
+                self._store(journal)
+        return None
+
+    def _call(self, call: Call, journal: Journal) -> Outcome:
+        if call.module.effect == "once" and call.intent is None:
+            journal.intent(call.address, 0, b"hash")
+        outcome = self.world.answer(call)
+        if outcome.error is not None:
+            journal.failed(call.address, outcome.error)
+        else:
+            journal.done(call.address, outcome.bundles, outcome.bytes, 1.5, call.arguments)
+        return outcome
+
+    def _store(self, journal: Journal) -> None:
+        segment = journal.take()
+        if segment is not None:
+            self.blobs.update(segment.blobs)
+            self.records.extend(decode_segment(encode_segment(segment.raw), self.blobs))
+
+    def outputs(self, id_: int) -> list[Any]:
+        """What a module's recorded operations gave out, in the order of recording."""
+        return [record[5] for record in self.records if record[0] in (1, 3) and record[2] == id_]
+
+    def addresses(self) -> list[Address]:
+        """Where effects were asked for."""
+        return [call.address for call in self.world.calls]
+
+
+def arguments(calls: Iterable[Call]) -> list[Any]:
+    return [call.arguments for call in calls]

@@ -1,0 +1,209 @@
+"""Makes the reference pages, docs/reference/*.md, from the code; they say each fact once.
+
+python -m tools.reference          writes them
+python -m tools.reference --check  says which are out of date, and exits with 1 if any is
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import re
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from junctor.language.connector import Connector
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "docs" / "reference"
+MADE = "<!-- Made by `make docs` from the code. Changes here are lost. -->\n\n"
+
+
+def functions() -> list[Any]:
+    """Every function of the language, as `FunctionInfo`s, by group and name."""
+    registry = "junctor.language.expressions.functions"
+    if find_spec(registry) is None or find_spec(f"{registry}.registry") is None:
+        return []
+    found = import_module(registry).FUNCTIONS.values()
+    return sorted(found, key=lambda info: (info.group, info.name.lower()))
+
+
+def connectors() -> list[Any]:
+    """Every `Connector` that a module of `junctor.connectors` defines, by name."""
+    package = import_module("junctor.connectors")
+    found: dict[str, Connector] = {}
+    for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        for value in vars(import_module(each.name)).values():
+            if isinstance(value, Connector):
+                found[value.name] = value
+    return [found[name] for name in sorted(found)]
+
+
+def commands() -> list[tuple[str, Any]]:
+    """Every command with its words, e.g. ``connections add``; those of a group follow it."""
+    if find_spec("junctor.app.cli.main") is None:
+        return []
+    main = import_module("junctor.app.cli.main")
+    typer = import_module("typer.main")
+
+    def below(words: str, group: Any) -> Iterator[tuple[str, Any]]:
+        for name in group.list_commands(None):
+            command = group.get_command(None, name)
+            yield f"{words} {name}".strip(), command
+            if hasattr(command, "list_commands"):
+                yield from below(f"{words} {name}".strip(), command)
+
+    return list(below("", typer.get_command(main.app)))
+
+
+def functions_page() -> str:
+    """The page of the functions, with examples that are tested as such."""
+    lines = [
+        "# Functions",
+        "",
+        "Functions of expressions, `{{name(argument; argument)}}`. Brackets mark what may be",
+        "left out. Every example is a test.",
+    ]
+    for group, members in groupby(functions(), key=lambda info: str(info.group)):
+        lines += ["", f"## {group.capitalize()}"]
+        for info in members:
+            lines += ["", f"### {info.name}", "", f"`{info.signature}`", "", info.summary.strip()]
+            if info.examples:
+                lines.append("")
+            lines += [
+                f"- {code(template)} → {code(shown(value))}" for template, value in info.examples
+            ]
+    return MADE + "\n".join(lines) + "\n"
+
+
+def connectors_page() -> str:
+    """The page of the connectors and their modules."""
+    lines = [
+        "# Connectors",
+        "",
+        "*Effect* is what a module does to the world: *pure* and *read* change nothing,",
+        "*idempotent* and *keyed* may be repeated, *once* never is by itself.",
+    ]
+    for connector in connectors():
+        lines += ["", f"## {connector.label}", *about(connector)]
+        lines += ["", "| module | label | kind | effect | what it does |", "|---|---|---|---|---|"]
+        lines += [
+            f"| `{module.id}` | {cell(module.label)} | {module.kind.replace('_', '-')} "
+            f"| {module.effect} | {cell(first(module.help))} |"
+            for module in sorted(connector.modules.values(), key=lambda each: each.name.lower())
+        ]
+    return MADE + "\n".join(lines) + "\n"
+
+
+def commands_page() -> str:
+    """The page of the command line."""
+    lines = ["# Command line", "", "Every command tells the same with `--help`."]
+    for words, command in commands():
+        lines += ["", f"## junctor {words}", "", plain(command.help or "")]
+        if command.params:
+            lines += ["", "| | what it sets |", "|---|---|"]
+        lines += [
+            f"| `{named(each)}` | {cell(plain(each.help or ''))} |" for each in command.params
+        ]
+    return MADE + "\n".join(lines) + "\n"
+
+
+def named(parameter: Any) -> str:
+    """How an argument or option is written on the command line."""
+    if parameter.param_type_name == "argument":
+        name = (parameter.metavar or parameter.name).upper()
+        return name if parameter.required else f"[{name}]"
+    return " / ".join([*parameter.opts, *parameter.secondary_opts])
+
+
+def plain(text: str) -> str:
+    """Help without what only a terminal shows."""
+    return re.sub(r"\[/?[a-z ]+\]", "", text).strip()
+
+
+def about(connector: Any) -> Iterator[str]:
+    """What is known of a connector besides its modules."""
+    if connector.help:
+        yield from ("", connector.help.strip())
+    if (ROOT / "docs" / "connectors" / f"{connector.name}.md").exists():
+        yield from (
+            "",
+            f"How to connect it: [{connector.name}](../connectors/{connector.name}.md).",
+        )
+    if connector.docs:
+        yield from ("", f"The vendor's own documentation: <{connector.docs}>.")
+
+
+def index_page(others: dict[str, str]) -> str:
+    """The page that lists the others."""
+    listed = [f"- [{text.split('# ')[1].splitlines()[0]}]({name})" for name, text in others.items()]
+    return MADE + "\n".join(["# Reference", "", *listed]) + "\n"
+
+
+def pages() -> dict[Path, str]:
+    """Every reference page with the text it should have."""
+    made = {
+        "cli.md": commands_page(),
+        "functions.md": functions_page(),
+        "connectors.md": connectors_page(),
+    }
+    made["index.md"] = index_page(made)
+    return {FOLDER / name: text for name, text in made.items()}
+
+
+def stale() -> list[Path]:
+    """The reference pages whose text isn't what the code says."""
+    return [
+        path
+        for path, text in pages().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def first(text: str) -> str:
+    """The first paragraph, on one line."""
+    return " ".join(text.strip().split("\n\n")[0].split())
+
+
+def cell(text: str) -> str:
+    """Text that may stand in a table."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def code(text: str) -> str:
+    """Text as code, whatever backticks and line ends it holds."""
+    text = text.replace("\n", "⏎")
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, or as Python shows it where JSON can't."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        return repr(value)
+
+
+def main(arguments: list[str]) -> int:
+    """Writes or checks."""
+    if "--check" in arguments:
+        for path in stale():
+            print(f"{path.relative_to(ROOT)} is out of date: make docs", file=sys.stderr)
+        return bool(stale())
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
