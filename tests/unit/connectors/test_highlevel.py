@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from tests.support import shared_dir
 
 from junctor.connectors.highlevel import events, highlevel
 from junctor.connectors.highlevel.account import BASE, PrivateIntegration, e164, said, sign
@@ -19,6 +18,7 @@ from junctor.errors import BundleInvalid, Unauthorized
 from junctor.language.connector import Delivery, Request, Response, Secret
 from junctor.language.forms import bind
 from junctor.language.values import ERASE
+from tests.support import shared_dir
 
 ACCOUNT = PrivateIntegration(token=Secret("pit-1"), location_id="loc", country="us")
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
