@@ -14,15 +14,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import uvloop
-from junctor.adapters.transport import AiohttpTransport
-from junctor.runtime.registry import Registry
 
 from junctor.adapters.blobs import PostgresBlobs
 from junctor.adapters.postgres.database import pool
+from junctor.adapters.transport import AiohttpTransport
 from junctor.adapters.vault import MasterKeys, PostgresVault
 from junctor.language.connector import Request, Response
 from junctor.ports.backlog import Claim
 from junctor.ports.ledger import Write
+from junctor.runtime.registry import Registry
 from junctor.runtime.worker import Worker
 
 POINTS = (
@@ -106,7 +106,7 @@ def set_traps(worker: Worker, transport: AiohttpTransport, trap: Trap) -> None:
 
     ledger.commit = trapped_commit  # type: ignore[method-assign]  # that is the trap
     worker.backlog.claim = trapped_claim  # type: ignore[method-assign]  # that is the trap
-    worker.backlog.take = trapped_take  # type: ignore[method-assign]  # that is the trap
+    worker.backlog.take = trapped_take  # type: ignore[method-assign,assignment]  # that is the trap
     transport.send = trapped_send  # type: ignore[method-assign]  # that is the trap
 
 

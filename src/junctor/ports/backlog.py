@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
 __all__ = ["Backlog", "Claim", "DueRun", "Taken"]
@@ -21,7 +21,7 @@ class Claim:
     fence: int
     published: int | None
     draft: int
-    detail: str
+    detail: Literal["full", "first", "errors"]
     retention: str
     due: bool = False
     """Waiting runs may have come due."""

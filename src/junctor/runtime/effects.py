@@ -88,7 +88,7 @@ async def _paged(
 
 
 def _page(first: Request, paging: Paging, place: Any, size: int, address: str) -> Request:
-    query = dict(first.query)
+    query: dict[str, Any] = dict(first.query)
     if paging.style == "next_url" and address != first.url:
         return dataclasses.replace(first, url=address, query=())
     if paging.limit_param:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from struct import Struct
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from psycopg.abc import AdaptContext, Buffer
@@ -81,8 +81,8 @@ def _dumper(kind: type) -> type[Dumper]:
     array, element, encode = _ITEMS[kind]
 
     class ArrayDumper(Dumper):
-        format: ClassVar[Format] = Format.BINARY
-        oid: ClassVar[int] = array  # type: ignore[misc]  # fixed per kind
+        format = Format.BINARY
+        oid = array
 
         def dump(self, obj: Sequence[Any]) -> Buffer:
             if not obj:
