@@ -28,7 +28,7 @@ def play(name: str, connector: Connector, story: Callable[[Do, Simulator], Await
         async with running(make(name, seed=7)) as simulator:
             base = simulator.origin + simulator.prefix
             [connection] = connector.connections.values()
-            account = build(connection.form, simulator.credentials)
+            account: Any = build(connection.form, simulator.credentials)
             async with AiohttpTransport([urlsplit(base).netloc]) as transport:
 
                 async def send(request: Request, _step: int) -> Response:
