@@ -167,7 +167,7 @@ def action_send_data(
             for name, joined in response.headers.items()
             for value in (joined.split("\n") if name == "set-cookie" else [joined])
         ],
-        "cookieHeaders": response.headers.get("set-cookie", "").split("\n"),
+        "cookieHeaders": response.headers.get("set-cookie", "").splitlines(),
         "fileSize": len(response.body),
     }
 
