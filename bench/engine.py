@@ -7,12 +7,13 @@ aggregator that counts; every operation is recorded and every segment encoded (f
 *effects*: each bundle is an effect, with intent and result recorded. *resume*: 100,000 recorded
 operations are replayed, none of them done again.
 
-Measured on a shared machine of two cores, Python 3.11: pure 220,000 to 260,000 bundles/s (4 us
-each), effects 165,000, resume 0.5 to 0.9 s, peak RSS 35 MB whatever the number of bundles.
+Measured on a busy machine of two cores, Python 3.11, per CPU second: pure 250,000 bundles (4 us
+each), effects 150,000 to 165,000; resume 0.5 to 0.7 CPU seconds; peak RSS 35 MB whatever the
+number of bundles.
 
 Where the time of *pure* goes, by py-spy (self time): expressions, filter and coercion 58 %, of
-which the filter's reading of its constant ``25`` as a number, each time, is 17 % of all; the loop of
-`Run.branch` 18 %, the journal 10 %, `bundles.emit` 7 %, zstd 2 %. What helped: the common pure
+which the filter's reading of its constant ``25`` as a number, each time, is 17 % of all; the loop
+of `Run.branch` 18 %, the journal 10 %, `bundles.emit` 7 %, zstd 2 %. What helped: the common pure
 module's way inlined in `Run.branch` (three calls fewer, + 35 %), and the members of `Step` as
 globals, as an enum's look-up by its class is slow.
 """
