@@ -2,9 +2,20 @@
 
     PYTHONPATH=src python bench/engine.py [bundles]
 
-A repeater gives bundles to a module that sets three expressions, a filter, and an aggregator that
-counts; every operation is recorded and every segment encoded (full detail). Then a run of 100,000
-recorded effects is resumed.
+*pure*: a repeater gives bundles to a module that sets three expressions, a filter, and an
+aggregator that counts; every operation is recorded and every segment encoded (full detail).
+*effects*: each bundle is an effect, with intent and result recorded. *resume*: 100,000 recorded
+operations are replayed, none of them done again.
+
+Measured on a busy machine of two cores, Python 3.11, per CPU second: pure 250,000 bundles (4 us
+each), effects 150,000 to 165,000; resume 0.5 to 0.7 CPU seconds; peak RSS 35 MB whatever the
+number of bundles.
+
+Where the time of *pure* goes, by py-spy (self time): expressions, filter and coercion 58 %, of
+which the filter's reading of its constant ``25`` as a number, each time, is 17 % of all; the loop
+of `Run.branch` 18 %, the journal 10 %, `bundles.emit` 7 %, zstd 2 %. What helped: the common pure
+module's way inlined in `Run.branch` (three calls fewer, + 35 %), and the members of `Step` as
+globals, as an enum's look-up by its class is slow.
 """
 
 from __future__ import annotations
@@ -14,6 +25,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from junctor.engine.commands import Call, Outcome
@@ -39,7 +51,7 @@ def source(_parameters: Mapping[str, Any], mapper: Any) -> Iterator[Bundle]:
 
 
 @bench.transform("Sets", raw=True)
-def values(_parameters: Mapping[str, Any], mapper: Any) -> Bundle:
+def values(_parameters: Mapping[str, Any], mapper: Bundle) -> Bundle:
     return mapper
 
 
@@ -129,7 +141,7 @@ def main() -> None:
     _timed("effects", n // 5, lambda: _run(sent, n // 5))
     for name, plan in (("resume pure", counted), ("resume effects", sent)):
         recorded = _run(plan, 100_000)[1]
-        _timed(name, 100_000, lambda plan=plan, it=recorded: _run(plan, 100_000, Recording(it)))
+        _timed(name, 100_000, partial(_run, plan, 100_000, Recording(recorded)))
 
 
 def _timed(name: str, n: int, run: Callable[[], tuple[Any, list[bytes], int]]) -> None:

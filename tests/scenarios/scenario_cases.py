@@ -90,6 +90,7 @@ def _module(given: dict[str, Any], path: str) -> Module:
                 filter=_filter(each.get("conditions")),
                 flow=_flow(each["flow"], f"{path}.branches[{index}].flow"),
                 merge=each["merge"],
+                disabled=each.get("disabled", False),
             )
             for index, each in enumerate(branches)
         ),

@@ -81,10 +81,7 @@ def compile_plan(scenario: Scenario, find: Find, *, version: int = 0) -> Plan:
 def _pin(node: Node) -> tuple[str, int, str]:
     definition = node.definition
     assert definition is not None
-    try:
-        form = _ADDRESSES.sub("", str(signature(definition.function)))
-    except (TypeError, ValueError):
-        form = ""
+    form = _ADDRESSES.sub("", str(signature(definition.function)))
     shape = f"{definition.id} {definition.version} {definition.effect} {form}"
     return definition.id, definition.version, blake2b(shape.encode(), digest_size=8).hexdigest()
 

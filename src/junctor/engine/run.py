@@ -232,7 +232,8 @@ class Run:
             yield from wait(self, node, env, path)
         elif step is Step.RESPOND:
             yield from respond(self, node, env, path)
-        elif node.definition is not None:
+        else:
+            assert node.definition is not None
             self.directive = (node.definition.name.lower(), self.arguments(node, env, path))
         return {}
 
@@ -360,9 +361,14 @@ class Run:
         return 0 if self.recording is None else self.recording.ends
 
     def failure(self, address: Address, error: Exception) -> Halt:
-        """Records that an operation failed for good."""
+        """Records that an operation failed for good, unless that is recorded and stands."""
         if not isinstance(error, JunctorError):
             error = Fault(reason=f"{type(error).__name__}: {error}")
+        entry = self.take(address, pure=True)
+        if entry is not None and entry.error is not None:
+            handled = entry.output is None
+            if handled or entry.ends == self.ends:
+                return Halt(error, address, handled=handled)
         self.journal.failed(address, error)
         return Halt(error, address)
 

@@ -80,6 +80,9 @@ def bug() -> Bundle:
     raise KeyError("missing")
 
 
+kit.transform("Counts its calls", name="counter", stateless=False)(_never)
+
+
 @kit.action("Reads nothing", effect="pure")
 def upper(text: str) -> Bundle:
     return {"text": text.upper()}

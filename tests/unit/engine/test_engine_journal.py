@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import pytest
 
 from junctor import errors
@@ -84,6 +86,17 @@ def test_a_damaged_segment_is_a_fault() -> None:
     for damaged in (whole[:-3], whole[:1] + b"rubbish", encode_segment(b"\xdd\x00")):
         with pytest.raises(Fault, match="damaged"):
             list(decode_segment(damaged))
+
+
+def test_an_unknown_extension_is_a_fault() -> None:
+    with pytest.raises(Fault, match="extension 5"):
+        list(decode_segment(encode_records([[7, msgspec.msgpack.Ext(5, b"x")]])))
+
+
+def test_any_mapping_is_recorded_as_a_collection() -> None:
+    journal = Journal()
+    journal.header(MappingProxyType({"a": 1}))
+    assert stored(journal) == [[0, {"a": 1}]]
 
 
 def test_large_values_leave_the_record_once() -> None:

@@ -111,6 +111,7 @@ def test_a_pin_changes_with_the_module() -> None:
         ((module(3, "upper", {"text": ""}),), True),
         ((module(3, "get", {"names": []}),), False),
         ((module(3, "put", {}),), True),
+        ((module(3, "counter", {}),), False),
         ((module(3, "sleep", {"duration": 1}),), False),
         ((module(3, "router", routes=(route(module(4, "put", {})),)),), False),
     ],
@@ -185,3 +186,10 @@ def test_a_policy_of_ones_own() -> None:
     policy = RetryPolicy.of({"retry": {"attempts": 100, "first": 10, "longest": 60}}, "flow[0]")
     assert [policy.delay(n, NotSent()) for n in (1, 2, 3, 4, 99, 100)] == [10, 20, 40, 60, 60, None]
     assert RetryPolicy.of({}, "") == RetryPolicy()
+
+
+def test_a_form_whose_hints_cannot_be_read_goes_by_names() -> None:
+    def function(a: Unheard) -> Any:  # type: ignore[name-defined]  # noqa: F821  # the point of it
+        return a
+
+    assert bound(function, {"a": 1}) == 1

@@ -443,3 +443,24 @@ def test_a_resume_without_an_output_fails() -> None:
     result = drive.run()
     assert result.error is not None
     assert "substitute" in result.error.message
+
+
+def test_a_scenario_without_modules_ends_at_once() -> None:
+    result = Drive(plan_of()).run()
+    assert (result.status, result.operations) == ("finished", 0)
+
+
+def test_a_responder_that_gives_no_answer_is_a_fault() -> None:
+    kit.module("Mute", kind="responder", name="mute")(lambda: None)
+    result = Drive(plan_of(module(1, "mute", {}))).run()
+    kit.modules.pop("mute")
+    assert result.error is not None
+    assert "not an Answer" in result.error.message
+
+
+def test_an_unrecorded_failure_is_recorded_once() -> None:
+    drive = Drive(plan_of(module(1, "fail", {})), detail="errors")
+    drive.run()
+    del drive.records[-1:]
+    drive.run(resume=True)
+    assert [record[0] for record in drive.records] == [0, 5, 7]
