@@ -9,13 +9,13 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from tests.support import asynchronous
 
 from junctor.adapters.jobs import job_app, work
 from junctor.adapters.postgres.database import pool
 from junctor.adapters.system import system_ids
 from junctor.language.ids import uuid7
 from junctor.runtime.maintenance import Maintenance, run_jobs
+from tests.support import asynchronous
 
 IDS = system_ids()
 TODAY = date(2033, 6, 15)
