@@ -340,7 +340,8 @@ language sql stable set search_path = public as $$
   ) d where d.day < before order by d.day
 $$;
 
--- Drops the partitions of one day; refuses (false) while an unfinished run is in it.
+-- Drops the partitions of one day; refuses (false) while an unfinished run is in it, or the journal
+-- of a delivery that waits.
 create function drop_partitions(class text, day date) returns boolean language plpgsql security definer set search_path = public, pg_temp as $$
 declare
   runs_name text := format('runs_%s_%s', class, to_char(day, 'YYYYMMDD'));
@@ -354,11 +355,16 @@ begin
   if to_regclass(runs_name) is not null then
     execute format('lock table %I in access exclusive mode', runs_name);
     execute format('select exists (select from %I where state not in (''finished'', ''discarded''))', runs_name) into busy;
-    if busy then
-      return false;
-    end if;
-    execute format('drop table %I', runs_name);
   end if;
+  if not busy and to_regclass(segments_name) is not null then
+    execute format('lock table %I in access exclusive mode', segments_name);
+    execute format('select exists (select from %I s join inbox i on i.organization_id = s.organization_id and i.id = s.run_id)',
+      segments_name) into busy;
+  end if;
+  if busy then
+    return false;
+  end if;
+  execute format('drop table if exists %I', runs_name);
   execute format('drop table if exists %I', segments_name);
   return true;
 end $$;

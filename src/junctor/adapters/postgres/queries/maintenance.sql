@@ -1,0 +1,90 @@
+-- Housekeeping, role junctor_engine. Deletes go in batches of `batch` rows, so that none holds locks
+-- or a snapshot for long; each says how many it took.
+
+-- name: today
+select (now() at time zone 'UTC')::date
+
+-- name: ensure_partitions
+select ensure_partitions(%(first)s, %(days)s)
+
+-- name: old_partitions
+select day from old_partitions(%(class)s, %(before)s)
+
+-- name: drop_partitions
+select drop_partitions(%(class)s, %(day)s)
+
+-- name: keep_runs
+-- Unfinished runs leave before their day is dropped, with their journal.
+with chosen as (
+  select organization_id, id from runs
+  where retention = %(class)s and id < uuid7_floor(%(before)s) and state not in ('finished', 'discarded')
+  limit %(batch)s for update skip locked
+), moved as (
+  update runs r set retention = 'kept' from chosen c
+  where r.retention = %(class)s and r.organization_id = c.organization_id and r.id = c.id
+  returning r.organization_id, r.id
+), journal as (
+  update segments s set retention = 'kept' from moved m
+  where s.retention = %(class)s and s.organization_id = m.organization_id and s.run_id = m.id
+)
+select count(*) from moved
+
+-- name: keep_segments
+-- The journal of a delivery that still waits stays too: without it, its effects would be repeated.
+update segments s set retention = 'kept' from inbox i
+where s.retention = %(class)s and s.run_id < uuid7_floor(%(before)s) and i.id < uuid7_floor(%(before)s)
+  and s.organization_id = i.organization_id and s.run_id = i.id
+
+-- name: forget_runs
+-- What lies in no day's partition.
+delete from runs where retention = %(class)s and (organization_id, id) in (
+  select organization_id, id from runs
+  where retention = %(class)s and id < uuid7_floor(%(before)s) and state in ('finished', 'discarded')
+  limit %(batch)s)
+
+-- name: forget_segments
+delete from segments where retention = %(class)s and (organization_id, run_id, seq) in (
+  select s.organization_id, s.run_id, s.seq from segments s
+  where s.retention = %(class)s and s.run_id < uuid7_floor(%(before)s)
+    and not exists (select from runs r where r.organization_id = s.organization_id and r.id = s.run_id)
+    and not exists (select from inbox i where i.organization_id = s.organization_id and i.id = s.run_id)
+  limit %(batch)s)
+
+-- name: forget_kept_runs
+-- Kept ones that ended since stay as long as their scenario says, from their end.
+delete from runs where retention = 'kept' and (organization_id, id) in (
+  select r.organization_id, r.id from runs r
+  left join scenarios s on s.organization_id = r.organization_id and s.id = r.scenario_id
+  where r.retention = 'kept' and r.state in ('finished', 'discarded')
+    and r.ended_at < now() - make_interval(days => case coalesce(s.retention, 'standard')
+      when 'short' then %(short)s when 'long' then %(long)s else %(standard)s end)
+  limit %(batch)s)
+
+-- name: organizations
+select organization_id from organizations
+
+-- name: forget_blobs
+-- Values of runs that are gone.
+delete from blobs where organization_id = %(organization)s and (owner, id) in (
+  select b.owner, b.id from blobs b
+  where b.organization_id = %(organization)s and b.owner < uuid7_floor(%(before)s)
+    and not exists (select from runs r where r.organization_id = b.organization_id and r.id = b.owner)
+    and not exists (select from inbox i where i.organization_id = b.organization_id and i.id = b.owner)
+  limit %(batch)s)
+
+-- name: forget_seen
+delete from seen where (organization_id, hook_id, key) in (
+  select organization_id, hook_id, key from seen where seen_at < now() - interval '7 days' limit %(batch)s)
+
+-- name: forget_answers
+delete from answers where (organization_id, delivery_id) in (
+  select organization_id, delivery_id from answers
+  where created_at < now() - interval '1 hour' limit %(batch)s)
+
+-- name: forget_idempotency
+delete from idempotency where (organization_id, key) in (
+  select organization_id, key from idempotency
+  where created_at < now() - interval '24 hours' limit %(batch)s)
+
+-- name: forget_nodes
+delete from nodes where seen_at < now() - interval '1 day'

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from junctor.adapters.jobs import job_app, work
+from junctor.adapters.postgres.database import pool
+from junctor.adapters.system import system_ids
+from junctor.language.ids import uuid7
+from junctor.runtime.maintenance import Maintenance, run_jobs
+from tests.support import asynchronous
+
+IDS = system_ids()
+TODAY = date(2033, 6, 15)
+
+
+def at(days_ago: int) -> UUID:
+    day = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC) - timedelta(days=days_ago)
+    return uuid7(int(day.timestamp() * 1000), os.urandom(10))
+
+
+class Store:
+    """Rows of old days, put in as the owner."""
+
+    def __init__(self, url: str) -> None:
+        self.db = psycopg.connect(url, autocommit=True)
+        self.org = IDS.new()
+        self.do(
+            "insert into organizations (organization_id, name, created_by) values (%s,'o','t')",
+            self.org,
+        )
+
+    def do(self, query: str, *values: Any) -> None:
+        self.db.execute(query, values)
+
+    def partitions(self, days_ago: int) -> None:
+        self.do("select ensure_partitions(%s, 1)", TODAY - timedelta(days=days_ago))
+
+    def run(self, days_ago: int, retention: str, state: str, ended: str = "now()") -> UUID:
+        id_ = at(days_ago)
+        self.do(
+            "insert into runs (organization_id, id, retention, scenario_id, version, state, actor,"
+            f" started_at, ended_at) values (%s,%s,%s,%s,1,%s,'t',now(),{ended})",
+            self.org,
+            id_,
+            retention,
+            IDS.new(),
+            state,
+        )
+        self.segment(id_, retention)
+        return id_
+
+    def segment(self, run: UUID, retention: str) -> None:
+        self.do(
+            "insert into segments (organization_id, run_id, retention, seq, data) "
+            "values (%s,%s,%s,0,'')",
+            self.org,
+            run,
+            retention,
+        )
+        self.do(
+            "insert into blobs (organization_id, owner, id, size) values (%s,%s,'b',0)",
+            self.org,
+            run,
+        )
+
+    def left(self) -> tuple[dict[UUID, str], dict[UUID, str], set[UUID]]:
+        """Runs and segments with their retention, and owners of blobs."""
+
+        def rows(query: str) -> list[Any]:
+            return self.db.execute(query, (self.org,)).fetchall()
+
+        return (
+            dict(rows("select id, retention from runs where organization_id = %s")),
+            dict(rows("select run_id, retention from segments where organization_id = %s")),
+            {row[0] for row in rows("select owner from blobs where organization_id = %s")},
+        )
+
+    def days(self, name: str) -> int:
+        row = self.db.execute(
+            "select count(*) from old_partitions(%s, %s)", (name, TODAY + timedelta(days=1))
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    made = Store(database_url)
+    yield made
+    made.db.close()
+
+
+@asynchronous
+async def test_history_goes_by_its_class_and_the_unfinished_stays(
+    database_url: str, store: Store
+) -> None:
+    for days in (8, 40, 400):
+        store.partitions(days)
+    gone = [
+        store.run(8, "short", "finished"),
+        store.run(40, "standard", "discarded"),
+        store.run(400, "long", "finished"),
+        store.run(9, "short", "finished"),  # of a day without a partition
+    ]
+    kept = [
+        store.run(8, "short", "incomplete"),
+        store.run(40, "standard", "uncertain"),
+        store.run(400, "long", "waiting"),
+    ]
+    young = [store.run(7, "short", "finished"), store.run(8, "standard", "finished")]
+    waiting = at(8)  # it has a journal and waits in the inbox; no row of its run yet
+    store.segment(waiting, "short")
+    store.do(
+        "insert into inbox (organization_id, id, scenario_id, payload) values (%s,%s,%s,'')",
+        store.org,
+        waiting,
+        IDS.new(),
+    )
+    async with pool(database_url, "engine", 1, 2) as engine:
+        done = await Maintenance(engine, batch=2).drop_history(today=TODAY)
+        assert done["kept"] == 3
+        runs, segments, blobs = store.left()
+        assert not set(gone) & (set(runs) | set(segments) | blobs)
+        for id_ in kept:
+            assert (runs[id_], segments[id_], id_ in blobs) == ("kept", "kept", True)
+        assert segments[waiting] == "kept"
+        assert waiting in blobs
+        for id_ in young:
+            assert id_ in runs
+            assert id_ in segments
+        again = await Maintenance(engine).drop_history(today=TODAY)
+        assert (again["kept"], again["days"], again["runs"]) == (0, 0, 0)
+
+        # What was kept goes once it has ended, and its time is over.
+        store.do(
+            "update runs set state = 'finished', ended_at = now() - interval '31 days' "
+            "where organization_id = %s and id = %s",
+            store.org,
+            kept[0],
+        )
+        store.do("delete from inbox where organization_id = %s", store.org)
+        await Maintenance(engine).drop_history(today=TODAY)
+        runs, segments, blobs = store.left()
+        assert kept[0] not in set(runs) | set(segments) | blobs
+        assert waiting not in set(segments) | blobs
+        assert kept[1] in runs
+
+
+def test_a_day_in_use_is_left_for_later(store: Store) -> None:
+    store.partitions(50)
+    run = store.run(50, "standard", "running")
+    row = store.db.execute(
+        "select drop_partitions('standard', %s)", (TODAY - timedelta(days=50),)
+    ).fetchone()
+    assert row == (False,)
+    assert run in store.left()[0]
+
+
+@asynchronous
+async def test_partitions_are_made_a_week_ahead(database_url: str) -> None:
+    async with pool(database_url, "engine", 1, 2) as engine:
+        chores = Maintenance(engine)
+        assert await chores.ensure_partitions(today=date(2040, 1, 2)) == 54
+        assert await chores.ensure_partitions(today=date(2040, 1, 3)) == 6
+
+
+@asynchronous
+async def test_remembered_things_are_forgotten_in_batches(database_url: str, store: Store) -> None:
+    for n in range(7):
+        age = "8 days" if n < 5 else "6 days"
+        store.do(
+            "insert into seen (organization_id, hook_id, key, delivery_id, seen_at) "
+            "values (%s,%s,%s,%s, now() - %s::interval)",
+            store.org, IDS.new(), str(n), IDS.new(), age,
+        )  # fmt: skip
+        store.do(
+            "insert into answers (organization_id, delivery_id, status, body, created_at) "
+            "values (%s,%s,200,'', now() - %s::interval)",
+            store.org, IDS.new(), "61 minutes" if n < 5 else "59 minutes",
+        )  # fmt: skip
+        store.do(
+            "insert into idempotency (organization_id, key, request, created_at) "
+            "values (%s,%s,'', now() - %s::interval)",
+            store.org, str(n), "25 hours" if n < 5 else "23 hours",
+        )  # fmt: skip
+        store.do(
+            "insert into nodes (name, role, seen_at) values (%s,'worker', now() - %s::interval)",
+            f"n{n}", "25 hours" if n < 5 else "1 minute",
+        )  # fmt: skip
+    async with pool(database_url, "engine", 1, 2) as engine:
+        done = await Maintenance(engine, batch=2).forget()
+        assert done == {"seen": 5, "answers": 5, "idempotency": 5, "nodes": 5}
+        done = await Maintenance(engine).forget()
+        assert done == {"seen": 0, "answers": 0, "idempotency": 0, "nodes": 0}
+
+
+@asynchronous
+async def test_jobs_run_until_told_to_stop(database_url: str) -> None:
+    app = job_app(database_url)
+    stop = asyncio.Event()
+    seen: list[str] = []
+
+    @app.task(name="look")
+    async def look() -> None:
+        cursor = await app.connector.execute_query_one_async("select current_user as name")
+        seen.append(cursor["name"])
+        stop.set()
+
+    async with app.open_async():
+        await look.defer_async()
+    async with asyncio.timeout(20):
+        await work(app, stop)
+    assert seen == ["junctor_engine"]
+
+
+@asynchronous
+async def test_the_workers_jobs_begin_and_end(database_url: str) -> None:
+    stop = asyncio.Event()
+    stop.set()
+    async with asyncio.timeout(20):
+        await run_jobs(database_url, stop)
