@@ -56,7 +56,7 @@ class Machine:
             if self._embedded.adopted:
                 self._say("The database of an earlier start was still running; using it.")
             self._watch = asyncio.create_task(self._keep_database(), name="keep database")
-        await asyncio.to_thread(migrate, self.url)
+        await migrate(self.url)
         return self.url
 
     def choose_port(self) -> None:
