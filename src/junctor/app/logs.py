@@ -17,12 +17,16 @@ import structlog
 
 from junctor.language.connector import Secret
 
-__all__ = ["configure", "redact"]
+__all__ = ["configure", "redact", "redact_bundle"]
 
 MASK = "[redacted]"
 
 NAMES = re.compile(
     r"secret|passw|token|authoriz|api[-_]?key|private|signature|cookie|credential|\bkey\b",
+    re.IGNORECASE,
+)
+BUNDLE_NAMES = re.compile(
+    r"passw(or)?d|client[-_]?secret|authorization|api[-_]?key|(access|refresh|bearer)[-_]?token|cookie",
     re.IGNORECASE,
 )
 TEXTS = re.compile(
@@ -33,12 +37,20 @@ OURS = re.compile(r"\bjct_[A-Za-z0-9_-]{8,}|/hook/[A-Za-z0-9_-]{8,}")
 
 
 def redact(value: Any, name: str = "") -> Any:
-    """The same data with secrets masked; nested data are walked to any depth of 8."""
-    return _redact(value, name, 8)
+    """The same data with secrets masked, for logs and errors; nested data to a depth of 8."""
+    return _redact(value, name, 8, NAMES)
 
 
-def _redact(value: Any, name: str, depth: int) -> Any:
-    if isinstance(value, Secret) or (value is not None and name and NAMES.search(name)):
+def redact_bundle(value: Any) -> Any:
+    """The same bundle with secrets masked, for people and API.
+
+    Vendors' data have harmless fields called *key* or *token*; only unmistakable names are masked.
+    """
+    return _redact(value, "", 64, BUNDLE_NAMES)
+
+
+def _redact(value: Any, name: str, depth: int, names: re.Pattern[str]) -> Any:
+    if isinstance(value, Secret) or (value is not None and name and names.search(name)):
         return MASK
     if isinstance(value, str):
         text = TEXTS.sub(lambda match: match["keep"] + MASK, value)
@@ -46,15 +58,15 @@ def _redact(value: Any, name: str, depth: int) -> Any:
     if depth == 0:
         return "…" if isinstance(value, (Mapping, list, tuple)) else value
     if isinstance(value, Mapping):
-        return {key: _redact(item, str(key), depth - 1) for key, item in value.items()}
+        return {key: _redact(item, str(key), depth - 1, names) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_redact(item, "", depth - 1) for item in value]
+        return [_redact(item, "", depth - 1, names) for item in value]
     return value
 
 
 def _redactor(_logger: Any, _method: str, event: Any) -> Any:
     return {
-        key: item if key.startswith("_") else _redact(item, str(key), 8)
+        key: item if key.startswith("_") else redact(item, str(key))
         for key, item in event.items()
     }
 

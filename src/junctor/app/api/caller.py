@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from junctor.app.api.permissions import may, right_for
 from junctor.errors import Forbidden, Unauthorized
 
-__all__ = ["Caller", "FindToken", "Gate", "token_hash"]
+__all__ = ["Caller", "FindToken", "Gate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +28,8 @@ class Caller:
     """Who is named in what this request writes."""
 
 
-FindToken = Callable[[bytes], Awaitable[Caller | None]]
-"""Finds a token that is valid now by its hash."""
-
-
-def token_hash(token: str) -> bytes:
-    """How tokens are stored. They have 256 random bits, so a plain SHA-256 can't be reversed."""
-    return hashlib.sha256(token.encode()).digest()
+FindToken = Callable[[Scope, str], Awaitable[Caller | None]]
+"""Finds whose token this text is, if it is valid now."""
 
 
 class Gate(ASGIMiddleware):
@@ -43,7 +37,7 @@ class Gate(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self, find: Callable[[Scope], FindToken]) -> None:
+    def __init__(self, find: FindToken) -> None:
         self._find = find
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
@@ -59,7 +53,7 @@ class Gate(ASGIMiddleware):
         token = token.strip()
         if scheme.lower() != "bearer" or not token or len(token) > 512:
             raise Unauthorized("Send a token: 'Authorization: Bearer <token>'.")
-        caller = await self._find(scope)(token_hash(token))
+        caller = await self._find(scope, token)
         if caller is None:
             raise Unauthorized("This token is unknown, expired or revoked.")
         if not may(caller.scopes, right):

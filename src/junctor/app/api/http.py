@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
 
 import msgspec
 from litestar import Request
@@ -15,6 +14,10 @@ from litestar.response import Response
 
 from junctor.app.api.caller import Caller
 from junctor.app.api.envelope import Failure
+from junctor.app.core import Core
+from junctor.errors import Conflict
+from junctor.language import ids
+from junctor.ports import catalog
 
 __all__ = [
     "ApiRequest",
@@ -22,16 +25,20 @@ __all__ = [
     "IfMatch",
     "Limit",
     "Page",
-    "cursor_of",
+    "core_of",
     "etag",
-    "position_of",
+    "page_of",
+    "read_id",
     "revision_of",
     "tagged",
 ]
 
 T = TypeVar("T")
 
+S = TypeVar("S")
+
 ApiRequest = Request[Caller, Any, State]
+"""A request with the token's `Caller` as its ``user``."""
 
 Cursor = Annotated[
     str | None, Parameter(query="cursor", description="`next` of the page before.", max_length=500)
@@ -52,18 +59,20 @@ class Page(msgspec.Struct, Generic[T]):
     next: str | None = None
 
 
-def cursor_of(position: Mapping[str, Any] | Sequence[Any]) -> str:
-    """An opaque cursor of a position."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
+def core_of(request: Request[Any, Any, Any]) -> Core:
+    """What the application holds open."""
+    core: Core = request.app.state.core
+    return core
 
 
-def position_of(cursor: str) -> list[Any]:
-    """The position of a cursor that `cursor_of` made; 422 on any other text."""
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        return msgspec.json.decode(base64.urlsafe_b64decode(padded.encode()), type=list[Any])
-    except (ValueError, binascii.Error, msgspec.DecodeError):
-        raise Failure(422, "This cursor is not one of ours.", path="query.cursor") from None
+def page_of(page: catalog.Page[S], view: Callable[[S], T]) -> Page[T]:
+    """A page of views."""
+    return Page(items=[view(item) for item in page.items], next=page.cursor)
+
+
+def read_id(prefix: str, text: str) -> UUID:
+    """An id from a path; 404 if it can't be one."""
+    return ids.read(prefix, text)
 
 
 def etag(revision: int) -> str:
@@ -88,16 +97,16 @@ def revision_of(if_match: str | None) -> int | None:
     return int(text)
 
 
-def check_revision(if_match: str | None, current: int) -> None:
-    """412 unless ``If-Match`` names the current revision."""
-    expected = revision_of(if_match)
-    if expected is not None and expected != current:
-        raise Failure(
-            412,
-            f"It is at revision {current} by now: read it again.",
-            path="header.If-Match",
-            revision=current,
-        )
+def lost(error: Conflict, expected: int | None, current: int) -> Exception:
+    """412 in place of a conflict that came from a revision nobody has any more."""
+    if expected is None or expected == current:
+        return error
+    return Failure(
+        412,
+        f"It is at revision {current} by now: read it again.",
+        path="header.If-Match",
+        revision=current,
+    )
 
 
 def tagged(content: Any, revision: int, *, status: int = 200) -> Response[Any]:

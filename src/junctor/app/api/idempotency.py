@@ -26,7 +26,6 @@ __all__ = ["Idempotency"]
 ABANDONED = 120
 """Seconds after which a request without an answer counts as lost, and the key is free again."""
 LONGEST_BODY = 16 * 1024 * 1024
-PURPOSE = "idempotency"
 
 CLAIM = """
 insert into idempotency as i (organization_id, key, request) values (%(organization)s, %(key)s, %(request)s)
@@ -102,14 +101,15 @@ class Idempotency(ASGIMiddleware):
                     "This Idempotency-Key was used for another request.",
                     path="header.Idempotency-Key",
                 )
-            opened = await core.open_sealed(connection, organization, PURPOSE + key, row[2])
-            return row[1], msgspec.msgpack.decode(opened)
+        keyring = await core.vault.keyring(organization)
+        return row[1], msgspec.msgpack.decode(keyring.open(row[2], _aad(caller, key)))
 
     async def _keep(self, core: Core, caller: Caller, key: str, catch: _Catch) -> None:
         organization = caller.organization_id
         answer = msgspec.msgpack.encode({"headers": catch.headers, "body": bytes(catch.body)})
+        keyring = await core.vault.keyring(organization)
+        sealed = keyring.seal(answer, _aad(caller, key))
         async with tenant(core.api, organization) as connection:
-            sealed = await core.seal(connection, organization, PURPOSE + key, answer)
             await connection.execute(KEEP, (catch.status, sealed, organization, key))
 
     async def _free(self, core: Core, caller: Caller, key: str) -> None:
@@ -146,6 +146,10 @@ async def _replay(stored: tuple[int, dict[str, Any]], send: Send) -> None:
 def _key(scope: Scope) -> str:
     values: list[Any] = [v for k, v in scope["headers"] if k.lower() == b"idempotency-key"]
     return values[0].decode("latin-1").strip() if values else ""
+
+
+def _aad(caller: Caller, key: str) -> bytes:
+    return b"idempotency" + caller.organization_id.bytes + key.encode()
 
 
 def _hash(scope: Scope, caller: Caller, body: bytes) -> bytes:

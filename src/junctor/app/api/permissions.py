@@ -58,7 +58,6 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("GET", f"{API}/data-stores"): "data-stores:read",
     ("POST", f"{API}/data-stores"): "data-stores:write",
     ("GET", f"{API}/data-stores/{{store_id}}"): "data-stores:read",
-    ("PATCH", f"{API}/data-stores/{{store_id}}"): "data-stores:write",
     ("DELETE", f"{API}/data-stores/{{store_id}}"): "data-stores:write",
     ("GET", f"{API}/data-stores/{{store_id}}/records"): "data-stores:read",
     ("PUT", f"{API}/data-stores/{{store_id}}/records/{{key}}"): "data-stores:write",

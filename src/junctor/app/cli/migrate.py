@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         from junctor.app.settings import Settings
 
         async def main() -> list[str]:
-            async with database(Settings.from_env()) as url:
+            async with database(Settings.from_env(), current=False) as url:
                 return await (pending(url) if check else apply(url))
 
         names = run_async(main())

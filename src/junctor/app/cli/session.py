@@ -35,8 +35,8 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
 
 
 @asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[str]:
-    """The database's URL, with a current schema.
+async def database(settings: Settings, *, current: bool = True) -> AsyncIterator[str]:
+    """The database's URL; one that this command starts has a current schema, if ``current``.
 
     Without ``JUNCTOR_DATABASE_URL`` the data directory's server is used; if nothing runs it, it is
     started for this command and stopped afterwards.
@@ -56,7 +56,8 @@ async def database(settings: Settings) -> AsyncIterator[str]:
         yield await _running(embedded)
         return
     try:
-        await migrate(url)
+        if current:
+            await migrate(url)
         yield url
     finally:
         await asyncio.to_thread(embedded.stop)
