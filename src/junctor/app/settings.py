@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ import platformdirs
 
 from junctor.errors import Misconfigured
 
-__all__ = ["SETTINGS", "Settings", "free_port"]
+__all__ = ["SETTINGS", "Settings", "free_port", "is_free"]
 
 SETTINGS: Mapping[str, str] = {
     "JUNCTOR_DATA_DIR": "Where data, keys and logs are kept (default: the user's data directory).",
@@ -87,6 +87,10 @@ class Settings:
             log_level=level,
             debug=env.get("JUNCTOR_DEBUG", "") not in {"", "0"},
         )
+
+    def with_allowed(self, addresses: tuple[str, ...]) -> Settings:
+        """The same, with more addresses that requests may reach."""
+        return replace(self, egress_allow=tuple(dict.fromkeys((*self.egress_allow, *addresses))))
 
     def ensure_data_dir(self) -> Path:
         """Makes the data directory (0755, so that Postgres' own user may enter); checks writing."""

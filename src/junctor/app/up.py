@@ -8,10 +8,14 @@ from contextlib import suppress
 from rich.console import Console
 from rich.markup import escape
 
+from junctor.app.activation import reconcile_all
 from junctor.app.core import open_core
+from junctor.app.demo import Simulators
+from junctor.app.demo_show import show_demo
 from junctor.app.machine import Machine
 from junctor.app.owner import ensure_owner
 from junctor.app.settings import Settings
+from junctor.language.connector import Secret
 
 __all__ = ["run_up"]
 
@@ -26,26 +30,22 @@ async def run_up(settings: Settings, *, demo: bool, calls: int | None) -> None:
     machine = Machine(settings, say=say)
     try:
         machine.choose_port()
-        simulators = None
-        if demo:
-            from junctor.app.demo import Simulators
-
-            simulators = Simulators(settings.data_dir)
+        settings.ensure_data_dir()
+        simulators = Simulators(settings.data_dir) if demo else None
+        if simulators is not None:
             simulators.start(machine)
         await machine.start_database()
-        token = await ensure_owner(machine.url)
-        machine.start_processes(allow=simulators.addresses if simulators else ())
-        await machine.ready()
-        _greet(console, machine.settings, token)
-        if simulators is not None:
-            from junctor.app.demo import show_demo
-
-            allowed = machine.settings.with_allowed(simulators.addresses)
-            async with open_core(allowed, machine.url) as core:
-                await show_demo(core, simulators, console, calls=calls)
+        addresses = simulators.addresses if simulators is not None else ()
+        machine.start_processes(allow=addresses)
+        async with open_core(machine.settings.with_allowed(addresses), machine.url) as core:
+            token = await ensure_owner(core)
+            await machine.ready()
             _greet(console, machine.settings, token)
-        else:
-            await _reconcile(machine, say)
+            if simulators is not None:
+                await show_demo(core, simulators, console, calls=calls)
+                _greet(console, machine.settings, token)
+            for line in await reconcile_all(core, actor="system:up"):
+                say(line)
         console.print("Ctrl-C stops everything.", style="dim")
         await asyncio.Event().wait()
     finally:
@@ -54,20 +54,10 @@ async def run_up(settings: Settings, *, demo: bool, calls: int | None) -> None:
         await machine.stop()
 
 
-async def _reconcile(machine: Machine, say: object) -> None:
-    """Makes the hooks at the vendors agree with this address; trouble is said, not fatal."""
-    from junctor.app.activation import reconcile_all
-
-    async with open_core(machine.settings, machine.url) as core:
-        for line in await reconcile_all(core, actor="system:up"):
-            if callable(say):
-                say(line)
-
-
-def _greet(console: Console, settings: Settings, token: str | None) -> None:
+def _greet(console: Console, settings: Settings, token: Secret | None) -> None:
     console.print(f"\n[bold]Junctor[/] is at [cyan]{settings.public_url}[/]")
     if token is not None:
-        console.print(f"Owner's API token: [bold]{token}[/]", soft_wrap=True)
+        console.print(f"Owner's API token: [bold]{token!s}[/]", soft_wrap=True)
         console.print("It is shown only now: keep it. `junctor tokens create` makes more.")
     else:
         console.print(
