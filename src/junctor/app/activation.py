@@ -39,7 +39,7 @@ async def activate(
     version = await core.catalog.version(organization_id, scenario.id, scenario.draft)
     planned = load(version.blueprint).scenario
     bound = version.bindings.get("connections", {})
-    for need in needs_of(planned, core.registry.module, core.registry.connector):
+    for need in needs_of(planned, core.registry.find, core.registry.connector):
         if str(need.module) not in bound:
             raise Misconfigured(
                 f"Module {need.module} ({need.name}) has no connection. Add one of "
@@ -51,7 +51,7 @@ async def activate(
             organization_id, scenario.id, actor=actor, revision=revision
         )
         revision = scenario.revision if revision is not None else None
-    trigger = trigger_of(planned, core.registry.module)
+    trigger = trigger_of(planned, core.registry.find)
     hook = await _hook(core, scenario, version, *trigger, actor=actor) if trigger else None
     if not scenario.active or revision is not None:
         scenario = await core.catalog.set_active(

@@ -32,7 +32,7 @@ def definition_of(core: Core, connector: str, kind: str | None) -> tuple[Connect
     """The connector, the kind and its definition; the first kind by default."""
     found = core.registry.connector(connector)
     if found is None:
-        known = ", ".join(sorted(each.name for each in core.registry.connectors()))
+        known = ", ".join(core.registry.near(connector) or core.registry.names)
         raise NotFound(f"There is no connector '{connector}'. There are: {known}.", path="connector")
     if not found.connections:
         raise Misconfigured(f"'{connector}' needs no connection.", path="connector")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from uuid import UUID
 
 from junctor.adapters.blobs import PostgresBlobs
 from junctor.adapters.postgres.catalog import PostgresCatalog
@@ -15,16 +14,15 @@ from junctor.adapters.system import system_ids
 from junctor.adapters.transport import AiohttpTransport
 from junctor.adapters.vault import MasterKeys, PostgresVault
 from junctor.app.settings import Settings
-from junctor.errors import Misconfigured
 from junctor.language.ids import Ids
 from junctor.ports.blobs import Blobs
 from junctor.ports.catalog import Catalog
 from junctor.ports.transport import Transport
 from junctor.ports.vault import Vault
 from junctor.runtime.accounts import Accounts
-from junctor.runtime.registry import Registry, installed
+from junctor.runtime.registry import Registry
 
-__all__ = ["Core", "only_organization", "open_core"]
+__all__ = ["Core", "open_core"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +45,14 @@ class Core:
 @asynccontextmanager
 async def open_core(settings: Settings, url: str) -> AsyncIterator[Core]:
     """Opens everything, and closes it at the end of the block."""
-    registry = installed()
+    registry = Registry.load()
+    masters = MasterKeys.load(settings.ensure_data_dir())
     async with (
         pool(url, "api", min_size=1, max_size=8) as api,
         pool(url, "engine", min_size=1, max_size=4) as engine,
         AiohttpTransport(settings.egress_allow) as transport,
     ):
-        vault = PostgresVault(engine, MasterKeys.load(settings.data_dir))
+        vault = PostgresVault(engine, masters)
         line = Line(url, patience=5.0)
         try:
             yield Core(
@@ -73,11 +72,3 @@ async def open_core(settings: Settings, url: str) -> AsyncIterator[Core]:
             )
         finally:
             await line.close()
-
-
-async def only_organization(core: Core) -> UUID:
-    """The organisation that commands work on; made with the first owner, so there is one."""
-    found = await core.catalog.organizations()
-    if not found:
-        raise Misconfigured("There is no organisation yet: `junctor up` makes the first one.")
-    return found[0].organization_id

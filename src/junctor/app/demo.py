@@ -14,10 +14,16 @@ from typing import Any
 from uuid import UUID
 
 from junctor.app.activation import activate
-from junctor.app.connections import add_connection, change_connection, find_connection
-from junctor.app.core import Core, only_organization
+from junctor.app.connections import (
+    add_connection,
+    change_connection,
+    find_connection,
+    test_connection,
+)
+from junctor.app.core import Core
 from junctor.app.demo_check import compare, expect
 from junctor.app.machine import Machine, fetch_json
+from junctor.app.owner import ensure_organization
 from junctor.app.scenarios import find_scenario, import_scenario
 from junctor.app.settings import free_port, is_free
 from junctor.app.supervisor import Child, junctor_command
@@ -129,7 +135,7 @@ class Simulators:
 
 async def prepare(core: Core, simulators: Simulators) -> tuple[Scenario, bool]:
     """The example, connected and active; whether it is new. Safe to repeat: nothing doubles."""
-    organization_id = await only_organization(core)
+    organization_id = await ensure_organization(core)
     for connector, name in VENDORS.items():
         await _connect(core, organization_id, connector, name, await simulators.facts(connector))
     blueprint = example()
@@ -171,7 +177,9 @@ async def _connect(
             values=values,
         )
     if found.base_url == base_url:
-        return found
+        tested = await test_connection(core, organization_id, found, actor=ACTOR)
+        if tested.test_error is None:
+            return tested
     return await change_connection(
         core, organization_id, found, actor=ACTOR, base_url=base_url, values=values
     )

@@ -29,7 +29,7 @@ async def reconcile(core: Core, hook: Hook, *, wanted: bool, actor: str) -> Hook
     What goes wrong is noted on the hook (``registration_error``), not raised: our own address
     works, and the next reconciliation tries again.
     """
-    module = core.registry.module(f"{hook.connector}:{hook.kind}")
+    module = core.registry.find(f"{hook.connector}:{hook.kind}")
     registration = module.hook.register if module is not None and module.hook is not None else None
     if registration is None:
         return hook

@@ -127,7 +127,7 @@ async def _bind(
     connections: Mapping[str, str] | None,
     before: Mapping[str, Any] | None,
 ) -> tuple[dict[str, str], list[str]]:
-    needs = needs_of(imported.scenario, core.registry.module, core.registry.connector)
+    needs = needs_of(imported.scenario, core.registry.find, core.registry.connector)
     available: list[Available] = []
     cursor = None
     while needs:

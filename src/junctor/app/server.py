@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -51,8 +51,7 @@ async def open_application(settings: Settings, url: str, *, name: str) -> AsyncI
         ingest = Ingest(
             url,
             server=name,
-            public_url=settings.public_url,
-            registry=core.registry,
+            find=core.registry.find,
             vault=core.vault,
         )
         await ingest.start()
@@ -80,7 +79,8 @@ class _Server(uvicorn.Server):
 
 async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
     """Serves until SIGTERM or SIGINT; ``fd`` is a listening socket handed over by a supervisor."""
-    name = f"{socket.gethostname()}:{os.getpid()}"
+    # A channel of the database is named after it, so letters and digits only.
+    name = f"server{secrets.token_hex(6)}"
     sock = socket.socket(fileno=fd) if fd is not None else listen(settings.host, settings.port)
     log = structlog.get_logger("junctor.server")
     async with open_application(settings, url, name=name) as application:

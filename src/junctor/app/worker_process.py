@@ -27,7 +27,13 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
     unique = f"{socket.gethostname()}:{name}:{os.getpid()}"
     async with open_core(settings, url) as core:
         worker = Worker(
-            url, name=unique, registry=core.registry, vault=core.vault, transport=core.transport
+            url,
+            name=unique,
+            find=core.registry.find,
+            connector=core.registry.connector,
+            vault=core.vault,
+            blobs=core.blobs,
+            transport=core.transport,
         )
         log.info("worker ready", worker=unique)
         await worker.run(stop)

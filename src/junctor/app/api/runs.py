@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -11,34 +10,13 @@ from litestar.params import Parameter
 
 from junctor.app import running
 from junctor.app.api.http import ApiRequest, Cursor, Limit, Page, core_of, page_of, read_id
-from junctor.app.logs import redact
+from junctor.app.views import RunView, run_view
 from junctor.language import ids
 from junctor.ports import catalog
 
-__all__ = ["router", "view"]
+__all__ = ["router"]
 
 State = Literal["running", "waiting", "finished", "incomplete", "uncertain", "discarded"]
-
-
-class RunView(msgspec.Struct, kw_only=True):
-    """One execution of a scenario. ``bytes`` were transferred; times are UTC."""
-
-    id: str
-    scenario: str
-    version: int
-    state: str
-    wait_reason: str | None
-    due_at: datetime | None
-    trigger: str
-    actor: str
-    order_key: str
-    started_at: datetime
-    ended_at: datetime | None
-    operations: int
-    bytes: int
-    error: Any
-    failed_module: int | None
-    dropped: Any
 
 
 class OperationsView(msgspec.Struct):
@@ -46,28 +24,6 @@ class OperationsView(msgspec.Struct):
 
     run: str
     operations: list[dict[str, Any]]
-
-
-def view(found: catalog.Run) -> RunView:
-    """What the API shows of a run."""
-    return RunView(
-        id=ids.show("run", found.id),
-        scenario=ids.show("scn", found.scenario_id),
-        version=found.version,
-        state=found.state,
-        wait_reason=found.wait_reason,
-        due_at=found.due_at,
-        trigger=found.trigger,
-        actor=found.actor,
-        order_key=found.order_key,
-        started_at=found.started_at,
-        ended_at=found.ended_at,
-        operations=found.operations,
-        bytes=found.bytes,
-        error=redact(found.error),
-        failed_module=found.failed_module,
-        dropped=found.dropped,
-    )
 
 
 @get("/runs", summary="List runs")
@@ -88,13 +44,13 @@ async def list_runs(
         cursor=cursor,
         limit=limit,
     )
-    return page_of(page, view)
+    return page_of(page, run_view)
 
 
 @get("/runs/{run_id:str}", summary="A run")
 async def read_run(request: ApiRequest, run_id: str) -> RunView:
     """One run."""
-    return view(await _find(request, run_id))
+    return run_view(await _find(request, run_id))
 
 
 @get("/runs/{run_id:str}/operations", summary="A run's operations")
@@ -127,7 +83,7 @@ async def _resolve(request: ApiRequest, run_id: str, verb: str) -> RunView:
         actor=request.user.actor,
         verb=verb,
     )
-    return view(found)
+    return run_view(found)
 
 
 async def _find(request: ApiRequest, run_id: str) -> catalog.Run:

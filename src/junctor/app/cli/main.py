@@ -61,7 +61,9 @@ class Lazy(TyperGroup):
             return TyperCommand(cmd_name, help=line)
         app = typer.Typer(rich_markup_mode="rich")
         import_module(f"junctor.app.cli.{module}").register(app)
-        return typer.main.get_group(app).commands[cmd_name]
+        found = typer.main.get_group(app).commands[cmd_name]
+        found.help = found.help or line
+        return found
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Lists commands without importing them."""

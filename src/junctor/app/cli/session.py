@@ -6,12 +6,16 @@ import asyncio
 import getpass
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
 
 from junctor.app.settings import Settings
 from junctor.errors import Conflict, Misconfigured
 
-__all__ = ["actor", "database", "run_async"]
+if TYPE_CHECKING:
+    from junctor.app.core import Core
+
+__all__ = ["actor", "database", "run_async", "session"]
 
 T = TypeVar("T")
 
@@ -61,6 +65,17 @@ async def database(settings: Settings, *, current: bool = True) -> AsyncIterator
         yield url
     finally:
         await asyncio.to_thread(embedded.stop)
+
+
+@asynccontextmanager
+async def session() -> AsyncIterator[tuple[Core, UUID]]:
+    """Everything a command needs, and the organisation it works on."""
+    from junctor.app.core import open_core
+    from junctor.app.owner import ensure_organization
+
+    settings = Settings.from_env()
+    async with database(settings) as url, open_core(settings, url) as core:
+        yield core, await ensure_organization(core)
 
 
 async def _running(embedded: Any) -> str:
