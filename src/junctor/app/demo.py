@@ -17,6 +17,7 @@ from junctor.app.activation import activate
 from junctor.app.connections import (
     add_connection,
     change_connection,
+    definition_of,
     find_connection,
     test_connection,
 )
@@ -28,6 +29,7 @@ from junctor.app.scenarios import find_scenario, import_scenario
 from junctor.app.settings import free_port, is_free
 from junctor.app.supervisor import Child, junctor_command
 from junctor.errors import Misconfigured, NotFound
+from junctor.language import forms
 from junctor.ports.catalog import Connection, Run, Scenario
 
 __all__ = ["CALLS", "Outcome", "Simulators", "example", "prepare", "run_calls"]
@@ -37,6 +39,8 @@ CALLS = 100
 VENDORS = {"toky": "Toky (simulated)", "highlevel": "HighLevel (simulated)"}
 FILE = "missed-call-to-highlevel.blueprint.json"
 FIRST_PORT = 8801
+SPEED = "10"
+"""The vendors' clocks run so much faster: HighLevel's window of 100 requests in 10 s takes 1 s."""
 STALLED = 30.0
 """Seconds without any progress after which the demo gives up waiting."""
 
@@ -77,8 +81,9 @@ class Simulators:
             used.add(port)
             self.ports[name] = port
             seeds[name] = kept["seeds"].get(name) or secrets.randbelow(2**31)
-            arguments = ("sim", name, "--port", str(port), "--seed", str(seeds[name]), "--json")
-            machine.start_child(Child(name=f"sim-{name}", command=junctor_command(*arguments)))
+            options = ("--port", str(port), "--seed", str(seeds[name]), "--clock-factor", SPEED)
+            command = junctor_command("sim", name, *options, "--json")
+            machine.start_child(Child(name=f"sim-{name}", command=command))
         self._file.write_text(json.dumps({"ports": self.ports, "seeds": seeds}))
         self._file.chmod(0o600)
 
@@ -161,9 +166,11 @@ async def prepare(core: Core, simulators: Simulators) -> tuple[Scenario, bool]:
 async def _connect(
     core: Core, organization_id: UUID, connector: str, name: str, facts: Mapping[str, Any]
 ) -> Connection:
-    values, base_url = facts["credentials"], facts["base_url"]
-    definition = core.registry.connector(connector)
-    assert definition is not None, f"the connector {connector} is part of Junctor"
+    _, _, definition = definition_of(core, connector, None)
+    fields = {slot.key for slot in forms.slots_of(definition.form)}
+    # A simulator also tells what a hook needs, such as its public key.
+    values = {key: value for key, value in facts["credentials"].items() if key in fields}
+    base_url = facts["base_url"]
     try:
         found = await find_connection(core, organization_id, name)
     except NotFound:

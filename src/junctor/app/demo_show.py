@@ -20,7 +20,6 @@ from junctor.app.cli.output import STYLES, size, span
 from junctor.app.core import Core, open_core
 from junctor.app.demo import CALLS, Outcome, Simulators, prepare, run_calls
 from junctor.app.machine import Machine
-from junctor.app.owner import ensure_owner
 from junctor.app.settings import Settings
 from junctor.language import ids
 
@@ -132,7 +131,6 @@ async def run_once(settings: Settings, *, calls: int, as_json: bool) -> dict[str
         machine.start_processes(allow=simulators.addresses)
         allowed = machine.settings.with_allowed(simulators.addresses)
         async with open_core(allowed, machine.url) as core:
-            await ensure_owner(core)
             await machine.ready()
             outcome = await show_demo(core, simulators, console, calls=calls)
     finally:

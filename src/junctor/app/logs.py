@@ -17,7 +17,7 @@ import structlog
 
 from junctor.language.connector import Secret
 
-__all__ = ["configure", "redact", "redact_bundle"]
+__all__ = ["configure", "quiet", "redact", "redact_bundle"]
 
 MASK = "[redacted]"
 
@@ -69,6 +69,20 @@ def _redactor(_logger: Any, _method: str, event: Any) -> Any:
         key: item if key.startswith("_") else redact(item, str(key))
         for key, item in event.items()
     }
+
+
+def quiet() -> None:
+    """For commands that people run: only warnings, unless `configure` was called before."""
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[
+                structlog.processors.add_log_level,
+                _redactor,
+                structlog.dev.ConsoleRenderer(colors=False),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        )
 
 
 def configure(level: str = "info", *, process: str = "") -> None:

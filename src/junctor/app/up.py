@@ -38,8 +38,8 @@ async def run_up(settings: Settings, *, demo: bool, calls: int | None) -> None:
         addresses = simulators.addresses if simulators is not None else ()
         machine.start_processes(allow=addresses)
         async with open_core(machine.settings.with_allowed(addresses), machine.url) as core:
-            token = await ensure_owner(core)
             await machine.ready()
+            token = await ensure_owner(core)  # last, so that it is shown as soon as it is made
             _greet(console, machine.settings, token)
             if simulators is not None:
                 await show_demo(core, simulators, console, calls=calls)

@@ -52,7 +52,7 @@ class Gate(ASGIMiddleware):
         scheme, _, token = _header(scope, b"authorization").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token or len(token) > 512:
-            raise Unauthorized("Send a token: 'Authorization: Bearer <token>'.")
+            raise Unauthorized("Send a token in the header Authorization, with the scheme Bearer.")
         caller = await self._find(scope, token)
         if caller is None:
             raise Unauthorized("This token is unknown, expired or revoked.")

@@ -30,7 +30,7 @@ class OperationsView(msgspec.Struct):
 async def list_runs(
     request: ApiRequest,
     scenario: str | None = None,
-    state: Annotated[
+    states: Annotated[
         list[State] | None, Parameter(query="state", description="Only these states.")
     ] = None,
     cursor: Cursor = None,
@@ -40,7 +40,7 @@ async def list_runs(
     page = await core_of(request).catalog.runs(
         request.user.organization_id,
         scenario_id=read_id("scn", scenario) if scenario else None,
-        states=tuple(state or ()),
+        states=tuple(states or ()),
         cursor=cursor,
         limit=limit,
     )

@@ -29,7 +29,10 @@ def actor() -> str:
 
 
 def run_async(main: Coroutine[Any, Any, T]) -> T:
-    """Runs a command's coroutine on uvloop where there is one."""
+    """Runs a command's coroutine on uvloop where there is one; logs only warnings, unless said."""
+    from junctor.app import logs
+
+    logs.quiet()
     try:
         import uvloop
     except ImportError:
