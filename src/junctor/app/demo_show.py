@@ -123,11 +123,10 @@ async def run_once(settings: Settings, *, calls: int, as_json: bool) -> dict[str
     machine = Machine(settings, say=lambda line: console.print(line, style="dim", markup=False))
     outcome: Outcome | None = None
     try:
+        await machine.start_database()
         machine.choose_port()
-        settings.ensure_data_dir()
         simulators = Simulators(directory)
         simulators.start(machine)
-        await machine.start_database()
         machine.start_processes(allow=simulators.addresses)
         allowed = machine.settings.with_allowed(simulators.addresses)
         async with open_core(allowed, machine.url) as core:

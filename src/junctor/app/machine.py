@@ -51,9 +51,10 @@ class Machine:
         if settings.database_url:
             self.url = settings.database_url
         else:
-            self._embedded = Embedded(settings.data_dir)
-            self.url = await asyncio.to_thread(self._embedded.start)
-            if self._embedded.adopted:
+            embedded = Embedded(settings.data_dir)
+            self.url = await asyncio.to_thread(embedded.start)
+            self._embedded = embedded  # only now: stopping what another holds would end it
+            if embedded.adopted:
                 self._say("The database of an earlier start was still running; using it.")
             self._watch = asyncio.create_task(self._keep_database(), name="keep database")
         await migrate(self.url)
@@ -73,6 +74,7 @@ class Machine:
     def start_processes(self, *, allow: tuple[str, ...] = ()) -> None:
         """Starts server and workers; ``allow`` are more addresses their requests may reach."""
         assert self._socket is not None, "choose_port comes first"
+        self.settings.address_file.write_text(self.settings.public_url + "\n")
         supervisor = self._children()
         env = self._environment(allow)
         fd = self._socket.fileno()
@@ -112,6 +114,7 @@ class Machine:
                 await self._watch
         if self._supervisor is not None:
             await self._supervisor.stop()
+            self.settings.address_file.unlink(missing_ok=True)
         if self._socket is not None:
             self._socket.close()
             self._socket = None

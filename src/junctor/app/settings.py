@@ -88,6 +88,24 @@ class Settings:
             debug=env.get("JUNCTOR_DEBUG", "") not in {"", "0"},
         )
 
+    @property
+    def address_file(self) -> Path:
+        """Where a running machine says its address."""
+        return self.data_dir / "address"
+
+    def as_running(self) -> Settings:
+        """The same with the address of the machine that runs here, unless one was chosen.
+
+        `up` may have taken another port; what registers hooks must know it.
+        """
+        if self.public or self.port_fixed:
+            return self
+        try:
+            found = self.address_file.read_text().strip()
+        except OSError:
+            return self
+        return replace(self, public=found) if found.startswith("http") else self
+
     def with_allowed(self, addresses: tuple[str, ...]) -> Settings:
         """The same, with more addresses that requests may reach."""
         return replace(self, egress_allow=tuple(dict.fromkeys((*self.egress_allow, *addresses))))

@@ -29,12 +29,11 @@ async def run_up(settings: Settings, *, demo: bool, calls: int | None) -> None:
 
     machine = Machine(settings, say=say)
     try:
+        await machine.start_database()
         machine.choose_port()
-        settings.ensure_data_dir()
         simulators = Simulators(settings.data_dir) if demo else None
         if simulators is not None:
             simulators.start(machine)
-        await machine.start_database()
         addresses = simulators.addresses if simulators is not None else ()
         machine.start_processes(allow=addresses)
         async with open_core(machine.settings.with_allowed(addresses), machine.url) as core:

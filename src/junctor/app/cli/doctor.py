@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
         from junctor.app.doctor import examine
         from junctor.app.settings import Settings
 
-        findings = run_async(examine(Settings.from_env()))
+        findings = run_async(examine(Settings.from_env().as_running()))
         well = all(finding.ok for finding in findings)
         if as_json:
             rows = [

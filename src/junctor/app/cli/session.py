@@ -76,7 +76,7 @@ async def session() -> AsyncIterator[tuple[Core, UUID]]:
     from junctor.app.core import open_core
     from junctor.app.owner import ensure_organization
 
-    settings = Settings.from_env()
+    settings = Settings.from_env().as_running()
     async with database(settings) as url, open_core(settings, url) as core:
         yield core, await ensure_organization(core)
 
