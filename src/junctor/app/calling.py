@@ -39,7 +39,9 @@ async def call_module(
 ) -> Called:
     """The module's bundles. Errors are those that a run would meet."""
     if module.kind not in {"action", "search", "transform"}:
-        raise Unsupported(f"{module.id} is a {module.kind}; actions, searches and transforms can be called.")
+        raise Unsupported(
+            f"{module.id} is a {module.kind}; actions, searches and transforms can be called."
+        )
     values = forms.bind(module, dict(arguments), dict(arguments))
     effect = module.effect_of(values) if module.effect_of is not None else module.effect
     if module.kind == "transform":
@@ -52,7 +54,9 @@ async def call_module(
         raise Misconfigured(f"{module.id} needs a connection of '{module.connector}'.")
     account = await core.accounts.get(organization_id, connection_id) if connection_id else None
     if account is not None and account.connector.name != module.connector:
-        raise NotFound(f"That connection is of '{account.connector.name}', not '{module.connector}'.")
+        raise NotFound(
+            f"That connection is of '{account.connector.name}', not '{module.connector}'."
+        )
     requests = size = 0
 
     async def send(request: Request, _step: int) -> Response:

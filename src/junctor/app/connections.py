@@ -28,12 +28,16 @@ __all__ = [
 ]
 
 
-def definition_of(core: Core, connector: str, kind: str | None) -> tuple[Connector, str, Definition]:
+def definition_of(
+    core: Core, connector: str, kind: str | None
+) -> tuple[Connector, str, Definition]:
     """The connector, the kind and its definition; the first kind by default."""
     found = core.registry.connector(connector)
     if found is None:
         known = ", ".join(core.registry.near(connector) or core.registry.names)
-        raise NotFound(f"There is no connector '{connector}'. There are: {known}.", path="connector")
+        raise NotFound(
+            f"There is no connector '{connector}'. There are: {known}.", path="connector"
+        )
     if not found.connections:
         raise Misconfigured(f"'{connector}' needs no connection.", path="connector")
     kind = kind or next(iter(found.connections))

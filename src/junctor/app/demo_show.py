@@ -18,9 +18,10 @@ from rich.table import Table
 
 from junctor.app.cli.output import STYLES, size, span
 from junctor.app.core import Core, open_core
-from junctor.app.demo import CALLS, Outcome, Simulators, prepare, run_calls
+from junctor.app.demo import CALLS, Outcome, prepare, run_calls
 from junctor.app.machine import Machine
 from junctor.app.settings import Settings
+from junctor.app.simulators import Simulators
 from junctor.language import ids
 
 __all__ = ["run_once", "show_demo"]
@@ -71,7 +72,13 @@ def bar(console: Console, count: int) -> Iterator[Any]:
 def tables(console: Console, outcome: Outcome) -> None:
     """What ran, and what HighLevel now holds."""
     runs = Table(title="The newest runs", title_justify="left", box=None)
-    for name, right in (("run", 0), ("status", 0), ("operations", 1), ("duration", 1), ("bytes", 1)):
+    for name, right in (
+        ("run", 0),
+        ("status", 0),
+        ("operations", 1),
+        ("duration", 1),
+        ("bytes", 1),
+    ):
         runs.add_column(name, justify="right" if right else "left", no_wrap=True)
     for run in outcome.runs[:SHOWN]:
         runs.add_row(
@@ -85,7 +92,9 @@ def tables(console: Console, outcome: Outcome) -> None:
     notes = Counter(note["contactId"] for note in outcome.notes)
     held = Table(title="What HighLevel now holds", title_justify="left", box=None)
     for name in ("contact", "phone", "tags", "notes"):
-        held.add_column(name, justify="right" if name == "notes" else "left", no_wrap=name != "tags")
+        held.add_column(
+            name, justify="right" if name == "notes" else "left", no_wrap=name != "tags"
+        )
     tagged = [contact for contact in outcome.contacts if notes[contact["id"]]]
     for contact in tagged[-SHOWN:]:
         name = " ".join(filter(None, (contact.get("firstName"), contact.get("lastName"))))

@@ -90,7 +90,9 @@ async def _database(url: str) -> Finding:
     connection = await connect(url, "owner")
     async with connection:
         number = connection.info.server_version
-        return Finding("database", ok=True, message=f"PostgreSQL {number // 10000}.{number % 10000}")
+        return Finding(
+            "database", ok=True, message=f"PostgreSQL {number // 10000}.{number % 10000}"
+        )
 
 
 async def _migrations(url: str) -> Finding:
@@ -109,7 +111,9 @@ async def _keys(core: Core) -> Finding:
             raise Misconfigured(reason="a keyring does not open what it sealed")
         await _open_connections(core, organization.organization_id)
     count = len(organizations)
-    return Finding("keys", ok=True, message=f"the master key opens {count} of {count} organisations")
+    return Finding(
+        "keys", ok=True, message=f"the master key opens {count} of {count} organisations"
+    )
 
 
 async def _open_connections(core: Core, organization_id: Any) -> None:

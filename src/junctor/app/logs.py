@@ -66,8 +66,7 @@ def _redact(value: Any, name: str, depth: int, names: re.Pattern[str]) -> Any:
 
 def _redactor(_logger: Any, _method: str, event: Any) -> Any:
     return {
-        key: item if key.startswith("_") else redact(item, str(key))
-        for key, item in event.items()
+        key: item if key.startswith("_") else redact(item, str(key)) for key, item in event.items()
     }
 
 

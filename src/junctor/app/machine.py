@@ -162,7 +162,10 @@ def fetch_json(
     """A request to our own server or a simulator on this machine: status and JSON; 0: no answer."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(  # noqa: S310 - an address of this machine, made here
-        url, data=data, method=method, headers={"content-type": "application/json", **(headers or {})}
+        url,
+        data=data,
+        method=method,
+        headers={"content-type": "application/json", **(headers or {})},
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

@@ -99,9 +99,7 @@ async def _names(core: Core, run: Run) -> dict[int, str]:
     return {module.id: module.module for module in scenario.modules()}
 
 
-async def resolve(
-    core: Core, organization_id: UUID, run_id: UUID, *, actor: str, verb: str
-) -> Run:
+async def resolve(core: Core, organization_id: UUID, run_id: UUID, *, actor: str, verb: str) -> Run:
     """``retry``: an incomplete run goes on from its journal. ``discard``: it is given up.
 
     `Conflict` if the run's state does not allow it.
@@ -114,7 +112,9 @@ async def resolve(
         )
         if await cursor.fetchone() is None:
             raise Conflict(
-                f"The run is {run.state}; {_allowed(verb)}.", state=run.state, run=ids.show("run", run_id)
+                f"The run is {run.state}; {_allowed(verb)}.",
+                state=run.state,
+                run=ids.show("run", run_id),
             )
     await core.catalog.note(
         organization_id,

@@ -15,7 +15,14 @@ from junctor.language.blueprint import Imported, dump, load
 from junctor.language.scenario import Problem
 from junctor.ports.catalog import Scenario
 
-__all__ = ["Draft", "all_scenarios", "export_scenario", "find_scenario", "import_scenario", "save_draft"]
+__all__ = [
+    "Draft",
+    "all_scenarios",
+    "export_scenario",
+    "find_scenario",
+    "import_scenario",
+    "save_draft",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,7 @@ from contextlib import suppress
 from rich.console import Console
 from rich.markup import escape
 
-from junctor.app.activation import reconcile_all
-from junctor.app.core import open_core
-from junctor.app.demo import Simulators
-from junctor.app.demo_show import show_demo
 from junctor.app.machine import Machine
-from junctor.app.owner import ensure_owner
 from junctor.app.settings import Settings
 from junctor.language.connector import Secret
 
@@ -31,16 +26,26 @@ async def run_up(settings: Settings, *, demo: bool, calls: int | None) -> None:
     try:
         await machine.start_database()
         machine.choose_port()
-        simulators = Simulators(settings.data_dir) if demo else None
-        if simulators is not None:
+        simulators = None
+        if demo:
+            from junctor.app.simulators import Simulators
+
+            simulators = Simulators(settings.data_dir)
             simulators.start(machine)
         addresses = simulators.addresses if simulators is not None else ()
         machine.start_processes(allow=addresses)
+        # Loaded while the processes load theirs: on two cores that is a second less to wait.
+        from junctor.app.activation import reconcile_all
+        from junctor.app.core import open_core
+        from junctor.app.owner import ensure_owner
+
         async with open_core(machine.settings.with_allowed(addresses), machine.url) as core:
             await machine.ready()
             token = await ensure_owner(core)  # last, so that it is shown as soon as it is made
             _greet(console, machine.settings, token)
             if simulators is not None:
+                from junctor.app.demo_show import show_demo
+
                 await show_demo(core, simulators, console, calls=calls)
                 _greet(console, machine.settings, token)
             for line in await reconcile_all(core, actor="system:up"):

@@ -7,7 +7,16 @@ from datetime import datetime
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
 
-from junctor.app.api.http import ApiRequest, IfMatch, Page, core_of, lost, read_id, revision_of, tagged
+from junctor.app.api.http import (
+    ApiRequest,
+    IfMatch,
+    Page,
+    core_of,
+    lost,
+    read_id,
+    revision_of,
+    tagged,
+)
 from junctor.app.api.permissions import check_scopes
 from junctor.errors import Conflict, Misconfigured
 from junctor.language import ids

@@ -87,9 +87,7 @@ async def _resolve(request: ApiRequest, run_id: str, verb: str) -> RunView:
 
 
 async def _find(request: ApiRequest, run_id: str) -> catalog.Run:
-    return await core_of(request).catalog.run(
-        request.user.organization_id, read_id("run", run_id)
-    )
+    return await core_of(request).catalog.run(request.user.organization_id, read_id("run", run_id))
 
 
 router = Router(

@@ -227,15 +227,11 @@ async def change_scenario(
 
 
 @delete("/scenarios/{scenario_id:str}", summary="Delete a scenario")
-async def delete_scenario(
-    request: ApiRequest, scenario_id: str, if_match: IfMatch = None
-) -> None:
+async def delete_scenario(request: ApiRequest, scenario_id: str, if_match: IfMatch = None) -> None:
     """Removes an inactive scenario, its versions and what waits for it; its history stays."""
     expected = revision_of(if_match)
     core = core_of(request)
-    await activation.remove_hooks(
-        core, await _find(request, scenario_id), actor=request.user.actor
-    )
+    await activation.remove_hooks(core, await _find(request, scenario_id), actor=request.user.actor)
     work = core.catalog.delete_scenario(
         request.user.organization_id,
         read_id("scn", scenario_id),

@@ -81,7 +81,9 @@ def _find(core: Any, connector: str, module: str) -> Any:
             (each for name, each in known.modules.items() if name.casefold() == wanted), None
         )
     if found is None:
-        raise NotFound(f"'{connector}' has no module '{module}'. It has: {', '.join(known.modules)}.")
+        raise NotFound(
+            f"'{connector}' has no module '{module}'. It has: {', '.join(known.modules)}."
+        )
     return found
 
 

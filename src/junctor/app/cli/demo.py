@@ -17,13 +17,17 @@ def register(app: typer.Typer) -> None:
     def demo(
         once: Annotated[
             bool,
-            typer.Option("--once", help="In a data directory of its own; check, stop, exit 0 or 1."),
+            typer.Option(
+                "--once", help="In a data directory of its own; check, stop, exit 0 or 1."
+            ),
         ] = False,
         calls: Annotated[
             int | None, typer.Option(min=1, max=100_000, help="Calls to simulate (100).")
         ] = None,
         port: Annotated[int | None, typer.Option(help="Port to bind.")] = None,
-        as_json: Annotated[bool, typer.Option("--json", help="Machine-readable; with --once.")] = False,
+        as_json: Annotated[
+            bool, typer.Option("--json", help="Machine-readable; with --once.")
+        ] = False,
     ) -> None:
         """Simulated vendors, the example scenario, and calls that run through it.
 

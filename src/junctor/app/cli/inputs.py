@@ -17,7 +17,9 @@ def read_bytes(path: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
-        raise Misconfigured(f"{path} can't be read: {error.strerror or error}.", path=path) from error
+        raise Misconfigured(
+            f"{path} can't be read: {error.strerror or error}.", path=path
+        ) from error
 
 
 def read_json(text: str) -> Any:

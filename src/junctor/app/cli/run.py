@@ -37,7 +37,9 @@ def register(app: typer.Typer) -> None:
         scenario: Annotated[str, typer.Argument(help="Its id or name.")],
         file: Annotated[
             str | None,
-            typer.Option("--input", help="Trigger bundles as JSON: an object or a list; - is stdin."),
+            typer.Option(
+                "--input", help="Trigger bundles as JSON: an object or a list; - is stdin."
+            ),
         ] = None,
         version: Annotated[int | None, typer.Option(help="Which version; the draft.")] = None,
         timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait.")] = 300.0,
@@ -53,7 +55,9 @@ def register(app: typer.Typer) -> None:
         from junctor.language import ids
         from junctor.ports.catalog import Run
 
-        bundles = as_bundles(None if file is None else read_json(file if file == "-" else f"@{file}"))
+        bundles = as_bundles(
+            None if file is None else read_json(file if file == "-" else f"@{file}")
+        )
 
         async def main() -> tuple[Run, list[dict[str, Any]]]:
             async with session() as (core, organization_id):
@@ -113,7 +117,9 @@ def _show_operation(out: Any, operation: dict[str, Any]) -> None:
     place = ".".join(str(part) for part in operation["path"])
     spent = f" · {operation['ms']:.0f} ms" if operation.get("ms") is not None else ""
     again = f" · attempt {operation['attempt'] + 1}" if operation["attempt"] else ""
-    style = {"failed": "red", "sent": "magenta", "waiting": "cyan"}.get(operation["status"], "green")
+    style = {"failed": "red", "sent": "magenta", "waiting": "cyan"}.get(
+        operation["status"], "green"
+    )
     out.print(
         Text.assemble(
             ("● ", style),

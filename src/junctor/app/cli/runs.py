@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
         scenario: Annotated[str | None, typer.Option(help="Only of this one: id or name.")] = None,
         state: Annotated[
             list[str] | None,
-            typer.Option(help="Only in this state (finished, incomplete, uncertain …). Repeatable."),
+            typer.Option(
+                help="Only in this state (finished, incomplete, uncertain …). Repeatable."
+            ),
         ] = None,
         limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 20,
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
