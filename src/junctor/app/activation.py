@@ -120,24 +120,9 @@ async def _hook(
     """The trigger's hook: the one it has, else a new one."""
     text = version.bindings.get("connections", {}).get(str(placed.id))
     connection_id = UUID(text) if text else None
-    for hook in await hooks_of(core, scenario.organization_id, scenario.id):
-        if (hook.connector, hook.kind) != (module.connector, module.name):
-            continue
-        if hook.module != placed.id:
-            hook = await core.catalog.bind_hook(
-                scenario.organization_id,
-                hook.id,
-                actor=actor,
-                scenario_id=scenario.id,
-                module=placed.id,
-            )
-        if connection_id is not None and hook.connection_id != connection_id:
-            if hook.registration is not None:  # it belongs to the account of before
-                hook = await reconcile(core, hook, wanted=False, actor=actor)
-            hook = await core.catalog.update_hook(
-                scenario.organization_id, hook.id, actor=actor, connection_id=connection_id
-            )
-        return hook
+    for found in await hooks_of(core, scenario.organization_id, scenario.id):
+        if (found.connector, found.kind) == (module.connector, module.name):
+            return await _rebind(core, scenario, found, placed.id, connection_id, actor=actor)
     return await core.catalog.create_hook(
         scenario.organization_id,
         actor=actor,
@@ -147,6 +132,30 @@ async def _hook(
         scenario_id=scenario.id,
         module=placed.id,
         connection_id=connection_id,
+    )
+
+
+async def _rebind(
+    core: Core,
+    scenario: Scenario,
+    hook: Hook,
+    module: int,
+    connection_id: UUID | None,
+    *,
+    actor: str,
+) -> Hook:
+    """The hook, for this module and this account."""
+    organization_id = scenario.organization_id
+    if hook.module != module:
+        hook = await core.catalog.bind_hook(
+            organization_id, hook.id, actor=actor, scenario_id=scenario.id, module=module
+        )
+    if connection_id is None or hook.connection_id == connection_id:
+        return hook
+    if hook.registration is not None:  # it belongs to the account of before
+        hook = await reconcile(core, hook, wanted=False, actor=actor)
+    return await core.catalog.update_hook(
+        organization_id, hook.id, actor=actor, connection_id=connection_id
     )
 
 

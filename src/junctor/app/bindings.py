@@ -103,9 +103,9 @@ def choose_connections(
             )
     if unused:
         known = ", ".join(f"{need.module} ({need.name})" for need in needs) or "none"
+        first = min(unused)
         raise Misconfigured(
-            f"No module '{sorted(unused)[0]}' here needs a connection. Those that do: {known}.",
-            path=sorted(unused)[0],
+            f"No module '{first}' here needs a connection. Those that do: {known}.", path=first
         )
     return out, missing
 

@@ -1,4 +1,4 @@
-"""What the server, the worker and the commands share: pools, catalogue, vault, connectors, egress."""
+"""What server, worker and commands share: pools, catalogue, vault, connectors, egress."""
 
 from __future__ import annotations
 

@@ -14,9 +14,20 @@ from typing import Any
 __all__ = ["Expected", "compare", "expect"]
 
 Row = Mapping[str, Any]
-MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Response, Router, delete, get, patch, post
 
 from junctor.app import connections as service
+from junctor.app.api.envelope import Failure
 from junctor.app.api.http import (
     ApiRequest,
     Cursor,
@@ -22,7 +23,6 @@ from junctor.app.api.http import (
     revision_of,
     tagged,
 )
-from junctor.app.api.envelope import Failure
 from junctor.app.logs import redact
 from junctor.errors import Conflict, Misconfigured, NotFound
 from junctor.language import forms, ids

@@ -28,7 +28,8 @@ ABANDONED = 120
 LONGEST_BODY = 16 * 1024 * 1024
 
 CLAIM = """
-insert into idempotency as i (organization_id, key, request) values (%(organization)s, %(key)s, %(request)s)
+insert into idempotency as i (organization_id, key, request)
+values (%(organization)s, %(key)s, %(request)s)
 on conflict (organization_id, key) do update set created_at = now(), request = excluded.request
   where i.status is null and i.created_at < now() - make_interval(secs => %(abandoned)s)
 returning 1

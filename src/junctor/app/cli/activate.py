@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
         scenario: Annotated[str, typer.Argument(help="Its id or name.")],
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
-        """Publishes the draft, makes the trigger's hook, registers it with the vendor, and starts."""
+        """Publishes the draft, makes its hook, registers it with the vendor, and starts."""
         from junctor.app import activation
         from junctor.app.cli.session import actor, run_async, session
         from junctor.app.cli.switched import show_switched

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
         ] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
-        """Brings the database to this release's schema. Safe to repeat, and beside running servers."""
+        """Brings the database to this release's schema. Safe to repeat, beside running servers."""
         from junctor.adapters.postgres.migrate import migrate as apply
         from junctor.adapters.postgres.migrate import pending
         from junctor.app.cli.output import console, print_json

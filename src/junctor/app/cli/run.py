@@ -100,7 +100,8 @@ def show_run(run: Any, operations: list[dict[str, Any]], *, as_json: bool) -> No
             " ",
             (run.state, STYLES.get(run.state, "")),
             f" · version {run.version} · {ago(run.started_at)} · "
-            f"{run.operations} operations · {span(run.started_at, run.ended_at)} · {size(run.bytes)}",
+            f"{run.operations} operations · {span(run.started_at, run.ended_at)} · "
+            f"{size(run.bytes)}",
         )
     )
     if run.error:

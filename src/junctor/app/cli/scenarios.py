@@ -54,7 +54,7 @@ def register(app: typer.Typer) -> None:
                     each.name,
                     "yes" if each.active else "no",
                     each.draft,
-                    each.published or "–",
+                    each.published or "-",
                     ago(each.updated_at),
                     each.updated_by,
                 )

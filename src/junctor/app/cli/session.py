@@ -1,4 +1,4 @@
-"""How a command reaches the database: the operator's, the running machine's, or one for a moment."""
+"""How a command reaches the database: the operator's, the running machine's, or its own."""
 
 from __future__ import annotations
 
