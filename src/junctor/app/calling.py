@@ -46,8 +46,8 @@ async def call_module(
     effect = module.effect_of(values) if module.effect_of is not None else module.effect
     if module.kind == "transform":
         made = module.function(**values)
-        bundles = [made] if isinstance(made, Mapping) else list(made)
-        return Called(module.id, effect, [dict(bundle) for bundle in bundles], 0, 0)
+        given = [made] if isinstance(made, Mapping) else made
+        return Called(module.id, effect, [dict(bundle) for bundle in given], 0, 0)
     connector = core.registry.connector(module.connector)
     needs = connector is not None and bool(connector.connections)
     if needs and connection_id is None:

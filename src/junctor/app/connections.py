@@ -62,7 +62,7 @@ def split_secrets(form: type, values: Mapping[str, Any]) -> tuple[dict[str, Any]
             raise Misconfigured(f"There is no field '{key}'. Fields: {names}.", path=key)
     by_key = {slot.key: values.get(slot.key, values.get(slot.name)) for slot in slots}
     by_key = {key: value for key, value in by_key.items() if value is not None}
-    built = forms.build(form, by_key)
+    built: Any = forms.build(form, by_key)
     secret_keys = forms.secrets_of(form)
     settings: dict[str, Any] = {}
     secrets: dict[str, str] = {}

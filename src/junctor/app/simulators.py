@@ -66,7 +66,8 @@ class Simulators:
         """``base_url``, ``admin_url`` and ``credentials``, once the simulator answers."""
         if name not in self._facts:
             deadline = time.monotonic() + within
-            status, found = 0, None
+            status = 0
+            found: Any = None
             while status != 200:
                 status, found = await self._admin(name, "")
                 if status != 200 and time.monotonic() > deadline:

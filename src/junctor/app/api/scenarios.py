@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 import msgspec
 from litestar import MediaType, Response, Router, delete, get, patch, post, put
@@ -348,7 +349,7 @@ async def read_version(request: ApiRequest, scenario_id: str, version: int) -> F
         request.user.organization_id, read_id("scn", scenario_id), version
     )
     connections = {
-        module: ids.show("con", ids.UUID(connection))
+        module: ids.show("con", UUID(connection))
         for module, connection in found.bindings.get("connections", {}).items()
     }
     return FullVersionView(found.version, found.created_at, found.created_by, connections)
