@@ -43,7 +43,7 @@ def register(app: typer.Typer, known: Known | None = None) -> None:
 
 
 def _registry() -> Known:
-    from junctor.runtime.registry import Registry  # noqa: PLC0415 - only to check, not to list
+    from junctor.runtime.registry import Registry
 
     return Registry.load().find
 
@@ -66,9 +66,9 @@ def _failed(file: Path, message: str) -> Report:
 
 
 def _show(reports: list[Report]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - slow to import, and not needed for --json
-    from rich.table import Table  # noqa: PLC0415 - the same
-    from rich.text import Text  # noqa: PLC0415 - the same
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     console = Console(highlight=False)
     for report in reports:

@@ -31,7 +31,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Evaluates a template over bundles, in the time zone UTC."""
-    import msgspec  # noqa: PLC0415  # other commands start without it
+    import msgspec  # other commands start without it
 
     if (template is None) == (batch is None):
         raise typer.BadParameter("give a template, or --batch with a file")
@@ -61,7 +61,7 @@ def evaluate(
 
 
 def _results(lines: Any) -> Iterator[str]:
-    import msgspec  # noqa: PLC0415  # other commands start without it
+    import msgspec  # other commands start without it
 
     for line in lines:
         yield msgspec.json.encode(evaluate_line(line)).decode()
@@ -69,7 +69,7 @@ def _results(lines: Any) -> Iterator[str]:
 
 def evaluate_line(line: bytes) -> dict[str, Any]:
     """The result of one ``{"expr", "bundles"}``: ``{"value"}`` or ``{"error"}``; never raises."""
-    import msgspec  # noqa: PLC0415  # other commands start without it
+    import msgspec  # other commands start without it
 
     try:
         return evaluate_request(msgspec.json.decode(line))
@@ -79,11 +79,11 @@ def evaluate_line(line: bytes) -> dict[str, Any]:
 
 def evaluate_request(request: Any) -> dict[str, Any]:
     """As `evaluate_line`, of what the line holds."""
-    import msgspec  # noqa: PLC0415  # other commands start without it
+    import msgspec  # other commands start without it
 
-    from junctor.errors import JunctorError  # noqa: PLC0415  # so too
-    from junctor.language.expressions import compile_template  # noqa: PLC0415  # so too
-    from junctor.language.values import plain  # noqa: PLC0415  # so too
+    from junctor.errors import JunctorError  # so too
+    from junctor.language.expressions import compile_template  # so too
+    from junctor.language.values import plain  # so too
 
     try:
         expression, bundles = request["expr"], request.get("bundles") or {}
@@ -111,11 +111,11 @@ def _error(code: str, message: str) -> dict[str, Any]:
 
 def _scope() -> Any:
     """The process's own clock and randomness: there is no run here to take them from."""
-    import random  # noqa: PLC0415  # other commands start without it
-    import uuid  # noqa: PLC0415  # so too
-    from datetime import UTC, datetime  # noqa: PLC0415  # so too
+    import random  # other commands start without it
+    import uuid  # so too
+    from datetime import UTC, datetime  # so too
 
-    from junctor.language.expressions import Scope  # noqa: PLC0415  # so too
+    from junctor.language.expressions import Scope  # so too
 
     return Scope(
         now=lambda: datetime.now(UTC), random=random.random, uuid=lambda: str(uuid.uuid4())

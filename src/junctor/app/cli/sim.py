@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Serve a simulated vendor, with its limits, faults and webhooks, for tests and demos."""
         # The simulators load their server and crypto only when one is wanted.
-        from junctor.simulators import SIMULATORS  # noqa: PLC0415  keeps other commands fast
+        from junctor.simulators import SIMULATORS
 
         if name not in SIMULATORS:
             known = ", ".join(sorted(SIMULATORS))
@@ -77,9 +77,9 @@ async def _serve(
     seed: int | None,
     latency: float,
 ) -> None:
-    from junctor.simulators import make  # noqa: PLC0415  as above
-    from junctor.simulators.clock import Clock  # noqa: PLC0415  as above
-    from junctor.simulators.kit import running  # noqa: PLC0415  as above
+    from junctor.simulators import make
+    from junctor.simulators.clock import Clock
+    from junctor.simulators.kit import running
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -106,7 +106,7 @@ async def _serve(
 def _loop_factory() -> Any:
     """The faster loop where it is installed, else asyncio's."""
     try:
-        import uvloop  # noqa: PLC0415  it isn't there on Windows
+        import uvloop
     except ImportError:
         return None
     return uvloop.new_event_loop

@@ -1,0 +1,167 @@
+"""Scenarios switched on and off: publish, hook, registration at the vendor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from junctor.app.bindings import needs_of, trigger_of
+from junctor.app.core import Core
+from junctor.app.registration import reconcile
+from junctor.app.scenarios import all_scenarios
+from junctor.errors import Misconfigured
+from junctor.language.blueprint import load
+from junctor.language.connector import ModuleDef
+from junctor.language.scenario import Module
+from junctor.ports.catalog import Hook, Scenario, Version
+
+__all__ = ["Activated", "activate", "deactivate", "hooks_of", "reconcile_all", "remove_hooks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """A scenario after it was switched, its hooks, and what is not well."""
+
+    scenario: Scenario
+    hooks: list[Hook] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+async def activate(
+    core: Core, scenario: Scenario, *, actor: str, revision: int | None = None
+) -> Activated:
+    """Publishes the draft, makes the trigger's hook, starts the scenario, registers the hook.
+
+    In this order, so that the first delivery after the vendor knows the address finds everything.
+    `Misconfigured` if a module has no connection.
+    """
+    organization_id = scenario.organization_id
+    version = await core.catalog.version(organization_id, scenario.id, scenario.draft)
+    planned = load(version.blueprint).scenario
+    bound = version.bindings.get("connections", {})
+    for need in needs_of(planned, core.registry.find, core.registry.connector):
+        if str(need.module) not in bound:
+            raise Misconfigured(
+                f"Module {need.module} ({need.name}) has no connection. Add one of "
+                f"'{need.connector}' and choose it, then activate again.",
+                path=need.path,
+            )
+    if scenario.published != scenario.draft:
+        scenario = await core.catalog.publish(
+            organization_id, scenario.id, actor=actor, revision=revision
+        )
+        revision = scenario.revision if revision is not None else None
+    trigger = trigger_of(planned, core.registry.find)
+    hook = await _hook(core, scenario, version, *trigger, actor=actor) if trigger else None
+    if not scenario.active or revision is not None:
+        scenario = await core.catalog.set_active(
+            organization_id, scenario.id, actor=actor, active=True, revision=revision
+        )
+    if hook is None:
+        return Activated(scenario)
+    hook = await reconcile(core, hook, wanted=True, actor=actor)
+    return Activated(scenario, [hook], _warnings([hook]))
+
+
+async def deactivate(
+    core: Core, scenario: Scenario, *, actor: str, revision: int | None = None
+) -> Activated:
+    """Stops the scenario and removes its hooks at the vendors. Our addresses stay valid."""
+    scenario = await core.catalog.set_active(
+        scenario.organization_id, scenario.id, actor=actor, active=False, revision=revision
+    )
+    hooks = [
+        await reconcile(core, hook, wanted=False, actor=actor)
+        for hook in await hooks_of(core, scenario.organization_id, scenario.id)
+    ]
+    return Activated(scenario, hooks, _warnings(hooks))
+
+
+async def remove_hooks(core: Core, scenario: Scenario, *, actor: str) -> None:
+    """Removes an inactive scenario's hooks, at the vendors and here."""
+    if scenario.active:
+        return  # deleting it is refused
+    for hook in await hooks_of(core, scenario.organization_id, scenario.id):
+        if hook.registration is not None:
+            await reconcile(core, hook, wanted=False, actor=actor)
+        await core.catalog.delete_hook(scenario.organization_id, hook.id, actor=actor)
+
+
+async def reconcile_all(core: Core, *, actor: str) -> list[str]:
+    """Makes every active scenario's registrations agree with this address; lines of trouble."""
+    trouble: list[str] = []
+    for organization in await core.catalog.organizations():
+        organization_id = organization.organization_id
+        for scenario in await all_scenarios(core, organization_id):
+            if not scenario.active:
+                continue
+            for hook in await hooks_of(core, organization_id, scenario.id):
+                if hook.enabled:
+                    after = await reconcile(core, hook, wanted=True, actor=actor)
+                    trouble += [f"{scenario.name}: {line}" for line in _warnings([after])]
+    return trouble
+
+
+async def hooks_of(core: Core, organization_id: UUID, scenario_id: UUID) -> list[Hook]:
+    """A scenario's hooks; there are few."""
+    page = await core.catalog.hooks(organization_id, scenario_id=scenario_id, limit=200)
+    return page.items
+
+
+async def _hook(
+    core: Core,
+    scenario: Scenario,
+    version: Version,
+    placed: Module,
+    module: ModuleDef,
+    *,
+    actor: str,
+) -> Hook:
+    """The trigger's hook: the one it has, else a new one."""
+    text = version.bindings.get("connections", {}).get(str(placed.id))
+    connection_id = UUID(text) if text else None
+    for found in await hooks_of(core, scenario.organization_id, scenario.id):
+        if (found.connector, found.kind) == (module.connector, module.name):
+            return await _rebind(core, scenario, found, placed.id, connection_id, actor=actor)
+    return await core.catalog.create_hook(
+        scenario.organization_id,
+        actor=actor,
+        name=f"{scenario.name}: {module.label}"[:200],
+        connector=module.connector,
+        kind=module.name,
+        scenario_id=scenario.id,
+        module=placed.id,
+        connection_id=connection_id,
+    )
+
+
+async def _rebind(
+    core: Core,
+    scenario: Scenario,
+    hook: Hook,
+    module: int,
+    connection_id: UUID | None,
+    *,
+    actor: str,
+) -> Hook:
+    """The hook, for this module and this account."""
+    organization_id = scenario.organization_id
+    if hook.module != module:
+        hook = await core.catalog.bind_hook(
+            organization_id, hook.id, actor=actor, scenario_id=scenario.id, module=module
+        )
+    if connection_id is None or hook.connection_id == connection_id:
+        return hook
+    if hook.registration is not None:  # it belongs to the account of before
+        hook = await reconcile(core, hook, wanted=False, actor=actor)
+    return await core.catalog.update_hook(
+        organization_id, hook.id, actor=actor, connection_id=connection_id
+    )
+
+
+def _warnings(hooks: list[Hook]) -> list[str]:
+    return [
+        f"The hook '{hook.name}' does not agree with the vendor: {hook.registration_error}"
+        for hook in hooks
+        if hook.registration_error
+    ]

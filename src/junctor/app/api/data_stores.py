@@ -1,0 +1,181 @@
+"""Data stores and their records."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from litestar import Response, Router, delete, get, post, put
+
+from junctor.app.api.http import (
+    ApiRequest,
+    Cursor,
+    IfMatch,
+    Limit,
+    Page,
+    core_of,
+    lost,
+    page_of,
+    read_id,
+    revision_of,
+    tagged,
+)
+from junctor.errors import Conflict, Misconfigured
+from junctor.language import ids
+from junctor.ports import catalog
+
+__all__ = ["router"]
+
+
+class StoreView(msgspec.Struct):
+    """A collection of records."""
+
+    id: str
+    name: str
+    structure: dict[str, Any]
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class NewStore(msgspec.Struct, forbid_unknown_fields=True):
+    """A data store to make."""
+
+    name: str
+    structure: dict[str, Any] = {}
+
+
+class RecordView(msgspec.Struct):
+    """One record."""
+
+    key: str
+    data: dict[str, Any]
+    updated_at: datetime
+    updated_by: str
+
+
+def view(found: catalog.DataStore) -> StoreView:
+    """What the API shows of a data store."""
+    return StoreView(
+        id=ids.show("dst", found.id),
+        name=found.name,
+        structure=dict(found.structure),
+        revision=found.revision,
+        created_at=found.created_at,
+        updated_at=found.updated_at,
+    )
+
+
+def _record(found: catalog.DataRecord) -> RecordView:
+    return RecordView(found.key, dict(found.data), found.updated_at, found.updated_by)
+
+
+@get("/data-stores", summary="List data stores")
+async def list_stores(
+    request: ApiRequest, cursor: Cursor = None, limit: Limit = 50
+) -> Page[StoreView]:
+    """Data stores, newest first."""
+    page = await core_of(request).catalog.stores(
+        request.user.organization_id, cursor=cursor, limit=limit
+    )
+    return page_of(page, view)
+
+
+@post("/data-stores", summary="Make a data store")
+async def create_store(request: ApiRequest, data: NewStore) -> Response[StoreView]:
+    """A new, empty data store."""
+    if not data.name.strip():
+        raise Misconfigured("A data store needs a name.", path="name")
+    found = await core_of(request).catalog.create_store(
+        request.user.organization_id,
+        actor=request.user.actor,
+        name=data.name.strip(),
+        structure=data.structure,
+    )
+    return tagged(view(found), found.revision, status=201)
+
+
+@get("/data-stores/{store_id:str}", summary="A data store")
+async def read_store(request: ApiRequest, store_id: str) -> Response[StoreView]:
+    """One data store."""
+    found = await core_of(request).catalog.store(
+        request.user.organization_id, read_id("dst", store_id)
+    )
+    return tagged(view(found), found.revision)
+
+
+@delete("/data-stores/{store_id:str}", summary="Delete a data store")
+async def delete_store(request: ApiRequest, store_id: str, if_match: IfMatch = None) -> None:
+    """Removes it with all its records."""
+    expected = revision_of(if_match)
+    core, organization_id = core_of(request), request.user.organization_id
+    found_id = read_id("dst", store_id)
+    try:
+        await core.catalog.delete_store(
+            organization_id, found_id, actor=request.user.actor, revision=expected
+        )
+    except Conflict as error:
+        current = await core.catalog.store(organization_id, found_id)
+        raise lost(error, expected, current.revision) from error
+
+
+@get("/data-stores/{store_id:str}/records", summary="List records")
+async def list_records(
+    request: ApiRequest, store_id: str, cursor: Cursor = None, limit: Limit = 50
+) -> Page[RecordView]:
+    """Records by key."""
+    page = await core_of(request).catalog.records(
+        request.user.organization_id, read_id("dst", store_id), cursor=cursor, limit=limit
+    )
+    return page_of(page, _record)
+
+
+@put("/data-stores/{store_id:str}/records/{key:str}", summary="Put a record")
+async def put_record(
+    request: ApiRequest, store_id: str, key: str, data: dict[str, Any]
+) -> RecordView:
+    """Adds or replaces a record; the body is its data."""
+    return _record(
+        await core_of(request).catalog.put_record(
+            request.user.organization_id,
+            read_id("dst", store_id),
+            key,
+            data,
+            actor=request.user.actor,
+        )
+    )
+
+
+@get("/data-stores/{store_id:str}/records/{key:str}", summary="A record")
+async def read_record(request: ApiRequest, store_id: str, key: str) -> RecordView:
+    """One record."""
+    return _record(
+        await core_of(request).catalog.record(
+            request.user.organization_id, read_id("dst", store_id), key
+        )
+    )
+
+
+@delete("/data-stores/{store_id:str}/records/{key:str}", summary="Delete a record")
+async def delete_record(request: ApiRequest, store_id: str, key: str) -> None:
+    """Removes one record."""
+    await core_of(request).catalog.delete_record(
+        request.user.organization_id, read_id("dst", store_id), key, actor=request.user.actor
+    )
+
+
+router = Router(
+    path="/",
+    tags=["data stores"],
+    route_handlers=[
+        list_stores,
+        create_store,
+        read_store,
+        delete_store,
+        list_records,
+        put_record,
+        read_record,
+        delete_record,
+    ],
+)

@@ -1,0 +1,128 @@
+"""Hooks: our addresses that receive."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from litestar import Response, Router, get, patch
+
+from junctor.app.api.http import (
+    ApiRequest,
+    Cursor,
+    IfMatch,
+    Limit,
+    Page,
+    core_of,
+    lost,
+    page_of,
+    read_id,
+    revision_of,
+    tagged,
+)
+from junctor.app.logs import redact
+from junctor.errors import Conflict
+from junctor.language import ids
+from junctor.ports import catalog
+
+__all__ = ["HookView", "router", "view"]
+
+
+class HookView(msgspec.Struct, kw_only=True):
+    """A hook. Its ``url`` is what the sender needs; signing secrets are never sent."""
+
+    id: str
+    name: str
+    connector: str
+    kind: str
+    url: str
+    scenario: str | None
+    module: int | None
+    connection: str | None
+    settings: dict[str, Any]
+    registered: bool
+    registration_error: str | None
+    enabled: bool
+    refused: int
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class HookChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What to change; a hook that is not enabled answers 404."""
+
+    name: str | None = None
+    enabled: bool | None = None
+
+
+def view(found: catalog.Hook, public_url: str) -> HookView:
+    """What the API shows of a hook."""
+    return HookView(
+        id=ids.show("hok", found.id),
+        name=found.name,
+        connector=found.connector,
+        kind=found.kind,
+        url=f"{public_url}/hook/{found.token}",
+        scenario=ids.show("scn", found.scenario_id) if found.scenario_id else None,
+        module=found.module,
+        connection=ids.show("con", found.connection_id) if found.connection_id else None,
+        settings=redact(dict(found.settings)),
+        registered=found.registration is not None,
+        registration_error=found.registration_error,
+        enabled=found.enabled,
+        refused=found.refused,
+        revision=found.revision,
+        created_at=found.created_at,
+        updated_at=found.updated_at,
+    )
+
+
+@get("/hooks", summary="List hooks")
+async def list_hooks(
+    request: ApiRequest, scenario: str | None = None, cursor: Cursor = None, limit: Limit = 50
+) -> Page[HookView]:
+    """Hooks, newest first."""
+    core = core_of(request)
+    page = await core.catalog.hooks(
+        request.user.organization_id,
+        scenario_id=read_id("scn", scenario) if scenario else None,
+        cursor=cursor,
+        limit=limit,
+    )
+    return page_of(page, lambda hook: view(hook, core.settings.public_url))
+
+
+@get("/hooks/{hook_id:str}", summary="A hook")
+async def read_hook(request: ApiRequest, hook_id: str) -> Response[HookView]:
+    """One hook."""
+    core = core_of(request)
+    found = await core.catalog.hook(request.user.organization_id, read_id("hok", hook_id))
+    return tagged(view(found, core.settings.public_url), found.revision)
+
+
+@patch("/hooks/{hook_id:str}", summary="Change a hook")
+async def change_hook(
+    request: ApiRequest, hook_id: str, data: HookChange, if_match: IfMatch = None
+) -> Response[HookView]:
+    """Renames it, or stops and starts receiving."""
+    core = core_of(request)
+    expected = revision_of(if_match)
+    organization_id, found_id = request.user.organization_id, read_id("hok", hook_id)
+    try:
+        found = await core.catalog.update_hook(
+            organization_id,
+            found_id,
+            actor=request.user.actor,
+            revision=expected,
+            name=data.name,
+            enabled=data.enabled,
+        )
+    except Conflict as error:
+        current = await core.catalog.hook(organization_id, found_id)
+        raise lost(error, expected, current.revision) from error
+    return tagged(view(found, core.settings.public_url), found.revision)
+
+
+router = Router(path="/", tags=["hooks"], route_handlers=[list_hooks, read_hook, change_hook])

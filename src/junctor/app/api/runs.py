@@ -1,0 +1,95 @@
+"""Runs: the history, and what to do with those that stopped."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Router, get, post
+from litestar.params import Parameter
+
+from junctor.app import running
+from junctor.app.api.http import ApiRequest, Cursor, Limit, Page, core_of, page_of, read_id
+from junctor.app.views import RunView, run_view
+from junctor.language import ids
+from junctor.ports import catalog
+
+__all__ = ["router"]
+
+State = Literal["running", "waiting", "finished", "incomplete", "uncertain", "discarded"]
+
+
+class OperationsView(msgspec.Struct):
+    """All operations of a run, in the order they were first recorded, secrets masked."""
+
+    run: str
+    operations: list[dict[str, Any]]
+
+
+@get("/runs", summary="List runs")
+async def list_runs(
+    request: ApiRequest,
+    scenario: str | None = None,
+    states: Annotated[
+        list[State] | None, Parameter(query="state", description="Only these states.")
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[RunView]:
+    """Runs, newest first."""
+    page = await core_of(request).catalog.runs(
+        request.user.organization_id,
+        scenario_id=read_id("scn", scenario) if scenario else None,
+        states=tuple(states or ()),
+        cursor=cursor,
+        limit=limit,
+    )
+    return page_of(page, run_view)
+
+
+@get("/runs/{run_id:str}", summary="A run")
+async def read_run(request: ApiRequest, run_id: str) -> RunView:
+    """One run."""
+    return run_view(await _find(request, run_id))
+
+
+@get("/runs/{run_id:str}/operations", summary="A run's operations")
+async def read_operations(request: ApiRequest, run_id: str) -> OperationsView:
+    """Every operation with its bundles."""
+    found = await _find(request, run_id)
+    return OperationsView(
+        run=ids.show("run", found.id),
+        operations=await running.operations(core_of(request), found),
+    )
+
+
+@post("/runs/{run_id:str}/retry", summary="Retry a run", status_code=200)
+async def retry(request: ApiRequest, run_id: str) -> RunView:
+    """An incomplete run goes on from its journal: what was done is not done again."""
+    return await _resolve(request, run_id, "retry")
+
+
+@post("/runs/{run_id:str}/discard", summary="Discard a run", status_code=200)
+async def discard(request: ApiRequest, run_id: str) -> RunView:
+    """An incomplete or uncertain run is given up; what stood behind it goes on."""
+    return await _resolve(request, run_id, "discard")
+
+
+async def _resolve(request: ApiRequest, run_id: str, verb: str) -> RunView:
+    found = await running.resolve(
+        core_of(request),
+        request.user.organization_id,
+        read_id("run", run_id),
+        actor=request.user.actor,
+        verb=verb,
+    )
+    return run_view(found)
+
+
+async def _find(request: ApiRequest, run_id: str) -> catalog.Run:
+    return await core_of(request).catalog.run(request.user.organization_id, read_id("run", run_id))
+
+
+router = Router(
+    path="/", tags=["runs"], route_handlers=[list_runs, read_run, read_operations, retry, discard]
+)

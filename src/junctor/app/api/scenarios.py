@@ -1,0 +1,408 @@
+"""Scenarios: made from blueprints, drafted, published, switched on and off, run once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from litestar import MediaType, Response, Router, delete, get, patch, post, put
+from litestar.params import Parameter
+
+from junctor.app import activation
+from junctor.app import scenarios as service
+from junctor.app.api.hooks import HookView
+from junctor.app.api.hooks import view as hook_view
+from junctor.app.api.http import (
+    ApiRequest,
+    Cursor,
+    IfMatch,
+    Limit,
+    Page,
+    core_of,
+    etag,
+    lost,
+    page_of,
+    read_id,
+    revision_of,
+    tagged,
+)
+from junctor.app.running import as_bundles
+from junctor.errors import Conflict
+from junctor.language import ids
+from junctor.ports import catalog
+
+__all__ = ["router"]
+
+T = TypeVar("T")
+
+
+class ScenarioView(msgspec.Struct, kw_only=True):
+    """A scenario; what it does is in its versions."""
+
+    id: str
+    name: str
+    active: bool
+    draft: int
+    published: int | None
+    detail: str
+    retention: str
+    revision: int
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+    updated_by: str
+
+
+class ProblemView(msgspec.Struct):
+    """A finding about the blueprint."""
+
+    path: str
+    severity: str
+    message: str
+
+
+class DraftView(ScenarioView, kw_only=True):
+    """A scenario as saved, and what is left to do before it can run."""
+
+    missing: list[str]
+    problems: list[ProblemView]
+
+
+class ActivatedView(ScenarioView, kw_only=True):
+    """A scenario as switched on, with its hooks."""
+
+    hooks: list[HookView]
+    warnings: list[str]
+
+
+class NewScenario(msgspec.Struct, forbid_unknown_fields=True):
+    """A scenario to import. ``connections`` choose by module id, module name or connector."""
+
+    blueprint: dict[str, Any] | str
+    name: str | None = None
+    connections: dict[str, str] = {}
+
+
+class DraftChange(msgspec.Struct, forbid_unknown_fields=True):
+    """Another blueprint, other connections, or both."""
+
+    blueprint: dict[str, Any] | str | None = None
+    connections: dict[str, str] = {}
+
+
+class ScenarioChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What to change; what is left out stays."""
+
+    name: str | None = None
+    detail: catalog.Detail | None = None
+    retention: catalog.Retention | None = None
+
+
+class VersionView(msgspec.Struct):
+    """That a version exists."""
+
+    version: int
+    created_at: datetime
+    created_by: str
+
+
+class FullVersionView(VersionView):
+    """A version with its connections by module id; its blueprint is at ``…/blueprint``."""
+
+    connections: dict[str, str]
+
+
+class RunOnce(msgspec.Struct, forbid_unknown_fields=True):
+    """The trigger's bundles: one object or a list; of the draft, or the published version."""
+
+    input: Any = None
+    version: int | None = None
+
+
+class StartedRun(msgspec.Struct):
+    """A run that has been accepted."""
+
+    id: str
+    state: str = "accepted"
+
+
+def fields(found: catalog.Scenario) -> dict[str, Any]:
+    """What the API shows of a scenario."""
+    return {
+        "id": ids.show("scn", found.id),
+        "name": found.name,
+        "active": found.active,
+        "draft": found.draft,
+        "published": found.published,
+        "detail": found.detail,
+        "retention": found.retention,
+        "revision": found.revision,
+        "created_at": found.created_at,
+        "created_by": found.created_by,
+        "updated_at": found.updated_at,
+        "updated_by": found.updated_by,
+    }
+
+
+def view(found: catalog.Scenario) -> ScenarioView:
+    """The same as an object."""
+    return ScenarioView(**fields(found))
+
+
+def _draft(draft: service.Draft) -> DraftView:
+    return DraftView(
+        **fields(draft.scenario),
+        missing=draft.missing,
+        problems=[ProblemView(each.path, each.severity, each.message) for each in draft.problems],
+    )
+
+
+async def _find(request: ApiRequest, scenario_id: str) -> catalog.Scenario:
+    return await core_of(request).catalog.scenario(
+        request.user.organization_id, read_id("scn", scenario_id)
+    )
+
+
+async def _write(
+    request: ApiRequest, scenario_id: str, expected: int | None, work: Awaitable[T]
+) -> T:
+    """Does a write; a revision that is not current any more becomes 412."""
+    try:
+        return await work
+    except Conflict as error:
+        raise lost(error, expected, (await _find(request, scenario_id)).revision) from error
+
+
+@get("/scenarios", summary="List scenarios")
+async def list_scenarios(
+    request: ApiRequest, active: bool | None = None, cursor: Cursor = None, limit: Limit = 50
+) -> Page[ScenarioView]:
+    """Scenarios, newest first."""
+    page = await core_of(request).catalog.scenarios(
+        request.user.organization_id, active=active, cursor=cursor, limit=limit
+    )
+    return page_of(page, view)
+
+
+@post("/scenarios", summary="Import a blueprint")
+async def create_scenario(request: ApiRequest, data: NewScenario) -> Response[DraftView]:
+    """A new, inactive scenario with the blueprint as its draft."""
+    draft = await service.import_scenario(
+        core_of(request),
+        request.user.organization_id,
+        actor=request.user.actor,
+        blueprint=data.blueprint,
+        name=data.name,
+        connections=data.connections,
+    )
+    return tagged(_draft(draft), draft.scenario.revision, status=201)
+
+
+@get("/scenarios/{scenario_id:str}", summary="A scenario")
+async def read_scenario(request: ApiRequest, scenario_id: str) -> Response[ScenarioView]:
+    """One scenario."""
+    found = await _find(request, scenario_id)
+    return tagged(view(found), found.revision)
+
+
+@patch("/scenarios/{scenario_id:str}", summary="Change a scenario")
+async def change_scenario(
+    request: ApiRequest, scenario_id: str, data: ScenarioChange, if_match: IfMatch = None
+) -> Response[ScenarioView]:
+    """Changes its name, history detail or retention."""
+    expected = revision_of(if_match)
+    work = core_of(request).catalog.update_scenario(
+        request.user.organization_id,
+        read_id("scn", scenario_id),
+        actor=request.user.actor,
+        revision=expected,
+        name=data.name,
+        detail=data.detail,
+        retention=data.retention,
+    )
+    found = await _write(request, scenario_id, expected, work)
+    return tagged(view(found), found.revision)
+
+
+@delete("/scenarios/{scenario_id:str}", summary="Delete a scenario")
+async def delete_scenario(request: ApiRequest, scenario_id: str, if_match: IfMatch = None) -> None:
+    """Removes an inactive scenario, its versions and what waits for it; its history stays."""
+    expected = revision_of(if_match)
+    core = core_of(request)
+    await activation.remove_hooks(core, await _find(request, scenario_id), actor=request.user.actor)
+    work = core.catalog.delete_scenario(
+        request.user.organization_id,
+        read_id("scn", scenario_id),
+        actor=request.user.actor,
+        revision=expected,
+    )
+    await _write(request, scenario_id, expected, work)
+
+
+@put("/scenarios/{scenario_id:str}/draft", summary="Save a draft")
+async def save_draft(
+    request: ApiRequest, scenario_id: str, data: DraftChange, if_match: IfMatch = None
+) -> Response[DraftView]:
+    """Stores a new version as the draft."""
+    expected = revision_of(if_match)
+    work = service.save_draft(
+        core_of(request),
+        request.user.organization_id,
+        await _find(request, scenario_id),
+        actor=request.user.actor,
+        blueprint=data.blueprint,
+        connections=data.connections,
+        revision=expected,
+    )
+    draft = await _write(request, scenario_id, expected, work)
+    return tagged(_draft(draft), draft.scenario.revision)
+
+
+@post("/scenarios/{scenario_id:str}/publish", summary="Publish the draft", status_code=200)
+async def publish(
+    request: ApiRequest, scenario_id: str, if_match: IfMatch = None
+) -> Response[ScenarioView]:
+    """Makes the draft the version that new runs take."""
+    expected = revision_of(if_match)
+    work = core_of(request).catalog.publish(
+        request.user.organization_id,
+        read_id("scn", scenario_id),
+        actor=request.user.actor,
+        revision=expected,
+    )
+    found = await _write(request, scenario_id, expected, work)
+    return tagged(view(found), found.revision)
+
+
+@post("/scenarios/{scenario_id:str}/activate", summary="Activate a scenario", status_code=200)
+async def activate(
+    request: ApiRequest, scenario_id: str, if_match: IfMatch = None
+) -> Response[ActivatedView]:
+    """Publishes the draft, makes its hook, registers it with the vendor, and starts it."""
+    expected = revision_of(if_match)
+    work = activation.activate(
+        core_of(request),
+        await _find(request, scenario_id),
+        actor=request.user.actor,
+        revision=expected,
+    )
+    done = await _write(request, scenario_id, expected, work)
+    return tagged(_activated(request, done), done.scenario.revision)
+
+
+@post("/scenarios/{scenario_id:str}/deactivate", summary="Deactivate a scenario", status_code=200)
+async def deactivate(
+    request: ApiRequest, scenario_id: str, if_match: IfMatch = None
+) -> Response[ActivatedView]:
+    """Stops it and removes its hooks at the vendors; our addresses stay."""
+    expected = revision_of(if_match)
+    work = activation.deactivate(
+        core_of(request),
+        await _find(request, scenario_id),
+        actor=request.user.actor,
+        revision=expected,
+    )
+    done = await _write(request, scenario_id, expected, work)
+    return tagged(_activated(request, done), done.scenario.revision)
+
+
+def _activated(request: ApiRequest, done: activation.Activated) -> ActivatedView:
+    public_url = core_of(request).settings.public_url
+    return ActivatedView(
+        **fields(done.scenario),
+        hooks=[hook_view(hook, public_url) for hook in done.hooks],
+        warnings=done.warnings,
+    )
+
+
+@get("/scenarios/{scenario_id:str}/blueprint", summary="Export a blueprint")
+async def export_blueprint(
+    request: ApiRequest, scenario_id: str, version: int | None = None
+) -> Response[str]:
+    """The blueprint as imported, numbers as they were spelled; the draft's by default."""
+    found = await _find(request, scenario_id)
+    text = await service.export_scenario(
+        core_of(request), request.user.organization_id, found, version=version
+    )
+    return Response(text, media_type=MediaType.JSON, headers={"etag": etag(found.revision)})
+
+
+@get("/scenarios/{scenario_id:str}/versions", summary="List versions")
+async def list_versions(
+    request: ApiRequest, scenario_id: str, cursor: Cursor = None, limit: Limit = 50
+) -> Page[VersionView]:
+    """Versions, newest first."""
+    found = await _find(request, scenario_id)
+    page = await core_of(request).catalog.versions(
+        request.user.organization_id, found.id, cursor=cursor, limit=limit
+    )
+    return page_of(page, lambda each: VersionView(each.version, each.created_at, each.created_by))
+
+
+@get("/scenarios/{scenario_id:str}/versions/{version:int}", summary="A version")
+async def read_version(request: ApiRequest, scenario_id: str, version: int) -> FullVersionView:
+    """One immutable version."""
+    found = await core_of(request).catalog.version(
+        request.user.organization_id, read_id("scn", scenario_id), version
+    )
+    connections = {
+        module: ids.show("con", UUID(connection))
+        for module, connection in found.bindings.get("connections", {}).items()
+    }
+    return FullVersionView(found.version, found.created_at, found.created_by, connections)
+
+
+@post("/scenarios/{scenario_id:str}/runs", summary="Run once", status_code=202)
+async def run_once(
+    request: ApiRequest,
+    scenario_id: str,
+    data: RunOnce | None = None,
+    wait: Annotated[
+        float, Parameter(query="wait", ge=0, le=60, description="Seconds to wait for its end.")
+    ] = 0,
+) -> Response[StartedRun]:
+    """Starts a run by hand with these trigger bundles; active or not. Durable when answered."""
+    core = core_of(request)
+    order = data or RunOnce()
+    found = await _find(request, scenario_id)
+    run_id = await request.app.state.ingest.submit(
+        request.user.organization_id,
+        found.id,
+        as_bundles(order.input),
+        actor=request.user.actor,
+        version=order.version or found.draft,
+    )
+    state = "accepted"
+    if wait:
+        from junctor.app.running import wait_for_run
+
+        run = await wait_for_run(core, request.user.organization_id, run_id, within=wait)
+        state = run.state if run is not None else state
+    shown = ids.show("run", run_id)
+    return Response(
+        StartedRun(shown, state), status_code=202, headers={"location": f"/api/v1/runs/{shown}"}
+    )
+
+
+router = Router(
+    path="/",
+    tags=["scenarios"],
+    route_handlers=[
+        list_scenarios,
+        create_scenario,
+        read_scenario,
+        change_scenario,
+        delete_scenario,
+        save_draft,
+        publish,
+        activate,
+        deactivate,
+        export_blueprint,
+        list_versions,
+        read_version,
+        run_once,
+    ],
+)

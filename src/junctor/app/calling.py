@@ -1,0 +1,75 @@
+"""One module, called for real: bound, signed, sent, its bundles returned. Nothing is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from junctor.app.core import Core
+from junctor.errors import Misconfigured, NotFound, Unsupported
+from junctor.language import forms
+from junctor.language.connector import Bundle, Effect, ModuleDef, Request, Response
+from junctor.runtime.effects import perform
+from junctor.runtime.outcomes import refusal
+
+__all__ = ["Called", "call_module"]
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What a call gave."""
+
+    module: str
+    effect: Effect
+    bundles: list[Bundle]
+    requests: int
+    bytes: int
+    """Of the answers' bodies."""
+
+
+async def call_module(
+    core: Core,
+    organization_id: UUID,
+    module: ModuleDef,
+    arguments: Mapping[str, Any],
+    *,
+    connection_id: UUID | None,
+) -> Called:
+    """The module's bundles. Errors are those that a run would meet."""
+    if module.kind not in {"action", "search", "transform"}:
+        raise Unsupported(
+            f"{module.id} is a {module.kind}; actions, searches and transforms can be called."
+        )
+    values = forms.bind(module, dict(arguments), dict(arguments))
+    effect = module.effect_of(values) if module.effect_of is not None else module.effect
+    if module.kind == "transform":
+        made = module.function(**values)
+        given = [made] if isinstance(made, Mapping) else made
+        return Called(module.id, effect, [dict(bundle) for bundle in given], 0, 0)
+    connector = core.registry.connector(module.connector)
+    needs = connector is not None and bool(connector.connections)
+    if needs and connection_id is None:
+        raise Misconfigured(f"{module.id} needs a connection of '{module.connector}'.")
+    account = await core.accounts.get(organization_id, connection_id) if connection_id else None
+    if account is not None and account.connector.name != module.connector:
+        raise NotFound(
+            f"That connection is of '{account.connector.name}', not '{module.connector}'."
+        )
+    requests = size = 0
+
+    async def send(request: Request, _step: int) -> Response:
+        nonlocal requests, size
+        requests += 1
+        if account is None:
+            response = await core.transport.send(request)
+        else:
+            response = await core.accounts.send_as(account, request)
+        size += len(response.body)
+        if request.raises and not 200 <= response.status < 300:
+            raise refusal(connector, response, effect)
+        return response
+
+    bundles = await perform(module, values, send)
+    return Called(module.id, effect, bundles, requests, size)

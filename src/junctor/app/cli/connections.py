@@ -1,0 +1,193 @@
+"""`junctor connections`: accounts at services."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["register"]
+
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    group = typer.Typer(help="Add, test, list or remove connections.", no_args_is_help=True)
+
+    @group.command("list")
+    def list_(
+        connector: Annotated[str | None, typer.Option(help="Only of this one.")] = None,
+        as_json: Json = False,
+    ) -> None:
+        """Lists connections; never their secrets."""
+        from junctor.app.cli.output import ago, print_json, print_table
+        from junctor.app.cli.session import run_async, session
+        from junctor.language import ids
+
+        async def main() -> list[Any]:
+            async with session() as (core, organization_id):
+                found: list[Any] = []
+                cursor: str | None = None
+                while True:
+                    page = await core.catalog.connections(
+                        organization_id, connector=connector, cursor=cursor, limit=200
+                    )
+                    found.extend(page.items)
+                    cursor = page.cursor
+                    if cursor is None:
+                        return found
+
+        found = run_async(main())
+        if as_json:
+            print_json({"connections": [_record(each) for each in found]})
+            return
+        print_table(
+            "",
+            ("connection", "name", "connector", "address", "tested", "result"),
+            (
+                (
+                    ids.show("con", each.id),
+                    each.name,
+                    each.connector,
+                    each.base_url,
+                    ago(each.tested_at) or "never",
+                    each.test_error or ("well" if each.tested_at else ""),
+                )
+                for each in found
+            ),
+        )
+
+    @group.command("add")
+    def add(
+        connector: Annotated[str, typer.Argument(help="Of which connector.")],
+        name: Annotated[str | None, typer.Option(help="What to call it.")] = None,
+        kind: Annotated[str | None, typer.Option(help="Which kind, if it has several.")] = None,
+        base_url: Annotated[str | None, typer.Option(help="Another address than usual.")] = None,
+        given: Annotated[
+            list[str] | None,
+            typer.Option("--set", help="FIELD=VALUE. Repeatable; others see it in `ps`."),
+        ] = None,
+        stdin: Annotated[
+            bool, typer.Option("--stdin", help="Read the fields as a JSON object from stdin.")
+        ] = False,
+        test: Annotated[bool, typer.Option(help="Test it at once.")] = True,
+        as_json: Json = False,
+    ) -> None:
+        """Adds a connection. Fields come from --set, --stdin, or are asked for, secrets unseen."""
+        from junctor.app.cli.inputs import pairs, read_json
+        from junctor.app.cli.session import actor, run_async, session
+        from junctor.app.connections import add_connection, definition_of, test_connection
+        from junctor.errors import Misconfigured
+
+        values: dict[str, Any] = dict(pairs(given or []))
+        if stdin:
+            read = read_json("-")
+            if not isinstance(read, dict):
+                raise Misconfigured("Standard input must hold a JSON object.")
+            values = {**read, **values}
+
+        async def main() -> Any:
+            async with session() as (core, organization_id):
+                found, chosen, definition = definition_of(core, connector, kind)
+                if not stdin and not as_json and sys.stdin.isatty():
+                    _ask(definition.form, values)
+                made = await add_connection(
+                    core,
+                    organization_id,
+                    actor=actor(),
+                    name=name or found.label,
+                    connector=found.name,
+                    kind=chosen,
+                    base_url=base_url,
+                    values=values,
+                )
+                if not test:
+                    return made
+                return await test_connection(core, organization_id, made, actor=actor())
+
+        _say(run_async(main()), "Added", as_json=as_json)
+
+    @group.command("test")
+    def test_(
+        connection: Annotated[str, typer.Argument(help="Its id or name.")],
+        as_json: Json = False,
+    ) -> None:
+        """Tests a connection now; exit 1 if it does not work."""
+        from junctor.app.cli.session import actor, run_async, session
+        from junctor.app.connections import find_connection, test_connection
+
+        async def main() -> Any:
+            async with session() as (core, organization_id):
+                found = await find_connection(core, organization_id, connection)
+                return await test_connection(core, organization_id, found, actor=actor())
+
+        _say(run_async(main()), "Tested", as_json=as_json)
+
+    @group.command("remove")
+    def remove(
+        connection: Annotated[str, typer.Argument(help="Its id or name.")],
+        as_json: Json = False,
+    ) -> None:
+        """Removes a connection that nothing uses."""
+        from junctor.app.cli.output import console, print_json
+        from junctor.app.cli.session import actor, run_async, session
+        from junctor.app.connections import find_connection
+
+        async def main() -> Any:
+            async with session() as (core, organization_id):
+                found = await find_connection(core, organization_id, connection)
+                await core.catalog.delete_connection(organization_id, found.id, actor=actor())
+                return found
+
+        gone = run_async(main())
+        if as_json:
+            print_json({"removed": _record(gone)["id"], "name": gone.name})
+        else:
+            console().print(f"Removed '{gone.name}'.", markup=False)
+
+    app.add_typer(group, name="connections")
+
+
+def _ask(form: type, values: dict[str, Any]) -> None:
+    """Asks for required fields that were not given; secrets are not echoed."""
+    from junctor.language import forms
+
+    secrets = forms.secrets_of(form)
+    for slot in forms.slots_of(form):
+        if slot.required and slot.key not in values and slot.name not in values:
+            values[slot.key] = typer.prompt(slot.field.label, hide_input=slot.key in secrets)
+
+
+def _record(found: Any) -> dict[str, Any]:
+    from junctor.app.logs import redact
+    from junctor.language import ids
+
+    return {
+        "id": ids.show("con", found.id),
+        "name": found.name,
+        "connector": found.connector,
+        "kind": found.kind,
+        "base_url": found.base_url,
+        "settings": redact(dict(found.settings)),
+        "tested_at": found.tested_at,
+        "test_error": found.test_error,
+    }
+
+
+def _say(found: Any, verb: str, *, as_json: bool) -> None:
+    from junctor.app.cli.output import console, print_json
+
+    if as_json:
+        print_json(_record(found))
+    else:
+        out = console()
+        shown = _record(found)["id"]
+        out.print(f"{verb} '{found.name}' ({shown}, {found.base_url}).", markup=False)
+        if found.tested_at is not None and found.test_error is None:
+            out.print("[green]✓[/] It works.")
+        elif found.test_error is not None:
+            out.print(f"✗ It does not work: {found.test_error}", style="red", markup=False)
+    if found.test_error is not None:
+        raise typer.Exit(1)

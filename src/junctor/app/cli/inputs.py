@@ -1,0 +1,46 @@
+"""What people type: JSON in an argument, a file or standard input; ``key=value`` pairs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from junctor.errors import Misconfigured
+
+__all__ = ["pairs", "read_bytes", "read_json"]
+
+
+def read_bytes(path: str) -> bytes:
+    """A file's content; ``-`` is standard input."""
+    try:
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise Misconfigured(
+            f"{path} can't be read: {error.strerror or error}.", path=path
+        ) from error
+
+
+def read_json(text: str) -> Any:
+    """JSON as typed; ``@file`` or ``-`` read it from a file or standard input."""
+    import msgspec
+
+    content = text.encode()
+    if text == "-" or text.startswith("@"):
+        content = read_bytes(text.removeprefix("@"))
+    try:
+        return msgspec.json.decode(content)
+    except msgspec.DecodeError as error:
+        raise Misconfigured(f"This is no JSON: {error}.") from error
+
+
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    """``["a=1", …]`` as a mapping; the value may hold more ``=``."""
+    out = {}
+    for each in given:
+        key, sign, value = each.partition("=")
+        if not sign or not key:
+            raise Misconfigured(f"Write '{key or each}' as key=value.")
+        out[key.strip()] = value
+    return out

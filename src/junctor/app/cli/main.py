@@ -1,0 +1,128 @@
+"""`junctor`: one command per file, each imported only when it is called.
+
+``COMMANDS`` says where each command lives and what the list of commands shows for it. A command's
+file has ``register(app)``, which adds it to a Typer application.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from junctor.errors import JunctorError
+
+__all__ = ["COMMANDS", "main", "run"]
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("up", "Start everything on this machine: database, server, workers."),
+    "demo": ("demo", "Run the demo: simulated calls become contacts, tags and notes."),
+    "doctor": ("doctor", "Check the installation and say how to mend it."),
+    "import": ("import_", "Import a blueprint as a scenario."),
+    "export": ("export", "Export a scenario's blueprint."),
+    "scenarios": ("scenarios", "List scenarios."),
+    "activate": ("activate", "Publish a scenario's draft and let it run."),
+    "deactivate": ("deactivate", "Stop a scenario and remove its hooks at the vendors."),
+    "runs": ("runs", "List runs, newest first."),
+    "run": ("run", "Show a run, or run a scenario once."),
+    "connections": ("connections", "Add, test, list or remove connections."),
+    "call": ("call", "Call one module for real, through a connection."),
+    "tokens": ("tokens", "List, create or revoke API tokens."),
+    "check": ("check", "Check blueprints and say what would run."),
+    "eval": ("eval", "Evaluate expressions."),
+    "connectors": ("connectors", "List connectors and their modules."),
+    "sim": ("sim", "Start a vendor simulator."),
+    "server": ("server", "Run one server process."),
+    "worker": ("worker", "Run one worker process."),
+    "migrate": ("migrate", "Bring the database to the current schema."),
+}
+
+
+class Lazy(TyperGroup):
+    """A group that imports a command's file when the command is called, and not before."""
+
+    listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the library's signature
+        """Names, in the order people need them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the library's signature
+        """The command itself; for the list of commands only its name and line."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, line = COMMANDS[cmd_name]
+        if self.listing:
+            return TyperCommand(cmd_name, help=line)
+        app = typer.Typer(rich_markup_mode="rich")
+        import_module(f"junctor.app.cli.{module}").register(app)
+        found = typer.main.get_group(app).commands[cmd_name]
+        found.help = found.help or line
+        return found
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Lists commands without importing them."""
+        self.listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self.listing = False
+
+
+app = typer.Typer(
+    cls=Lazy,
+    name="junctor",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Self-hosted automation for the systems a business talks to people with.",
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Self-hosted automation for the systems a business talks to people with."""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs a command line and returns its exit code: 0 well, 1 failed, 2 wrong usage, 130 ^C."""
+    debug = os.environ.get("JUNCTOR_DEBUG", "") not in {"", "0"}
+    try:
+        result = app(args=list(argv), prog_name="junctor", standalone_mode=True)
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else 1 if leave.code else 0
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the reader left; write nowhere
+        return 0
+    except JunctorError as error:
+        if debug:
+            raise
+        _say(error, argv)
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        from junctor.errors import Fault
+
+        _say(Fault(reason=f"{type(error).__name__}: {error}. JUNCTOR_DEBUG=1 shows more"), argv)
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _say(error: JunctorError, argv: Sequence[str]) -> None:
+    from junctor.app.cli.output import show_error
+
+    show_error(error, as_json="--json" in argv)
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))

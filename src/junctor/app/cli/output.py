@@ -1,0 +1,101 @@
+"""How commands speak: rich tables for people, one JSON value for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from junctor.errors import JunctorError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["ago", "console", "print_json", "print_table", "show_error", "size", "span"]
+
+STYLES = {
+    "finished": "green",
+    "running": "cyan",
+    "waiting": "cyan",
+    "incomplete": "yellow",
+    "uncertain": "magenta",
+    "discarded": "dim",
+}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on standard output or standard error."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on a line of standard output, at once."""
+    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table for people; columns whose name begins with ``#`` are numbers, to the right."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        right = column.startswith("#")
+        table.add_column(column.lstrip("#"), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        cells = ["" if cell is None else str(cell) for cell in row]
+        table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in cells))
+    console().print(table)
+
+
+def show_error(error: JunctorError, *, as_json: bool) -> None:
+    """One clear line on standard error; as JSON the API's envelope on standard output."""
+    if as_json:
+        print_json(
+            {"error": {"code": error.code, "message": error.message, "params": error.params}}
+        )
+        return
+    from rich.text import Text
+
+    line = Text.assemble(("error ", "bold red"), (error.code, "red"), (": " + error.message, ""))
+    console(stderr=True).print(line, soft_wrap=True)
+
+
+def size(count: int) -> str:
+    """Bytes for people: ``1.2 kB``."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def span(started: datetime | None, ended: datetime | None) -> str:
+    """How long something took: ``12 ms``, ``3.4 s``; empty while it goes on."""
+    if started is None or ended is None:
+        return ""
+    seconds = (ended - started).total_seconds()
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def ago(at: datetime | None) -> str:
+    """A moment in local time, to the second."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (datetime, date)):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        import base64
+
+        return {"base64": base64.b64encode(value).decode()}
+    if isinstance(value, (set, tuple, frozenset)):
+        return list(value)
+    return str(value)

@@ -1,0 +1,142 @@
+"""`junctor run`: look into one run, or make one."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    group = typer.Typer(help="Show a run, or run a scenario once.", no_args_is_help=True)
+
+    @group.command("show")
+    def show(
+        run: Annotated[str, typer.Argument(help="Its id.")],
+        as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    ) -> None:
+        """Shows a run: every operation with its bundles, from its journal."""
+        from junctor.app.cli.session import run_async, session
+        from junctor.app.running import operations
+        from junctor.language import ids
+        from junctor.ports.catalog import Run
+
+        async def main() -> tuple[Run, list[dict[str, Any]]]:
+            async with session() as (core, organization_id):
+                found = await core.catalog.run(organization_id, ids.read("run", run))
+                return found, await operations(core, found)
+
+        show_run(*run_async(main()), as_json=as_json)
+
+    @group.command("once")
+    def once(
+        scenario: Annotated[str, typer.Argument(help="Its id or name.")],
+        file: Annotated[
+            str | None,
+            typer.Option(
+                "--input", help="Trigger bundles as JSON: an object or a list; - is stdin."
+            ),
+        ] = None,
+        version: Annotated[int | None, typer.Option(help="Which version; the draft.")] = None,
+        timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait.")] = 300.0,
+        as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    ) -> None:
+        """Runs a scenario once, active or not, and waits for its end. Exit 1 unless it finished."""
+        from junctor.app.cli.inputs import read_json
+        from junctor.app.cli.session import actor, run_async, session
+        from junctor.app.oneshot import run_scenario
+        from junctor.app.running import as_bundles, operations
+        from junctor.app.scenarios import find_scenario
+        from junctor.errors import Conflict
+        from junctor.language import ids
+        from junctor.ports.catalog import Run
+
+        bundles = as_bundles(
+            None if file is None else read_json(file if file == "-" else f"@{file}")
+        )
+
+        async def main() -> tuple[Run, list[dict[str, Any]]]:
+            async with session() as (core, organization_id):
+                found = await find_scenario(core, organization_id, scenario)
+                run_id, done = await run_scenario(
+                    core, found, bundles, actor=actor(), version=version, within=timeout
+                )
+                if done is None:
+                    shown = ids.show("run", run_id)
+                    raise Conflict(
+                        f"{shown} has not ended in {timeout:g} s; `junctor run show {shown}` "
+                        "says how far it is.",
+                        run=shown,
+                    )
+                return done, await operations(core, done)
+
+        done, made = run_async(main())
+        show_run(done, made, as_json=as_json)
+        if done.state != "finished":
+            raise typer.Exit(1)
+
+    app.add_typer(group, name="run")
+
+
+def show_run(run: Any, operations: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Prints a run with its operations."""
+    from junctor.app.cli.output import STYLES, ago, console, print_json, size, span
+    from junctor.app.cli.runs import run_record
+    from junctor.language import ids
+
+    if as_json:
+        print_json({**run_record(run), "operations_list": operations})
+        return
+    from rich.text import Text
+
+    out = console()
+    out.print(
+        Text.assemble(
+            (ids.show("run", run.id), "bold"),
+            " ",
+            (run.state, STYLES.get(run.state, "")),
+            f" · version {run.version} · {ago(run.started_at)} · "
+            f"{run.operations} operations · {span(run.started_at, run.ended_at)} · "
+            f"{size(run.bytes)}",
+        )
+    )
+    if run.error:
+        out.print(Text(f"{run.error.get('type', '')}: {run.error.get('message', '')}", style="red"))
+    for operation in operations:
+        _show_operation(out, operation)
+    for module, count in (run.dropped or {}).items():
+        out.print(Text(f"Module {module}: its filter stopped {count} bundles", style="dim"))
+
+
+def _show_operation(out: Any, operation: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    place = ".".join(str(part) for part in operation["path"])
+    spent = f" · {operation['ms']:.0f} ms" if operation.get("ms") is not None else ""
+    again = f" · attempt {operation['attempt'] + 1}" if operation["attempt"] else ""
+    style = {"failed": "red", "sent": "magenta", "waiting": "cyan"}.get(
+        operation["status"], "green"
+    )
+    out.print(
+        Text.assemble(
+            ("● ", style),
+            (f"{operation['module']} {operation['name']}", "bold"),
+            (f" [{place}]{again}{spent}", "dim"),
+        )
+    )
+    if operation.get("input") is not None:
+        out.print(Text("  in  " + _line(operation["input"]), style="dim"))
+    for bundle in operation["bundles"]:
+        out.print(Text("  out " + _line(bundle)))
+    if operation.get("error"):
+        out.print(Text("  " + str(operation["error"].get("message", "")), style="red"))
+    if operation["status"] == "sent":
+        out.print(Text("  it was sent, and no answer is recorded", style="magenta"))
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,44 @@
+"""How `activate` and `deactivate` say what they did."""
+
+from __future__ import annotations
+
+import typer
+
+from junctor.app.activation import Activated
+from junctor.app.cli.output import console, print_json
+from junctor.language import ids
+
+__all__ = ["show_switched"]
+
+
+def show_switched(done: Activated, public_url: str, *, says: str, as_json: bool) -> None:
+    """Prints the scenario's state and hooks; exit code 1 if a vendor does not agree."""
+    hooks = [
+        {
+            "id": ids.show("hok", hook.id),
+            "url": f"{public_url}/hook/{hook.token}",
+            "registered": hook.registration is not None,
+            "error": hook.registration_error,
+        }
+        for hook in done.hooks
+    ]
+    if as_json:
+        print_json(
+            {
+                "id": ids.show("scn", done.scenario.id),
+                "name": done.scenario.name,
+                "active": done.scenario.active,
+                "hooks": hooks,
+                "warnings": done.warnings,
+            }
+        )
+    else:
+        out = console()
+        out.print(f"'{done.scenario.name}' {says}.", markup=False)
+        for hook in hooks:
+            state = "registered with the vendor" if hook["registered"] else "not registered"
+            out.print(f"Hook {hook['url']} ({state})", markup=False)
+        for line in done.warnings:
+            out.print(line, style="yellow", markup=False)
+    if done.warnings:
+        raise typer.Exit(1)

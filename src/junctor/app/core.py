@@ -1,0 +1,74 @@
+"""What server, worker and commands share: pools, catalogue, vault, connectors, egress."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from junctor.adapters.blobs import PostgresBlobs
+from junctor.adapters.postgres.catalog import PostgresCatalog
+from junctor.adapters.postgres.database import Pool, pool
+from junctor.adapters.postgres.hot import Line
+from junctor.adapters.system import system_ids
+from junctor.adapters.transport import AiohttpTransport
+from junctor.adapters.vault import MasterKeys, PostgresVault
+from junctor.app.settings import Settings
+from junctor.language.ids import Ids
+from junctor.ports.blobs import Blobs
+from junctor.ports.catalog import Catalog
+from junctor.ports.transport import Transport
+from junctor.ports.vault import Vault
+from junctor.runtime.accounts import Accounts
+from junctor.runtime.registry import Registry
+
+__all__ = ["Core", "open_core"]
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Everything opened once per process. Pools are in the role their name says."""
+
+    settings: Settings
+    url: str
+    api: Pool
+    engine: Pool
+    catalog: Catalog
+    vault: Vault
+    blobs: Blobs
+    registry: Registry
+    transport: Transport
+    accounts: Accounts
+    ids: Ids
+
+
+@asynccontextmanager
+async def open_core(settings: Settings, url: str) -> AsyncIterator[Core]:
+    """Opens everything, and closes it at the end of the block."""
+    registry = Registry.load()
+    masters = MasterKeys.load(settings.ensure_data_dir())
+    async with (
+        pool(url, "api", min_size=1, max_size=8) as api,
+        pool(url, "engine", min_size=1, max_size=4) as engine,
+        AiohttpTransport(settings.egress_allow) as transport,
+    ):
+        vault = PostgresVault(engine, masters)
+        line = Line(url, patience=5.0)
+        try:
+            yield Core(
+                settings=settings,
+                url=url,
+                api=api,
+                engine=engine,
+                catalog=PostgresCatalog(api, engine),
+                vault=vault,
+                blobs=PostgresBlobs(engine, vault),
+                registry=registry,
+                transport=transport,
+                accounts=Accounts(
+                    line, vault=vault, transport=transport, connector=registry.connector
+                ),
+                ids=system_ids(),
+            )
+        finally:
+            await line.close()

@@ -1,0 +1,187 @@
+"""What `junctor doctor` looks at. Every check says what it found, and what to do if it is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from junctor.adapters.egress import Egress
+from junctor.adapters.postgres.database import connect
+from junctor.adapters.postgres.migrate import pending
+from junctor.app.activation import hooks_of
+from junctor.app.cli.session import database
+from junctor.app.core import Core, open_core
+from junctor.app.machine import fetch_json
+from junctor.app.registration import hook_url
+from junctor.app.running import worker_alive
+from junctor.app.scenarios import all_scenarios
+from junctor.app.settings import Settings
+from junctor.errors import JunctorError, Misconfigured
+
+__all__ = ["Finding", "examine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's result; ``mend`` says what to do, or what to know."""
+
+    check: str
+    ok: bool
+    message: str
+    mend: str = ""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """All checks, in order; those that need what failed before are left out."""
+    found = [
+        await _try("data directory", lambda: _data_directory(settings)),
+        await _try("egress", lambda: _egress(settings)),
+    ]
+    if not found[0].ok:
+        return found
+    async with AsyncExitStack() as stack:
+        try:
+            url = await stack.enter_async_context(database(settings, current=False))
+        except JunctorError as error:
+            return [*found, Finding("database", ok=False, message=error.message)]
+        found.append(await _try("database", lambda: _database(url)))
+        found.append(await _try("migrations", lambda: _migrations(url)))
+        if not found[-1].ok:
+            return found
+        try:
+            core = await stack.enter_async_context(open_core(settings, url))
+        except JunctorError as error:
+            return [*found, Finding("keys", ok=False, message=error.message)]
+        found.append(await _try("keys", lambda: _keys(core)))
+        found.append(await _try("worker", lambda: _worker(core)))
+        found.append(await _try("public URL", lambda: _public_url(settings)))
+        found.append(await _try("hooks", lambda: _hooks(core)))
+    return found
+
+
+async def _try(check: str, look: Callable[[], Awaitable[Finding]]) -> Finding:
+    try:
+        return await look()
+    except JunctorError as error:
+        return Finding(check, ok=False, message=error.message)
+    except Exception as error:
+        return Finding(check, ok=False, message=f"{type(error).__name__}: {error}")
+
+
+async def _data_directory(settings: Settings) -> Finding:
+    settings.ensure_data_dir()
+    return Finding("data directory", ok=True, message=f"{settings.data_dir} can be written")
+
+
+async def _egress(settings: Settings) -> Finding:
+    Egress(settings.egress_allow)
+    if not settings.egress_allow:
+        return Finding("egress", ok=True, message="only public addresses may be reached")
+    allowed = ", ".join(settings.egress_allow)
+    return Finding("egress", ok=True, message=f"public addresses, and {allowed}")
+
+
+async def _database(url: str) -> Finding:
+    connection = await connect(url, "owner")
+    async with connection:
+        number = connection.info.server_version
+        return Finding(
+            "database", ok=True, message=f"PostgreSQL {number // 10000}.{number % 10000}"
+        )
+
+
+async def _migrations(url: str) -> Finding:
+    missing = await pending(url)
+    if missing:
+        names = f"missing: {', '.join(missing)}"
+        return Finding("migrations", ok=False, message=names, mend="Run `junctor migrate`.")
+    return Finding("migrations", ok=True, message="the schema is current")
+
+
+async def _keys(core: Core) -> Finding:
+    organizations = await core.catalog.organizations()
+    for organization in organizations:
+        keyring = await core.vault.keyring(organization.organization_id)
+        if keyring.open(keyring.seal(b"doctor", b"doctor"), b"doctor") != b"doctor":
+            raise Misconfigured(reason="a keyring does not open what it sealed")
+        await _open_connections(core, organization.organization_id)
+    count = len(organizations)
+    return Finding(
+        "keys", ok=True, message=f"the master key opens {count} of {count} organisations"
+    )
+
+
+async def _open_connections(core: Core, organization_id: Any) -> None:
+    cursor = None
+    while True:
+        page = await core.catalog.connections(organization_id, cursor=cursor, limit=200)
+        for connection in page.items:
+            await core.accounts.get(organization_id, connection.id)
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+async def _worker(core: Core) -> Finding:
+    if await worker_alive(core):
+        return Finding("worker", ok=True, message="a worker was heard of in the last seconds")
+    return Finding(
+        "worker",
+        ok=False,
+        message="no worker is alive, so nothing runs",
+        mend="Start `junctor up`, or `junctor worker` beside your servers.",
+    )
+
+
+async def _public_url(settings: Settings) -> Finding:
+    url = settings.public_url
+    status, found = await asyncio.to_thread(fetch_json, f"{url}/healthz")
+    if status != 200 or not isinstance(found, dict) or found.get("status") != "ok":
+        return Finding(
+            "public URL",
+            ok=False,
+            message=f"{url}/healthz does not answer as Junctor does",
+            mend="Start the server, or set JUNCTOR_PUBLIC_URL to how the world reaches it.",
+        )
+    if _local(url):
+        mend = "Only this machine reaches it: set JUNCTOR_PUBLIC_URL before using real vendors."
+        return Finding("public URL", ok=True, message=f"{url} answers", mend=mend)
+    return Finding("public URL", ok=True, message=f"{url} answers")
+
+
+def _local(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost"
+
+
+async def _hooks(core: Core) -> Finding:
+    wrong: list[str] = []
+    count = 0
+    for organization in await core.catalog.organizations():
+        for scenario in await all_scenarios(core, organization.organization_id):
+            if not scenario.active:
+                continue
+            for hook in await hooks_of(core, organization.organization_id, scenario.id):
+                count += 1
+                if hook.registration_error:
+                    wrong.append(f"{hook.name}: {hook.registration_error}")
+                elif not hook.enabled:
+                    wrong.append(f"{hook.name}: it is switched off")
+                elif hook.registration and hook.registration.get("url") != hook_url(core, hook):
+                    wrong.append(f"{hook.name}: the vendor has another address of ours")
+    if wrong:
+        return Finding(
+            "hooks",
+            ok=False,
+            message="; ".join(wrong),
+            mend="Run `junctor activate` for the scenario: it registers the hook again.",
+        )
+    return Finding("hooks", ok=True, message=f"{count} hooks of active scenarios agree")

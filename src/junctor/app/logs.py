@@ -1,0 +1,120 @@
+"""The one sink of logs: JSON lines, redacted by name and by value before anything is cut.
+
+Library loggers (uvicorn, psycopg) come through the same chain. Secrets are masked where a key's
+name says so (``token``, ``password`` …) and where a text holds what looks like one (a bearer
+token, a key in a URL).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from junctor.language.connector import Secret
+
+__all__ = ["configure", "quiet", "redact", "redact_bundle"]
+
+MASK = "[redacted]"
+
+NAMES = re.compile(
+    r"secret|passw|token|authoriz|api[-_]?key|private|signature|cookie|credential|\bkey\b",
+    re.IGNORECASE,
+)
+BUNDLE_NAMES = re.compile(
+    r"passw(or)?d|client[-_]?secret|authorization|api[-_]?key|(access|refresh|bearer)[-_]?token|cookie",
+    re.IGNORECASE,
+)
+TEXTS = re.compile(
+    r"(?i)(?P<keep>\b(?:bearer|basic)\s+|[?&](?:key|token|api_?key|secret|password)=|://[^/\s:@]*:)"
+    r"(?P<drop>[^\s&@\"',]+)"
+)
+OURS = re.compile(r"\bjct_[A-Za-z0-9_-]{8,}|/hook/[A-Za-z0-9_-]{8,}")
+
+
+def redact(value: Any, name: str = "") -> Any:
+    """The same data with secrets masked, for logs and errors; nested data to a depth of 8."""
+    return _redact(value, name, 8, NAMES)
+
+
+def redact_bundle(value: Any) -> Any:
+    """The same bundle with secrets masked, for people and API.
+
+    Vendors' data have harmless fields called *key* or *token*; only unmistakable names are masked.
+    """
+    return _redact(value, "", 64, BUNDLE_NAMES)
+
+
+def _redact(value: Any, name: str, depth: int, names: re.Pattern[str]) -> Any:
+    if isinstance(value, Secret) or (value is not None and name and names.search(name)):
+        return MASK
+    if isinstance(value, str):
+        text = TEXTS.sub(lambda match: match["keep"] + MASK, value)
+        return OURS.sub(lambda match: match[0][:6] + MASK, text)
+    if depth == 0:
+        return "…" if isinstance(value, (Mapping, list, tuple)) else value
+    if isinstance(value, Mapping):
+        return {key: _redact(item, str(key), depth - 1, names) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_redact(item, "", depth - 1, names) for item in value]
+    return value
+
+
+def _redactor(_logger: Any, _method: str, event: Any) -> Any:
+    return {
+        key: item if key.startswith("_") else redact(item, str(key)) for key, item in event.items()
+    }
+
+
+def quiet() -> None:
+    """For commands that people run: only warnings, unless `configure` was called before."""
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[
+                structlog.processors.add_log_level,
+                _redactor,
+                structlog.dev.ConsoleRenderer(colors=False),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        )
+
+
+def configure(level: str = "info", *, process: str = "") -> None:
+    """Sends every log line of this process to standard error, as redacted JSON."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.format_exc_info,
+        _redactor,
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared[:-1], structlog.stdlib.ExtraAdder(), _redactor],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for noisy in ("asyncio", "psycopg.pool"):
+        logging.getLogger(noisy).setLevel("WARNING")
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    if process:
+        structlog.contextvars.bind_contextvars(process=process)

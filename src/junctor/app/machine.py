@@ -1,0 +1,181 @@
+"""Everything that runs on one machine: database, server, workers, and their end.
+
+`Machine` is what ``junctor up`` and the demo hold: it starts the parts in order, keeps them alive,
+and stops them in the reverse order in a few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from socket import socket
+from typing import Any
+
+from junctor.adapters.postgres.embedded import Embedded
+from junctor.adapters.postgres.migrate import migrate
+from junctor.app.settings import Settings, free_port, is_free
+from junctor.app.supervisor import Child, Supervisor, junctor_command, listen
+from junctor.errors import JunctorError, Misconfigured
+
+__all__ = ["Machine", "fetch_json"]
+
+Say = Callable[[str], None]
+
+CHECK_EVERY = 1.0
+"""Seconds between looks at the database's process."""
+
+
+class Machine:
+    """One machine's Junctor. ``say`` tells a person what happens, a line at a time."""
+
+    def __init__(self, settings: Settings, *, say: Say) -> None:
+        self.settings = settings
+        self._say = say
+        self._embedded: Embedded | None = None
+        self._supervisor: Supervisor | None = None
+        self._socket: socket | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self.url = ""
+        """Of the database, as its owner. It may hold a password: never shown."""
+
+    async def start_database(self) -> str:
+        """Starts or adopts the database and brings its schema up to date; returns its URL."""
+        settings = self.settings
+        settings.ensure_data_dir()
+        if settings.database_url:
+            self.url = settings.database_url
+        else:
+            embedded = Embedded(settings.data_dir)
+            self.url = await asyncio.to_thread(embedded.start)
+            self._embedded = embedded  # only now: stopping what another holds would end it
+            if embedded.adopted:
+                self._say("The database of an earlier start was still running; using it.")
+            self._watch = asyncio.create_task(self._keep_database(), name="keep database")
+        await migrate(self.url)
+        return self.url
+
+    def choose_port(self) -> None:
+        """Takes the port, or says which other one; `Misconfigured` if a chosen one is taken."""
+        settings = self.settings
+        port = settings.port
+        if port == 0 or not (settings.port_fixed or is_free(settings.host, port)):
+            port = free_port(settings.host, port) if port else 0
+            if port:
+                self._say(f"Port {settings.port} is taken; using {port}.")
+        self._socket = listen(settings.host, port)
+        self.settings = replace(settings, port=self._socket.getsockname()[1])
+
+    def start_processes(self, *, allow: tuple[str, ...] = ()) -> None:
+        """Starts server and workers; ``allow`` are more addresses their requests may reach."""
+        assert self._socket is not None, "choose_port comes first"
+        self.settings.address_file.write_text(self.settings.public_url + "\n")
+        supervisor = self._children()
+        env = self._environment(allow)
+        fd = self._socket.fileno()
+        server = junctor_command("server", "--fd", str(fd))
+        supervisor.start(Child(name="server", command=server, env=env, pass_fds=(fd,)))
+        for number in range(1, self.settings.workers + 1):
+            name = f"worker-{number}"
+            command = junctor_command("worker", "--name", name)
+            supervisor.start(Child(name=name, command=command, env=env))
+
+    def start_child(self, child: Child) -> None:
+        """Keeps one more process alive (a simulator, say)."""
+        self._children().start(child)
+
+    async def ready(self, *, within: float = 30.0) -> None:
+        """Waits until ``/readyz`` is well; `Misconfigured` says what was not, and where to look."""
+        host = "127.0.0.1" if self.settings.host in {"0.0.0.0", "::"} else self.settings.host  # noqa: S104 - read, not bound
+        address = f"http://{host}:{self.settings.port}/readyz"
+        deadline = time.monotonic() + within
+        last: Any = "no answer"
+        while time.monotonic() < deadline:
+            status, last = await asyncio.to_thread(fetch_json, address)
+            if status == 200:
+                return
+            await asyncio.sleep(0.03)
+        raise Misconfigured(
+            f"Junctor did not become ready in {within:.0f} s: {last}. "
+            f"The logs are in {self.settings.logs}.",
+            logs=str(self.settings.logs),
+        )
+
+    async def stop(self) -> None:
+        """Stops everything that was started, in reverse."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        if self._supervisor is not None:
+            await self._supervisor.stop()
+            self.settings.address_file.unlink(missing_ok=True)
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._embedded is not None:
+            await asyncio.to_thread(self._embedded.stop)
+            self._embedded = None
+
+    def _children(self) -> Supervisor:
+        if self._supervisor is None:
+            self._supervisor = Supervisor(
+                self.settings.logs, on_event=lambda name, what: self._say(f"{name} {what}.")
+            )
+        return self._supervisor
+
+    def _environment(self, allow: tuple[str, ...]) -> dict[str, str]:
+        settings = self.settings
+        return {
+            "JUNCTOR_DATA_DIR": str(settings.data_dir),
+            "JUNCTOR_DATABASE_URL": self.url,
+            "JUNCTOR_HOST": settings.host,
+            "JUNCTOR_PORT": str(settings.port),
+            "JUNCTOR_PUBLIC_URL": settings.public_url,
+            "JUNCTOR_EGRESS_ALLOW": ",".join(dict.fromkeys((*settings.egress_allow, *allow))),
+            "JUNCTOR_LOG_LEVEL": settings.log_level,
+        }
+
+    async def _keep_database(self) -> None:
+        embedded = self._embedded
+        assert embedded is not None
+        while True:
+            await asyncio.sleep(CHECK_EVERY)
+            if await asyncio.to_thread(embedded.alive):
+                continue
+            self._say("The database ended; restarting it.")
+            try:
+                await asyncio.to_thread(embedded.stop)
+                await asyncio.to_thread(embedded.start)
+            except JunctorError as error:
+                self._say(f"The database could not be restarted: {error.message}")
+
+
+def fetch_json(
+    url: str, *, method: str = "GET", body: Any = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, Any]:
+    """A request to our own server or a simulator on this machine: status and JSON; 0: no answer."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(  # noqa: S310 - an address of this machine, made here
+        url,
+        data=data,
+        method=method,
+        headers={"content-type": "application/json", **(headers or {})},
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=10) as answer:
+            return answer.status, json.loads(answer.read() or b"null")
+    except urllib.error.HTTPError as error:
+        with error:
+            try:
+                return error.code, json.loads(error.read() or b"null")
+            except ValueError:
+                return error.code, None
+    except (OSError, ValueError):
+        return 0, None

@@ -1,0 +1,77 @@
+"""A run by hand from a command: submitted durably, waited for, with a worker here if none lives."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from junctor.app.core import Core
+from junctor.app.running import wait_for_run, worker_alive
+from junctor.ports.catalog import Run, Scenario
+from junctor.runtime.ingest import Ingest
+from junctor.runtime.worker import Worker
+
+__all__ = ["own_worker", "run_scenario"]
+
+
+async def run_scenario(
+    core: Core,
+    scenario: Scenario,
+    bundles: list[dict[str, Any]],
+    *,
+    actor: str,
+    version: int | None = None,
+    within: float,
+) -> tuple[UUID, Run | None]:
+    """The run's id, and the run once it ended; ``None`` if it has not ``within`` so many seconds.
+
+    Runs the draft, unless a version is named.
+    """
+    ingest = Ingest(
+        core.url,
+        server=f"cli{secrets.token_hex(6)}",
+        find=core.registry.find,
+        vault=core.vault,
+    )
+    await ingest.start()
+    try:
+        run_id = await ingest.submit(
+            scenario.organization_id,
+            scenario.id,
+            bundles,
+            actor=actor,
+            version=version or scenario.draft,
+        )
+    finally:
+        await ingest.stop()
+    if await worker_alive(core):
+        return run_id, await wait_for_run(core, scenario.organization_id, run_id, within=within)
+    async with own_worker(core):
+        return run_id, await wait_for_run(core, scenario.organization_id, run_id, within=within)
+
+
+@asynccontextmanager
+async def own_worker(core: Core) -> AsyncIterator[None]:
+    """A worker in this process for the time of the block."""
+    stop = asyncio.Event()
+    worker = Worker(
+        core.url,
+        name=f"{socket.gethostname()}:cli:{os.getpid()}",
+        find=core.registry.find,
+        connector=core.registry.connector,
+        vault=core.vault,
+        blobs=core.blobs,
+        transport=core.transport,
+    )
+    task = asyncio.create_task(worker.run(stop), name="worker")
+    try:
+        yield
+    finally:
+        stop.set()
+        await task

@@ -1,0 +1,132 @@
+"""Runs: started by hand, waited for, read, resumed, given up."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from junctor.adapters.postgres.database import tenant
+from junctor.adapters.postgres.queries import load as queries
+from junctor.app.core import Core
+from junctor.app.history import operations_of
+from junctor.errors import Conflict, JunctorError, Misconfigured, NotFound
+from junctor.language import ids
+from junctor.language.blueprint import load
+from junctor.ports.catalog import Run
+from junctor.runtime.drive import segment_aad
+
+__all__ = ["ENDED", "as_bundles", "operations", "resolve", "wait_for_run", "worker_alive"]
+
+ENDED = frozenset({"finished", "incomplete", "uncertain", "discarded"})
+ALIVE = 15.0
+"""Seconds after its last heartbeat that a worker counts as alive."""
+
+
+def as_bundles(value: Any) -> list[dict[str, Any]]:
+    """Trigger bundles from what a person gave: nothing, one bundle, or a list of them."""
+    if value is None:
+        return [{}]
+    if isinstance(value, Mapping):
+        return [dict(value)]
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        for position, bundle in enumerate(value):
+            if not isinstance(bundle, Mapping):
+                raise Misconfigured(f"Bundle {position + 1} is no object.", path=f"[{position}]")
+        return [dict(bundle) for bundle in value] or [{}]
+    raise Misconfigured("The input must be one bundle (an object) or a list of bundles.")
+
+
+async def worker_alive(core: Core) -> bool:
+    """Whether any worker was heard of within the last seconds, by the database's clock."""
+    async with core.engine.connection() as connection:
+        cursor = await connection.execute(
+            "select exists (select from nodes where role = 'worker'"
+            " and seen_at > clock_timestamp() - make_interval(secs => %s))",
+            (ALIVE,),
+        )
+        row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
+async def wait_for_run(
+    core: Core, organization_id: UUID, run_id: UUID, *, within: float
+) -> Run | None:
+    """The run once it has ended or waits for something; ``None`` if it has not by then."""
+    deadline = time.monotonic() + within
+    pause = 0.01
+    while True:
+        try:
+            run = await core.catalog.run(organization_id, run_id)
+        except NotFound:
+            run = None
+        if run is not None and (run.state in ENDED or run.state == "waiting"):
+            return run
+        if time.monotonic() > deadline:
+            return None
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 0.25)
+
+
+async def operations(core: Core, run: Run) -> list[dict[str, Any]]:
+    """A run's operations with their bundles, secrets masked, from its journal."""
+    organization_id = run.organization_id
+    keyring = await core.vault.keyring(organization_id)
+    pieces: list[tuple[bytes, Mapping[bytes, bytes]]] = []
+    after = -1
+    while True:
+        segments = await core.catalog.segments(organization_id, run.id, after=after, limit=100)
+        if not segments:
+            break
+        for segment in segments:
+            blobs = {
+                name: await core.blobs.get(organization_id, run.id, name) for name in segment.blobs
+            }
+            aad = segment_aad(organization_id, run.id, segment.seq)
+            pieces.append((keyring.open(segment.data, aad), blobs))
+        after = segments[-1].seq
+    return operations_of(pieces, await _names(core, run))
+
+
+async def _names(core: Core, run: Run) -> dict[int, str]:
+    try:
+        version = await core.catalog.version(run.organization_id, run.scenario_id, run.version)
+        scenario = load(version.blueprint).scenario
+    except JunctorError:  # its scenario was deleted: numbers alone remain
+        return {}
+    return {module.id: module.module for module in scenario.modules()}
+
+
+async def resolve(core: Core, organization_id: UUID, run_id: UUID, *, actor: str, verb: str) -> Run:
+    """``retry``: an incomplete run goes on from its journal. ``discard``: it is given up.
+
+    `Conflict` if the run's state does not allow it.
+    """
+    run = await core.catalog.run(organization_id, run_id)
+    name = {"retry": "resume", "discard": "discard"}[verb]
+    async with tenant(core.api, organization_id) as connection:
+        cursor = await connection.execute(
+            queries("hot")[name], {"organization": organization_id, "run": run_id}
+        )
+        if await cursor.fetchone() is None:
+            raise Conflict(
+                f"The run is {run.state}; {_allowed(verb)}.",
+                state=run.state,
+                run=ids.show("run", run_id),
+            )
+    await core.catalog.note(
+        organization_id,
+        actor=actor,
+        verb=f"run.{verb}",
+        object=ids.show("run", run_id),
+        details={"state": run.state},
+    )
+    return await core.catalog.run(organization_id, run_id)
+
+
+def _allowed(verb: str) -> str:
+    if verb == "retry":
+        return "only an incomplete or waiting one can be retried"
+    return "only an incomplete, uncertain or waiting one can be discarded"

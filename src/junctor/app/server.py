@@ -1,0 +1,103 @@
+"""The server process: deliveries to the bare ingest path, everything else to the routed API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import structlog
+import uvicorn
+
+from junctor.app.core import open_core
+from junctor.app.settings import Settings
+from junctor.app.supervisor import listen
+from junctor.runtime.ingest import Ingest
+
+__all__ = ["Application", "open_application", "serve"]
+
+HOOKS = "/hook/"
+GRACE = 2
+"""Seconds that open requests may take to finish when the server ends."""
+
+
+class Application:
+    """The ASGI application: ``/hook/…`` never enters the router."""
+
+    def __init__(self, ingest: Any, api: Any) -> None:
+        self._ingest = ingest
+        self._api = api
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One connection."""
+        if scope["type"] == "http" and scope["path"].startswith(HOOKS):
+            await self._ingest(scope, receive, send)
+        elif scope["type"] in {"http", "lifespan"}:
+            await self._api(scope, receive, send)
+        else:  # no websockets here: refuse before the upgrade
+            await send({"type": "websocket.close", "code": 1000})
+
+
+@contextlib.asynccontextmanager
+async def open_application(settings: Settings, url: str, *, name: str) -> AsyncIterator[Any]:
+    """The application with everything it needs open, closed at the end of the block."""
+    from junctor.app.api.app import build
+
+    async with open_core(settings, url) as core:
+        ingest = Ingest(
+            url,
+            server=name,
+            find=core.registry.find,
+            vault=core.vault,
+        )
+        await ingest.start()
+        try:
+            yield Application(ingest, build(core, ingest))
+        finally:
+            await ingest.stop()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, ended by its event loop's signals, so that a SIGTERM is a clean exit 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """For the time of serving."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
+    """Serves until SIGTERM or SIGINT; ``fd`` is a listening socket handed over by a supervisor."""
+    # A channel of the database is named after it, so letters and digits only.
+    name = f"server{secrets.token_hex(6)}"
+    sock = socket.socket(fileno=fd) if fd is not None else listen(settings.host, settings.port)
+    log = structlog.get_logger("junctor.server")
+    async with open_application(settings, url, name=name) as application:
+        config = uvicorn.Config(
+            application,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            backlog=2048,
+            timeout_graceful_shutdown=GRACE,
+        )
+        log.info("server ready", host=settings.host, port=settings.port, server=name)
+        await _Server(config).serve(sockets=[sock])
+    log.info("server ended", server=name)

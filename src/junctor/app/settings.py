@@ -1,0 +1,168 @@
+"""Every setting, read once from the environment.
+
+`Settings` is frozen data; who needs a setting gets it as an argument. `SETTINGS` documents each
+variable and is what ``docs/cli.md`` and the tests read, so a setting can't exist undocumented.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from junctor.errors import Misconfigured
+
+__all__ = ["SETTINGS", "Settings", "free_port", "is_free"]
+
+SETTINGS: Mapping[str, str] = {
+    "JUNCTOR_DATA_DIR": "Where data, keys and logs are kept; default: the user's data directory.",
+    "JUNCTOR_DATABASE_URL": "A PostgreSQL to use, 15 or newer; unset: our own, in the data directory.",
+    "JUNCTOR_HOST": "Address the server binds (default 127.0.0.1).",
+    "JUNCTOR_PORT": "Port the server binds (default 8700; `up` takes the next free one).",
+    "JUNCTOR_PUBLIC_URL": "How the world reaches the server; hooks are registered under it.",
+    "JUNCTOR_EGRESS_ALLOW": "Private addresses that requests may reach: host:port, by comma.",
+    "JUNCTOR_WORKERS": "How many worker processes `up` keeps; default: cores less one.",
+    "JUNCTOR_MASTER_KEY": "The master key: 32 bytes in base64; unset: a file in the data directory.",
+    "JUNCTOR_LOG_LEVEL": "debug, info, warning or error (default info).",
+    "JUNCTOR_DEBUG": "Set to 1: commands show a trace when they fail.",
+}
+
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this process runs. Ports are TCP; paths are absolute."""
+
+    data_dir: Path
+    database_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8700
+    port_fixed: bool = False
+    """Whether the operator chose the port, so that taking another one would surprise."""
+    public: str | None = None
+    egress_allow: tuple[str, ...] = ()
+    workers: int = 1
+    log_level: str = "info"
+    debug: bool = False
+
+    @property
+    def public_url(self) -> str:
+        """The address hooks are registered under, without a trailing slash."""
+        if self.public:
+            return self.public
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def logs(self) -> Path:
+        """Where child processes log."""
+        return self.data_dir / "logs"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
+        """Reads the environment; `Misconfigured` names the variable, its value and the mend."""
+        env = os.environ if env is None else env
+        directory = env.get("JUNCTOR_DATA_DIR") or platformdirs.user_data_dir("junctor")
+        public = (env.get("JUNCTOR_PUBLIC_URL") or "").rstrip("/")
+        if public and urlsplit(public).scheme not in {"http", "https"}:
+            _refuse("JUNCTOR_PUBLIC_URL", public, "it must begin with http:// or https://")
+        level = (env.get("JUNCTOR_LOG_LEVEL") or "info").lower()
+        if level not in _LEVELS:
+            _refuse("JUNCTOR_LOG_LEVEL", level, f"it must be one of {', '.join(_LEVELS)}")
+        return cls(
+            data_dir=Path(directory).expanduser().absolute(),
+            database_url=env.get("JUNCTOR_DATABASE_URL") or None,
+            host=env.get("JUNCTOR_HOST") or "127.0.0.1",
+            port=_number(env, "JUNCTOR_PORT", 8700, 0, 65535),
+            port_fixed=bool(env.get("JUNCTOR_PORT")),
+            public=public or None,
+            egress_allow=_list(env.get("JUNCTOR_EGRESS_ALLOW", "")),
+            workers=_number(env, "JUNCTOR_WORKERS", max(1, (os.cpu_count() or 2) - 1), 1, 256),
+            log_level=level,
+            debug=env.get("JUNCTOR_DEBUG", "") not in {"", "0"},
+        )
+
+    @property
+    def address_file(self) -> Path:
+        """Where a running machine says its address."""
+        return self.data_dir / "address"
+
+    def as_running(self) -> Settings:
+        """The same with the address of the machine that runs here, unless one was chosen.
+
+        `up` may have taken another port; what registers hooks must know it.
+        """
+        if self.public or self.port_fixed:
+            return self
+        try:
+            found = self.address_file.read_text().strip()
+        except OSError:
+            return self
+        return replace(self, public=found) if found.startswith("http") else self
+
+    def with_allowed(self, addresses: tuple[str, ...]) -> Settings:
+        """The same, with more addresses that requests may reach."""
+        return replace(self, egress_allow=tuple(dict.fromkeys((*self.egress_allow, *addresses))))
+
+    def ensure_data_dir(self) -> Path:
+        """Makes the data directory (0755, so that Postgres' own user may enter); checks writing."""
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self.logs.mkdir(exist_ok=True)
+            probe = self.data_dir / ".writable"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise Misconfigured(
+                f"The data directory {self.data_dir} can't be written: {error.strerror or error}. "
+                "Set JUNCTOR_DATA_DIR to a directory you own.",
+                path=str(self.data_dir),
+            ) from error
+        return self.data_dir
+
+
+def free_port(host: str, first: int, tries: int = 50) -> int:
+    """The first free port from ``first`` on; `Misconfigured` if there is none in ``tries``."""
+    for port in range(first, first + tries):
+        if is_free(host, port):
+            return port
+    raise Misconfigured(
+        f"No free port between {first} and {first + tries - 1} on {host}. Set JUNCTOR_PORT.",
+        host=host,
+        port=first,
+    )
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could bind here now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _refuse(name: str, value: str, mend: str) -> None:
+    raise Misconfigured(f"{name} is '{value}': {mend}.", setting=name, value=value)
+
+
+def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        _refuse(name, text, f"it must be a whole number from {low} to {high}")
+    return int(text)
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
