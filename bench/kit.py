@@ -152,7 +152,7 @@ class Stack:
         """Starts ``server`` or ``worker``."""
         env = {**self.env, "JUNCTOR_EGRESS_ALLOW": ",".join(self.allow)}
         child = Child(
-            PYTHON, "-m", "junctor.app.cli.main", role, env=env, log=self.directory / f"{role}.log"
+            PYTHON, "-m", "junctor", role, env=env, log=self.directory / f"{role}.log"
         )
         self.children.append(child)
         if role == "server":
