@@ -151,9 +151,7 @@ class Stack:
     def start(self, role: str) -> Child:
         """Starts ``server`` or ``worker``."""
         env = {**self.env, "JUNCTOR_EGRESS_ALLOW": ",".join(self.allow)}
-        child = Child(
-            PYTHON, "-m", "junctor", role, env=env, log=self.directory / f"{role}.log"
-        )
+        child = Child(PYTHON, "-m", "junctor", role, env=env, log=self.directory / f"{role}.log")
         self.children.append(child)
         if role == "server":
             wait_for(lambda: _answers(f"http://127.0.0.1:{self.port}/healthz"), role)
