@@ -45,6 +45,26 @@ COUNT = {
 }
 
 
+class Peak(threading.Thread):
+    """Watches a process's memory."""
+
+    def __init__(self, child: kit.Child) -> None:
+        super().__init__(daemon=True)
+        self.child = child
+        self.most = child.rss()
+        self.over = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self.over.wait(0.02):
+            self.most = max(self.most, self.child.rss())
+
+    def stop(self) -> float:
+        self.over.set()
+        self.join()
+        return self.most
+
+
 def million(st: kit.Stack) -> None:
     print("\nIterator of 1,000,000 bundles → set 3 expressions → filter → count, history full")
     server, worker = st.start("server"), st.start("worker")
@@ -65,21 +85,11 @@ def million(st: kit.Stack) -> None:
         st.forget_runs()
         time.sleep(1)
         before = worker.rss()
-        peak = before
-        over = threading.Event()
-
-        def watch() -> None:
-            nonlocal peak
-            while not over.wait(0.02):
-                peak = max(peak, worker.rss())
-
-        watching = threading.Thread(target=watch)
-        watching.start()
+        watching = Peak(worker)
         asyncio.run(_post(url + path, body))
         sent = asyncio.run(latency.send(url, [neighbour], rate=50, seconds=8))
         st.wait_finished(sent + 1)
-        over.set()
-        watching.join()
+        peak = watching.stop()
         with st.connect() as db:
             row = db.execute(
                 "select id, extract(epoch from ended_at - started_at), operations, segments, ended_at"
