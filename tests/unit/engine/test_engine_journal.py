@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from kit import encode_records
+from engine_kit import encode_records
 
 from junctor import errors
 from junctor.engine.commands import Address

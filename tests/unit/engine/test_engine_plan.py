@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from kit import branch, module, plan_of, route, scenario, when
+from engine_kit import branch, module, plan_of, route, scenario, when
 
 from junctor.engine.plan import compile_plan
 from junctor.engine.retry import RetryPolicy
