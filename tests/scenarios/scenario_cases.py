@@ -10,7 +10,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "engine"))
 
-from kit import Drive, World, find
+from engine_kit import Drive, World, find
 
 from junctor.engine.commands import Call
 from junctor.engine.journal import revive

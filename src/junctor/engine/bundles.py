@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from functools import partial
-from itertools import islice
+from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,9 +20,9 @@ from junctor.language.connector import Bundle
 if TYPE_CHECKING:
     from junctor.engine.run import Run
 
-__all__ = ["Groups", "Several", "chunks", "emit", "found"]
+__all__ = ["FLUSH", "Groups", "Several", "chunks", "emit", "found"]
 
-_FLUSH = Flush()
+FLUSH = Flush()
 _hashable = msgspec.msgpack.Encoder(order="deterministic", enc_hook=repr).encode
 
 
@@ -31,8 +31,6 @@ class Groups:
 
     The env is one list, overwritten bundle by bundle; a reference into it would not keep.
     """
-
-    __slots__ = ("_groups", "_node")
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -47,13 +45,15 @@ class Groups:
             group = self._groups[found] = (key, self._new())
         group[1].add(value)
 
-    def results(self) -> list[Bundle]:
-        """One bundle per key, in the order of their first bundles."""
+    def results(self) -> Bundle | list[Bundle]:
+        """One bundle per key, in the order of their first bundles; a single one as itself."""
         if not self._groups:
-            return [] if self._node.stop_if_empty else [self._new().result()]
-        if self._node.group_by is None:
-            return [group.result() for _, group in self._groups.values()]
-        return [{"__IMTKEY__": key, **group.result()} for key, group in self._groups.values()]
+            return [] if self._node.stop_if_empty else dict(self._new().result())
+        out = [
+            {**({} if self._node.group_by is None else {"__IMTKEY__": key}), **group.result()}
+            for key, group in self._groups.values()
+        ]
+        return out[0] if len(out) == 1 else out
 
     def _new(self) -> Any:
         assert self._node.definition is not None
@@ -74,20 +74,16 @@ def found(node: Node, arguments: Any, bundles: list[Bundle]) -> list[Bundle]:
     return [{"__IMTLENGTH__": 0}] if asked in (True, "true") else []
 
 
+@dataclass(slots=True)
 class Several:
     """The bundles of a pure module that gives more than one."""
 
-    __slots__ = ("first", "keep", "whole")
-
-    def __init__(
-        self, *, whole: Any = MISSING, first: Any = MISSING, keep: bool | None = None
-    ) -> None:
-        self.whole = whole
-        """All of them, if the module was asked."""
-        self.first = first
-        """The first list of them, if it is recorded."""
-        self.keep = keep
-        """Whether the first list is to be recorded; ``None``: not asked yet."""
+    whole: Any = MISSING
+    """All of them, if the module was asked."""
+    first: Any = MISSING
+    """The first list of them, if it is recorded."""
+    keep: bool | None = None
+    """Whether the first list is to be recorded; ``None``: not asked yet."""
 
 
 def chunks(
@@ -144,7 +140,7 @@ def emit(
         run.groups[aggregator.id] = Groups(aggregator)
     onward, slot, branch = node.next, node.slot, run.branch
     if node.lane_call is not None and not single:
-        yield from in_lanes(run, node, _each(lists), env, path)
+        yield from in_lanes(run, node, chain.from_iterable(lists), env, path)
     else:
         index = 0
         for bundles in lists:
@@ -156,7 +152,7 @@ def emit(
                     yield from branch(onward, env, path if single else (*path, index))
                     index += 1
             if not index % (4 * CHUNK):
-                yield _FLUSH  # nothing may have been recorded, and still the worker must breathe
+                yield FLUSH  # nothing may have been recorded, and still the worker must breathe
     yield from collected(run, node, env, path)
 
 
@@ -165,20 +161,8 @@ def collected(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Com
     for aggregator in node.collectors:
         groups = run.groups.pop(aggregator.id)
         run.operations += 1
-        output = run.once(aggregator, path, partial(_out, groups))
+        output = run.once(aggregator, path, groups.results)
         if type(output) is dict:
-            env[aggregator.slot] = output
-            yield from run.after(aggregator, env, path)
+            yield from emit(run, aggregator, [[output]], env, path, single=True)
         else:
             yield from emit(run, aggregator, [output], env, path)
-
-
-def _out(groups: Groups) -> Any:
-    """One bundle as itself, as it needs no index of its own in the path."""
-    results = groups.results()
-    return results[0] if len(results) == 1 else results
-
-
-def _each(lists: Iterable[list[Bundle]]) -> Iterator[Bundle]:
-    for bundles in lists:
-        yield from bundles

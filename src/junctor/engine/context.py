@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from junctor.engine.commands import Address, Result
+from junctor.engine.commands import Result
 from junctor.engine.journal import ENGINE, Journal, error_record
 from junctor.engine.nodes import Path
 from junctor.engine.plan import Plan
@@ -102,6 +102,7 @@ class Context:
 
     def end(self, cycle: int, result: Result) -> None:
         """Records how the run ended, unless that is what was recorded before."""
+        failed = result.failed
         record = {
             "cycle": cycle,
             "status": result.status,
@@ -109,7 +110,7 @@ class Context:
             "bytes": result.bytes,
             "dropped": result.dropped,
             "error": None if result.error is None else error_record(result.error),
-            "failed": None if result.failed is None else _plain(result.failed),
+            "failed": failed and [*failed[:2], [*failed.path], failed.attempt],
         }
         recorded = self._recording.finish() if self._recording is not None else None
         if recorded != record or self._journal.written:
@@ -139,8 +140,3 @@ class Context:
 
     def _uuid(self) -> str:
         return str(UUID(bytes=self._draw(16), version=4))
-
-
-def _plain(address: Address) -> list[Any]:
-    """An address as it comes back from the journal."""
-    return [address.cycle, address.module, list(address.path), address.attempt]

@@ -10,6 +10,7 @@ from junctor.engine.nodes import Halt, Node, Path
 from junctor.engine.recording import MISSING, Recorded
 from junctor.errors import Fault, JunctorError, Uncertain
 from junctor.language.connector import Answer, Bundle
+from junctor.language.forms import bind
 
 if TYPE_CHECKING:
     from junctor.engine.run import Run
@@ -27,14 +28,14 @@ def call(
     attempt was begun ahead.
     """
     arguments: Any = MISSING
-    address = Address(run.cycle, node.id, path)
+    address = last = Address(run.cycle, node.id, path)
     error: JunctorError | None = None
     failures = failed_at = 0
     while True:
         entry = run.take(address)
         if entry is not None and entry.output is not MISSING:
             if entry.output is None and error is not None:
-                raise Halt(error, _before(address), handled=True)
+                raise Halt(error, last, handled=True)
             run.bytes += entry.bytes
             return entry.output, arguments
         if error is not None:
@@ -43,9 +44,9 @@ def call(
             elif entry is None or not _begun(entry):
                 seconds = node.retry.delay(failures, error)
                 if seconds is None:
-                    raise Halt(error, _before(address))
+                    raise Halt(error, last)
                 yield Wait(address, seconds, entry.due if entry is not None else None)
-        if entry is not None and _uncertain(node, entry):
+        if entry is not None and _uncertain(run, node, env, path, entry):
             raise Halt(entry.error or Uncertain(), address)
         if entry is not None and entry.error is not None:
             error, failed_at = entry.error, entry.ends
@@ -66,19 +67,15 @@ def call(
                 raise Halt(outcome.error, address)
             error, failed_at = outcome.error, run.ends
         failures += 1
+        last = address
         address = address._replace(attempt=address.attempt + 1)
 
 
 def command(node: Node, address: Address, arguments: Any, entry: Recorded | None = None) -> Call:
     """The call that the driver is asked for, with what is recorded of an earlier try of it."""
     assert node.definition is not None
-    if entry is None:
-        return Call(address, node.definition, node.parameters, arguments)
-    return Call(address, node.definition, node.parameters, arguments, entry.unanswered, entry.steps)
-
-
-def _before(address: Address) -> Address:
-    return address._replace(attempt=address.attempt - 1)
+    known = entry or Recorded()
+    return Call(address, node.definition, node.parameters, arguments, known.unanswered, known.steps)
 
 
 def _begun(entry: Recorded) -> bool:
@@ -86,17 +83,25 @@ def _begun(entry: Recorded) -> bool:
     return entry.error is not None or bool(entry.intents) or bool(entry.steps)
 
 
-def _uncertain(node: Node, entry: Recorded) -> bool:
-    if entry.error is not None:
+def _uncertain(run: Run, node: Node, env: list[Any], path: Path, entry: Recorded) -> bool:
+    """Whether it was perhaps done and must not be done twice."""
+    if entry.error is not None or entry.unanswered is None:
         return isinstance(entry.error, Uncertain)
-    assert node.definition is not None
-    return node.definition.effect == "once" and entry.unanswered is not None
+    definition = node.definition
+    assert definition is not None
+    if definition.effect_of is None:
+        return definition.effect == "once"
+    try:
+        given = bind(definition, run.arguments(node, env, path), node.parameters)
+        return definition.effect_of(given) == "once"
+    except Exception:  # what it would do can't be told any more: so nobody may repeat it
+        return True
 
 
 def wait(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:
     """Sleeps, unless it has; always recorded, whatever the detail."""
     address = Address(run.cycle, node.id, path)
-    entry = run.take(address, pure=True)
+    entry = run.standing(address)
     if entry is None or entry.output is MISSING:
         seconds = float(run.evaluated(node, env, path))
         yield Wait(address, seconds, entry.due if entry is not None else None)
@@ -106,7 +111,7 @@ def wait(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command,
 def respond(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:
     """Answers the hook's caller. The first answer of a run is sent; others are only recorded."""
     address = Address(run.cycle, node.id, path)
-    entry = run.take(address, pure=True)
+    entry = run.standing(address)
     if entry is not None and entry.answer is not None:
         run.answered = run.answered or entry.answer
         return

@@ -30,7 +30,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from hashlib import blake2b
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import msgspec
 import zstandard
@@ -48,7 +48,6 @@ __all__ = [
     "Segment",
     "Tag",
     "decode_segment",
-    "encode_records",
     "encode_segment",
     "error_record",
     "revive",
@@ -73,7 +72,6 @@ Detail = Literal["full", "first", "errors"]
 
 _BLOB = 1
 _HEAD = b"\xdd\x00\x00\x00\x00"  # msgpack array 32; the count is set when the segment is taken
-_MAX_SEGMENT = 2 * 1024**3
 
 
 class Tag(IntEnum):
@@ -123,19 +121,6 @@ class Journal:
     `failed`, `wait`). All methods raise `DataError` on a value that can't be recorded, and leave
     the buffer as it was.
     """
-
-    __slots__ = (
-        "_blob_bytes",
-        "_blobs",
-        "_buffer",
-        "_counts",
-        "_records",
-        "_taken",
-        "_ticks",
-        "detail",
-        "full",
-        "skipped",
-    )
 
     def __init__(self, detail: Detail = "full") -> None:
         self.pin_detail(detail)
@@ -197,33 +182,19 @@ class Journal:
 
     def header(self, header: Mapping[str, Any]) -> None:
         """What the run pins; its first record."""
-        self._write((0, header))
+        self.write((0, header))
 
-    def operation(self, cycle: int, module: int, path: tuple[int, ...], n: int, out: Any) -> bool:
-        """A pure operation: its bundle, or the ``n``-th list of its bundles.
-
-        True if the buffer is full. Called for every bundle, hence so plain.
-        """
-        buffer = self._buffer
-        start = len(buffer)
-        record = (1, cycle, module, path, n, out)
-        try:
-            _encode_into(record, buffer, -1)
-        except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            self._refuse(start, error)
-        end = len(buffer)
-        if end - start > BLOB_BYTES:
-            self._spill(start, record)
-        self._records += 1
-        return end >= SEGMENT_BYTES
+    def operation(self, cycle: int, module: int, path: tuple[int, ...], n: int, out: Any) -> None:
+        """A pure operation: its bundle, or the ``n``-th list of its bundles."""
+        self.write((1, cycle, module, path, n, out))
 
     def value(self, name: str, value: Any) -> None:
         """A value of the run, at its first use."""
-        self._write((6, name, value))
+        self.write((6, name, value))
 
     def end(self, end: Mapping[str, Any]) -> None:
         """How the run ended. A resumed run has several ends."""
-        self._write((7, end))
+        self.write((7, end))
 
     def answered(
         self,
@@ -233,13 +204,13 @@ class Journal:
         sent: bool,
     ) -> None:
         """An answer to the hook's caller; only the first of a run is ``sent``."""
-        self._write((9, *address, sent, *answer))
+        self.write((9, *address, sent, *answer))
 
     # What the driver writes.
 
     def intent(self, address: Address, step: int, request_hash: bytes, summary: Any = None) -> None:
         """A request is about to be sent: must be durable first if the effect is *once*."""
-        self._write((2, *address, step, request_hash, summary))
+        self.write((2, *address, step, request_hash, summary))
 
     def done(
         self,
@@ -250,11 +221,11 @@ class Journal:
         arguments: Any = None,
     ) -> None:
         """An effect happened: its bundles, bytes moved, duration, and the arguments it got."""
-        self._write((3, *address, output, size, milliseconds, arguments))
+        self.write((3, *address, output, size, milliseconds, arguments))
 
     def step(self, address: Address, step: int, response: Any) -> None:
         """One complete answer of a flow of several requests."""
-        self._write((4, *address, step, response))
+        self.write((4, *address, step, response))
 
     def failed(self, address: Address, error: JunctorError) -> None:
         """An attempt failed. ``retry`` in place of an *uncertain* one settles that it did not
@@ -262,28 +233,29 @@ class Journal:
         """
         record = error_record(error)
         try:
-            self._write((5, *address, record))
+            self.write((5, *address, record))
         except DataError:
             shown = {name: str(value) for name, value in error.params.items()}
-            self._write((5, *address, {**record, "params": shown}))
+            self.write((5, *address, {**record, "params": shown}))
 
     def wait(self, address: Address, due: float) -> None:
         """A wait was begun that is over at ``due`` (epoch seconds)."""
-        self._write((8, *address, due))
+        self.write((8, *address, due))
 
-    def _write(self, record: tuple[Any, ...]) -> None:
-        start = len(self._buffer)
+    def write(self, record: tuple[Any, ...]) -> bool:
+        """Adds any record; true if the buffer is full. Called for every bundle, hence so plain."""
+        buffer = self._buffer
+        start = len(buffer)
         try:
-            _encode_into(record, self._buffer, -1)
+            _encode_into(record, buffer, -1)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            self._refuse(start, error)
-        if len(self._buffer) - start > BLOB_BYTES:
+            del buffer[start:]
+            raise DataError(reason=f"a value can't be recorded ({error})") from error
+        end = len(buffer)
+        if end - start > BLOB_BYTES:
             self._spill(start, record)
         self._records += 1
-
-    def _refuse(self, start: int, error: Exception) -> NoReturn:
-        del self._buffer[start:]
-        raise DataError(reason=f"a value can't be recorded ({error})") from error
+        return end >= SEGMENT_BYTES
 
     def _spill(self, start: int, record: tuple[Any, ...]) -> None:
         """Writes the record again, its large values as blobs."""
@@ -313,11 +285,6 @@ def encode_segment(raw: bytes) -> bytes:
     return bytes((FORMAT,)) + _compressor.compress(raw)
 
 
-def encode_records(records: list[Any]) -> bytes:
-    """An encoded segment of these records, as when a journal is rewritten or cut."""
-    return encode_segment(_encoder.encode(records))
-
-
 def decode_segment(data: bytes, blobs: Mapping[bytes, bytes] | None = None) -> Iterator[list[Any]]:
     """The records of an encoded segment; references are resolved through ``blobs``.
 
@@ -337,7 +304,7 @@ def decode_segment(data: bytes, blobs: Mapping[bytes, bytes] | None = None) -> I
         return msgspec.msgpack.decode(blobs[digest])
 
     try:
-        raw = _decompressor.decompress(data[1:], max_output_size=_MAX_SEGMENT)
+        raw = _decompressor.decompress(data[1:])
         records: list[list[Any]] = msgspec.msgpack.decode(raw, ext_hook=resolve)
     except (zstandard.ZstdError, msgspec.DecodeError) as error:
         raise Fault(reason=f"a journal segment is damaged ({error})") from error

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from junctor.engine.commands import Address, Await, Command, Start
 from junctor.engine.effects import command
@@ -23,23 +22,17 @@ if TYPE_CHECKING:
 __all__ = ["Ahead", "in_lanes"]
 
 
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """What was done ahead of a bundle's turn, for the module where it goes on."""
+class Ahead(NamedTuple):
+    """A bundle, where it goes on in its turn, and what was done for that module ahead."""
 
-    output: Any = MISSING
-    error: Exception | None = None
-    ticket: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Lane:
     node: Node
     env: list[Any]
     path: Path
     done: int
     """Operations that are counted when its turn comes."""
-    ahead: Ahead
+    output: Any = MISSING
+    error: Exception | None = None
+    ticket: int | None = None
 
 
 def in_lanes(
@@ -49,7 +42,7 @@ def in_lanes(
 
     If one stops the run, the calls begun after it are awaited first, as they will have happened.
     """
-    waiting: deque[_Lane] = deque()
+    waiting: deque[Ahead] = deque()
     index = 0
     try:
         while True:
@@ -65,15 +58,15 @@ def in_lanes(
                 return
             lane = waiting.popleft()
             run.operations += lane.done
-            yield from run.branch(lane.node, lane.env, lane.path, ahead=lane.ahead)
+            yield from run.branch(lane.node, lane.env, lane.path, ahead=lane)
     except Exception:
         for lane in waiting:
-            if lane.ahead.ticket is not None:
-                yield Await(lane.ahead.ticket)
+            if lane.ticket is not None:
+                yield Await(lane.ticket)
         raise
 
 
-def _begin(run: Run, source: Node, env: list[Any], path: Path) -> Generator[Command, Any, _Lane]:
+def _begin(run: Run, source: Node, env: list[Any], path: Path) -> Generator[Command, Any, Ahead]:
     """Evaluates a bundle up to its call, and begins that."""
     target = source.lane_call
     node = source.next
@@ -81,22 +74,26 @@ def _begin(run: Run, source: Node, env: list[Any], path: Path) -> Generator[Comm
     done = 0
     try:
         while True:
-            if not run.passes(node, env, path):
-                return _Lane(node, env, path, done, Ahead())  # stopped, and counted, in its turn
+            try:
+                passes = run.passes(node, env, path)
+            except Exception:
+                passes = False  # it fails, as it stops and is counted, in its turn
+            if not passes:
+                return Ahead(node, env, path, done)
             if node is target:
                 break
             output = run.pure(node, env, path)
             if type(output) is not dict or node.collectors:
-                return _Lane(node, env, path, done, Ahead(output=output))
+                return Ahead(node, env, path, done, output=output)
             env[node.slot] = output
             done += 1
             assert node.next is not None
             node = node.next
         address = Address(run.cycle, node.id, path)
         if run.knows(address):
-            return _Lane(node, env, path, done, Ahead())
+            return Ahead(node, env, path, done)
         arguments = run.arguments(node, env, path)
     except Exception as error:
-        return _Lane(node, env, path, done, Ahead(error=error))
+        return Ahead(node, env, path, done, error=error)
     ticket = yield Start(command(node, address, arguments))
-    return _Lane(node, env, path, done, Ahead(ticket=ticket))
+    return Ahead(node, env, path, done, ticket=ticket)

@@ -76,20 +76,15 @@ class Node:
 
 
 class Halt(Exception):
-    """An operation failed for good; unless its module handles errors, the run stops here."""
+    """An operation failed for good; unless its module handles errors, the run stops here.
+
+    ``handled``: the recording says that a handler has dealt with it. ``status``: how the run ends,
+    if a handler says so.
+    """
 
     def __init__(
-        self,
-        error: JunctorError,
-        address: Address,
-        *,
-        handled: bool = False,
-        status: str | None = None,
+        self, error: JunctorError, address: Address, *, handled: bool = False, status: str = ""
     ) -> None:
         super().__init__(error.message)
-        self.error = error
-        self.address = address
-        self.handled = handled
-        """The recording says that a handler has dealt with it."""
-        self.status = status
-        """How the run ends, if a handler says so."""
+        self.error, self.address = error, address
+        self.handled, self.status = handled, status

@@ -7,19 +7,20 @@ route, or between an aggregator and its source, are not among them.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from inspect import signature
 from typing import Any
 
-from junctor.engine.arguments import binder
 from junctor.engine.nodes import Evaluate, Node, Step
 from junctor.engine.retry import RetryPolicy
 from junctor.errors import Misconfigured, Unsupported
 from junctor.language.connector import ModuleDef
 from junctor.language.expressions import compile_value, uses
 from junctor.language.filters import compile_filter
+from junctor.language.forms import bind
 from junctor.language.scenario import Filter, Module, Scenario
 
 __all__ = ["Plan", "compile_plan"]
@@ -120,6 +121,8 @@ _STEPS: Mapping[str, Step] = {
     "placeholder": Step.PASS,
 }
 
+_FLOW = frozenset({"iterator", "repeater", "set_variables", "get_variables", "sleep"})
+_KEYWORDS = frozenset({"transform", "responder", "action", "search"})
 _NO_SOURCES = frozenset({Step.ROUTER, Step.CHOICE, Step.DIRECTIVE, Step.PASS})
 """Modules that give out no bundles of their own."""
 
@@ -136,11 +139,7 @@ class _Compiler:
 
     def __post_init__(self) -> None:
         ids = [module.id for module in self.scenario.modules()]
-        twice = (
-            sorted({each for each in ids if ids.count(each) > 1})
-            if len(ids) > len(set(ids))
-            else []
-        )
+        twice = sorted(each for each, times in Counter(ids).items() if times > 1)
         if twice:
             raise Misconfigured(reason=f"module ids {twice} occur twice; give each its own")
         self.slots = {each: number for number, each in enumerate(ids, start=1)}
@@ -215,7 +214,7 @@ class _Compiler:
             definition=definition,
             filter=_filter(module.filter, seen),
             arguments=arguments,
-            evaluate=binder(definition, module.parameters, arguments),
+            evaluate=_function(definition, module.parameters, arguments),
             parameters=module.parameters,
             random=self.draws(mapper, group_by, *_sides(module.filter)),
             lanes=module.lanes,
@@ -300,6 +299,18 @@ class _Compiler:
             node.routes.append((_filter(branch.filter, seen), head))
             node.random |= self.draws(*_sides(branch.filter))
         return tails
+
+
+def _function(
+    definition: ModuleDef, parameters: Mapping[str, Any], arguments: Evaluate
+) -> Evaluate:
+    """A module's function on its evaluated mapper, if the engine calls it; else the mapper."""
+    function = definition.function
+    if definition.kind in _FLOW or (definition.raw and definition.kind in _KEYWORDS):
+        return lambda env: function(parameters, arguments(env))
+    if definition.kind not in _KEYWORDS:
+        return arguments
+    return lambda env: function(**bind(definition, arguments(env), parameters, zone=env[0].zone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -16,29 +18,27 @@ MISSING: Any = object()
 """Nothing is recorded."""
 
 
+@dataclass(slots=True)
 class Recorded:
     """What is known of one attempt of one operation."""
 
-    __slots__ = ("answer", "bytes", "due", "ends", "error", "intents", "output", "steps")
-
-    def __init__(self) -> None:
-        self.output: Any = MISSING
-        """Bundle or list of bundles, once it is done."""
-        self.bytes = 0
-        self.error: JunctorError | None = None
-        self.intents: dict[int, bytes] = {}
-        """Hash of the request, by step."""
-        self.steps: dict[int, Any] = {}
-        """Answers, by step."""
-        self.due: float | None = None
-        """When a wait before this attempt is over (epoch seconds)."""
-        self.answer: bool | None = None
-        """Whether this answer to the caller was the one sent."""
-        self.ends = 0
-        """How often the run had ended before: what came later was resumed."""
+    output: Any = MISSING
+    """Bundle or list of bundles, once done; ``None``: a handler has dealt with its failure."""
+    bytes: int = 0
+    error: JunctorError | None = None
+    intents: dict[int, builtins.bytes] = field(default_factory=dict)
+    """Hash of the request, by step."""
+    steps: dict[int, Any] = field(default_factory=dict)
+    """Answers, by step."""
+    due: float | None = None
+    """When a wait before this attempt is over (epoch seconds)."""
+    answer: bool | None = None
+    """Whether this answer to the caller was the one sent."""
+    ends: int = 0
+    """How often the run had ended before: what came later was resumed."""
 
     @property
-    def unanswered(self) -> bytes | None:
+    def unanswered(self) -> builtins.bytes | None:
         """Hash of a request that was perhaps sent and has no recorded answer."""
         for step, request_hash in self.intents.items():
             if step not in self.steps:

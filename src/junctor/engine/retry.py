@@ -36,13 +36,10 @@ class RetryPolicy:
         given = flags.get("retry")
         if given is None:
             return cls()
+        kinds = {"attempts": int, "first": float, "longest": float}
         try:
-            return cls(
-                attempts=int(given.get("attempts", cls().attempts)),
-                first=float(given.get("first", cls().first)),
-                longest=float(given.get("longest", cls().longest)),
-            )
-        except (AttributeError, TypeError, ValueError) as error:
+            return cls(**{name: kind(given[name]) for name, kind in kinds.items() if name in given})
+        except (TypeError, ValueError) as error:
             raise Misconfigured(
                 reason=f"{path}.flags.retry is {given!r}; give attempts, first and longest"
             ) from error

@@ -12,8 +12,8 @@ from collections.abc import Callable, Generator, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
-from junctor.engine.bundles import Groups, Several, chunks, emit, found
-from junctor.engine.commands import Address, Command, Flush, Result
+from junctor.engine.bundles import FLUSH, Groups, Several, chunks, emit, found
+from junctor.engine.commands import Address, Command, Result
 from junctor.engine.context import Context
 from junctor.engine.effects import call, respond, wait
 from junctor.engine.handlers import handle
@@ -28,16 +28,9 @@ from junctor.language.connector import Bundle
 
 __all__ = ["Run"]
 
-_FLUSH = Flush()
 # An enum's member by its class is a slow look-up, and these are asked for every bundle.
-_PURE, _CALL, _AGGREGATE, _ROUTER, _CHOICE = (
-    Step.PURE,
-    Step.CALL,
-    Step.AGGREGATE,
-    Step.ROUTER,
-    Step.CHOICE,
-)
-_NONE = Ahead()
+_PURE, _CALL, _AGGREGATE = Step.PURE, Step.CALL, Step.AGGREGATE
+_ROUTER, _CHOICE = Step.ROUTER, Step.CHOICE
 
 
 class Run:
@@ -133,7 +126,7 @@ class Run:
         path: Path,
         *,
         passed: bool = False,
-        ahead: Ahead = _NONE,
+        ahead: Ahead | None = None,
     ) -> Generator[Command, Any, None]:
         """Takes the current bundle from a module to the end of its way.
 
@@ -148,20 +141,23 @@ class Run:
                     if not (self.passes(node, env, path) if random else node.filter(env)):
                         self.drop(node)
                         return
+                if ahead is not None and ahead.error is not None:
+                    self.operations += 1
+                    raise ahead.error
                 step = node.step
                 output: Any
                 breathe = False
                 if step is _PURE:
                     self.operations += 1
-                    if fast and ahead is _NONE and not node.random:
+                    if fast and ahead is None and not node.random:
                         # What `pure` comes to for nearly every bundle, without its calls.
                         output = node.evaluate(env)
                         if type(output) is dict:
-                            breathe = journal.operation(self.cycle, node.id, path, 0, output)
+                            breathe = journal.write((1, self.cycle, node.id, path, 0, output))
                         else:
                             output = Several(whole=output, keep=True)
                     else:
-                        output = self.pure(node, env, path) if ahead is _NONE else _given(ahead)
+                        output = self.pure(node, env, path) if ahead is None else ahead.output
                     breathe = breathe or not self.operations % BREATH
                 elif step is _CALL:
                     self.operations += 1
@@ -199,18 +195,14 @@ class Run:
                 output = yield from handle(self, node, env, path, failed)
             if output is None:
                 return
-            passed, ahead = False, _NONE
+            passed, ahead = False, None
             env[node.slot] = output
             if node.collectors:
-                yield from self.after(node, env, path)
+                yield from emit(self, node, [[output]], env, path, single=True)
                 return
             if breathe:
-                yield _FLUSH
+                yield FLUSH
             node = node.next
-
-    def after(self, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:
-        """Goes on after a module's only bundle, which the env has."""
-        yield from emit(self, node, [[env[node.slot]]], env, path, single=True)
 
     def _other(self, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, Any]:
         """Flow control that is not on the way of most bundles."""
@@ -257,11 +249,10 @@ class Run:
         return output
 
     def _called(
-        self, node: Node, env: list[Any], path: Path, ahead: Ahead
+        self, node: Node, env: list[Any], path: Path, ahead: Ahead | None
     ) -> Generator[Command, Any, Any]:
-        if ahead.error is not None:
-            raise ahead.error
-        bundles, arguments = yield from call(self, node, env, path, ahead.ticket)
+        ticket = None if ahead is None else ahead.ticket
+        bundles, arguments = yield from call(self, node, env, path, ticket)
         assert node.definition is not None
         if node.definition.kind == "search":
             if not bundles and arguments is MISSING:
@@ -331,17 +322,21 @@ class Run:
         self.dropped[node.id] = self.dropped.get(node.id, 0) + 1
 
     def recorded(self, node: Node, path: Path, number: int = 0) -> Any:
-        """A recorded output, or `MISSING`; `Halt` if it failed and nobody resumed the run since."""
-        address = Address(self.cycle, node.id, path, number)
+        """A recorded output, or `MISSING`; `Halt` as `standing`."""
+        entry = self.standing(Address(self.cycle, node.id, path, number))
+        return MISSING if entry is None else entry.output
+
+    def standing(self, address: Address) -> Recorded | None:
+        """What is recorded of something that the engine itself does.
+
+        `Halt` if that is a failure, and it was handled or nobody has resumed the run since.
+        """
         entry = self.take(address, pure=True)
-        if entry is None:
-            return MISSING
-        if entry.error is not None:
-            if entry.output is None:
-                raise Halt(entry.error, address, handled=True)
-            if entry.output is MISSING and entry.ends == self.ends:
-                raise Halt(entry.error, address)
-        return entry.output
+        if entry is not None and entry.error is not None:
+            handled = entry.output is None
+            if handled or (entry.output is MISSING and entry.ends == self.ends):
+                raise Halt(entry.error, address, handled=handled)
+        return entry
 
     def take(self, address: Address, *, pure: bool = False) -> Recorded | None:
         """What is recorded of an attempt."""
@@ -364,16 +359,9 @@ class Run:
         """Records that an operation failed for good, unless that is recorded and stands."""
         if not isinstance(error, JunctorError):
             error = Fault(reason=f"{type(error).__name__}: {error}")
-        entry = self.take(address, pure=True)
-        if entry is not None and entry.error is not None:
-            handled = entry.output is None
-            if handled or entry.ends == self.ends:
-                return Halt(error, address, handled=handled)
+        try:
+            self.standing(address)
+        except Halt as halt:
+            return halt
         self.journal.failed(address, error)
         return Halt(error, address)
-
-
-def _given(ahead: Ahead) -> Any:
-    if ahead.error is not None:
-        raise ahead.error
-    return ahead.output

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from engine_kit import encode_records
 
 from junctor import errors
 from junctor.engine.commands import Address
@@ -16,7 +17,6 @@ from junctor.engine.journal import (
     SEGMENT_BYTES,
     Journal,
     decode_segment,
-    encode_records,
     encode_segment,
     error_record,
     revive,

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
-from kit import branch, find, kit, module, plan_of, route, scenario, when
+from engine_kit import branch, module, plan_of, route, scenario, when
 
-from junctor.engine.arguments import binder
 from junctor.engine.plan import compile_plan
 from junctor.engine.retry import RetryPolicy
 from junctor.errors import (
-    BundleInvalid,
     DataError,
     ExpressionError,
     Misconfigured,
@@ -19,7 +16,7 @@ from junctor.errors import (
     Reconnect,
     Unsupported,
 )
-from junctor.language.connector import Answer, Field, ModuleDef
+from junctor.language.connector import ModuleDef
 
 
 def test_an_unknown_module_is_named_with_its_path() -> None:
@@ -134,37 +131,6 @@ def test_a_branch_that_ends_in_a_router_has_no_way_to_the_merge() -> None:
     assert set(plan.pins) == {1, 2, 3, 4, 5}
 
 
-def bound(function: Any, mapper: Any, parameters: Mapping[str, Any] | None = None) -> Any:
-    definition = ModuleDef(connector="t", name="t", label="", kind="transform", function=function)
-    return binder(definition, parameters or {}, lambda _env: mapper)([])
-
-
-def test_fields_become_arguments() -> None:
-    def function(
-        type_: str,
-        sender: Annotated[str, Field(label="From", key="from")],
-        limit: int = 5,
-        *_more: Any,
-        **_rest: Any,
-    ) -> Any:
-        return type_, sender, limit
-
-    given = {"type": "a", "from": "b", "unknown": 1}
-    assert bound(function, given) == ("a", "b", 5)
-    assert bound(function, {**given, "limit": None}) == ("a", "b", 5)
-    assert bound(function, given, {"limit": 9, "odd": 1}) == ("a", "b", 9)
-    with pytest.raises(BundleInvalid, match="'From'"):
-        bound(function, {"type": "a"})
-    with pytest.raises(BundleInvalid, match="'mapper'"):
-        bound(function, ["a"])
-
-
-def test_an_engines_module_without_a_function_of_its_own_gets_its_mapper() -> None:
-    definition = find("kit:router")
-    assert binder(definition, {}, lambda _env: {"a": 1})([]) == {"a": 1}
-    assert kit.modules["answer"].function(body="x") == Answer(body=b"x")
-
-
 @pytest.mark.parametrize(
     ("failures", "error", "seconds"),
     [
@@ -186,10 +152,3 @@ def test_a_policy_of_ones_own() -> None:
     policy = RetryPolicy.of({"retry": {"attempts": 100, "first": 10, "longest": 60}}, "flow[0]")
     assert [policy.delay(n, NotSent()) for n in (1, 2, 3, 4, 99, 100)] == [10, 20, 40, 60, 60, None]
     assert RetryPolicy.of({}, "") == RetryPolicy()
-
-
-def test_a_form_whose_hints_cannot_be_read_goes_by_names() -> None:
-    def function(a: Unheard) -> Any:  # type: ignore[name-defined]  # noqa: F821  # the point of it
-        return a
-
-    assert bound(function, {"a": 1}) == 1

@@ -1,19 +1,31 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from kit import Drive, World, arguments, kit, module, plan_of, route, when
+from engine_kit import (
+    Drive,
+    Text,
+    World,
+    arguments,
+    encode_records,
+    kit,
+    module,
+    plan_of,
+    route,
+    when,
+)
 
 from junctor import errors
 from junctor.engine.commands import Address, Flush
-from junctor.engine.journal import BREATH, FIRST, encode_records, error_record
+from junctor.engine.journal import BREATH, FIRST, error_record
 from junctor.engine.recording import Recording
 from junctor.errors import Conflict, DataError, NotSent, Uncertain
-from junctor.language.connector import Bundle
+from junctor.language.connector import Bundle, Effect
 from junctor.language.scenario import Module
 
 SEND = (module(1, "start"), module(2, "send", {"n": "{{1.n}}"}), module(3, "put", {"after": 1}))
@@ -360,40 +372,6 @@ def test_variables_of_scope_execution_outlive_a_cycle() -> None:
     assert call.arguments == {"r": None, "e": 1}  # type: ignore[union-attr]  # as above
 
 
-def test_lanes_look_ahead_only_as_far_as_they_may() -> None:
-    flow = (
-        module(1, "start"),
-        module(2, "each", {"array": "{{1.items}}"}, lanes=2),
-        module(3, "lines", {"text": "{{2.value}}"}),
-        module(4, "put", {"l": "{{3.line}}"}),
-    )
-    drive = Drive(plan_of(*flow))
-    drive.run([{"items": ["a b", "c"]}])
-    assert [(call.address.path, call.arguments["l"]) for call in drive.world.calls] == [
-        ((0, 0, 0), "a"),
-        ((0, 0, 1), "b"),
-        ((0, 1, 0), "c"),
-    ]
-
-
-def test_a_lanes_failure_ahead_comes_in_its_turn() -> None:
-    flow = (
-        module(1, "start"),
-        module(2, "each", {"array": "{{1.items}}"}, lanes=4),
-        module(3, "add", {"a": "{{2.value}}", "b": "{{2.value}}"}),
-        module(4, "put", {"sum": "{{3.sum}}"}),
-    )
-    drive = Drive(plan_of(*flow))
-    result = drive.run([{"items": [1, {"x": 1}, 3]}])
-    assert result.failed == Address(0, 3, (0, 1))
-    assert result.operations == 5
-    assert [call.arguments for call in drive.world.calls] == [{"sum": 2}, {"sum": 6}]
-    before = len(drive.records)
-    del drive.records[-1:]
-    assert drive.run(resume=True).failed == Address(0, 3, (0, 1))
-    assert len(drive.records) == before
-
-
 def test_resuming_keeps_little_in_memory() -> None:
     flow = (module(1, "repeat", {"repeats": 2000}), module(2, "put", {"i": "{{1.i}}"}))
     drive = Drive(plan_of(*flow))
@@ -464,3 +442,26 @@ def test_an_unrecorded_failure_is_recorded_once() -> None:
     del drive.records[-1:]
     drive.run(resume=True)
     assert [record[0] for record in drive.records] == [0, 5, 7]
+
+
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [("GET", "finished"), ("POST", "uncertain"), ('{{formatDate(1.x; "Y")}}', "uncertain")],
+)
+def test_an_open_intent_is_judged_by_what_the_arguments_do(method: str, status: str) -> None:
+    @kit.action("Requests", effect="once", effect_of=effect_of, name="request")
+    def request(method: Text) -> None:
+        raise AssertionError(method)
+
+    plan = plan_of(module(1, "start"), module(2, "request", {"method": method}))
+    kit.modules.pop("request")
+    drive = Drive(plan)
+    drive.records = list(Drive(plan_of(module(1, "start"))).started([{"x": "no date"}]))
+    drive.records[0][1]["pins"][2] = ["kit:request", 1, ""]
+    drive.records.append([2, 0, 2, [0], 0, 0, b"hash", None])
+    assert drive.run(resume=True).status == status
+    assert len(drive.world.calls) == (status == "finished")
+
+
+def effect_of(arguments: Mapping[str, Any]) -> Effect:
+    return "read" if arguments["method"] == "GET" else "once"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as part
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from junctor import errors
 from junctor.engine.commands import (
@@ -19,12 +22,12 @@ from junctor.engine.commands import (
     Start,
     Wait,
 )
-from junctor.engine.journal import Detail, Journal, decode_segment, encode_records, encode_segment
+from junctor.engine.journal import Detail, Journal, decode_segment, encode_segment
 from junctor.engine.plan import Plan, compile_plan
 from junctor.engine.recording import Recording
 from junctor.engine.run import Run
 from junctor.errors import JunctorError
-from junctor.language.connector import Answer, Bundle, Connector
+from junctor.language.connector import Answer, Bundle, Connector, Field
 from junctor.language.scenario import (
     Branch,
     Condition,
@@ -34,6 +37,9 @@ from junctor.language.scenario import (
     Scenario,
     Settings,
 )
+
+Text = Annotated[str, Field(label="Text")]
+Number = Annotated[float, Field(label="Number")]
 
 kit = Connector(name="kit", label="Kit")
 
@@ -60,18 +66,18 @@ def keep(_parameters: Mapping[str, Any], mapper: Any) -> Bundle:
 
 
 @kit.transform("Adds")
-def add(a: float, b: float = 1) -> Bundle:
+def add(a: Number, b: Number = 1) -> Bundle:
     return {"sum": a + b}
 
 
 @kit.transform("Lists")
-def lines(text: str) -> Iterator[Bundle]:
+def lines(text: Text) -> Iterator[Bundle]:
     for line in text.split():
         yield {"line": line}
 
 
 @kit.transform("Fails")
-def fail(reason: str = "as asked") -> Bundle:
+def fail(reason: Text = "as asked") -> Bundle:
     raise errors.DataError(reason=reason)
 
 
@@ -84,7 +90,7 @@ kit.transform("Counts its calls", name="counter", stateless=False)(_never)
 
 
 @kit.action("Reads nothing", effect="pure")
-def upper(text: str) -> Bundle:
+def upper(text: Text) -> Bundle:
     return {"text": text.upper()}
 
 
@@ -150,8 +156,13 @@ def sleep(_parameters: Mapping[str, Any], mapper: Any) -> float:
 
 
 @kit.module("Answers", kind="responder")
-def answer(body: str, status: int = 200) -> Answer:
+def answer(body: Text, status: Number = 200) -> Answer:
     return Answer(status=int(status), body=body.encode())
+
+
+def encode_records(records: list[Any]) -> bytes:
+    """An encoded segment of these records, as when a journal is cut."""
+    return encode_segment(msgspec.msgpack.encode(records))
 
 
 def module(
@@ -194,7 +205,7 @@ class World:
     """Answers calls from a script, by module id and bundle path; counts what it was asked."""
 
     script: Callable[[Call], list[Bundle] | JunctorError] = lambda call: [{"sent": call.arguments}]
-    calls: list[Call] = field(default_factory=list)
+    calls: list[Call] = part(default_factory=list)
 
     def answer(self, call: Call) -> Outcome:
         self.calls.append(call)
@@ -212,16 +223,16 @@ class Drive:
     """Drives one run as `runtime.drive` does, without a clock or a network."""
 
     plan: Plan
-    world: World = field(default_factory=World)
+    world: World = part(default_factory=World)
     detail: Detail = "full"
-    records: list[Any] = field(default_factory=list)
+    records: list[Any] = part(default_factory=list)
     """All that was ever recorded, over all executions."""
-    blobs: dict[bytes, bytes] = field(default_factory=dict)
-    waits: list[Wait] = field(default_factory=list)
-    responses: list[Respond] = field(default_factory=list)
-    commands: list[Any] = field(default_factory=list)
+    blobs: dict[bytes, bytes] = part(default_factory=dict)
+    waits: list[Wait] = part(default_factory=list)
+    responses: list[Respond] = part(default_factory=list)
+    commands: list[Any] = part(default_factory=list)
     asked: int = 0
-    in_flight: dict[int, Call] = field(default_factory=dict)
+    in_flight: dict[int, Call] = part(default_factory=dict)
     most_in_flight: int = 0
     recording: Recording | None = None
     live: Run | None = None
@@ -259,6 +270,11 @@ class Drive:
         finally:
             self._store(journal)
         return result
+
+    def started(self, bundles: list[Bundle]) -> list[Any]:
+        """The records of a run that was cut off before its end."""
+        self.run(bundles)
+        return self.records[:-1]
 
     def _clock(self) -> datetime:
         self.asked += 1
