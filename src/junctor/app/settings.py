@@ -21,13 +21,13 @@ __all__ = ["SETTINGS", "Settings", "free_port", "is_free"]
 
 SETTINGS: Mapping[str, str] = {
     "JUNCTOR_DATA_DIR": "Where data, keys and logs are kept; default: the user's data directory.",
-    "JUNCTOR_DATABASE_URL": "A PostgreSQL to use, 15 or newer; unset: our own, in the data directory.",
+    "JUNCTOR_DATABASE_URL": "A PostgreSQL, 15 or newer; unset: our own in the data directory.",
     "JUNCTOR_HOST": "Address the server binds (default 127.0.0.1).",
     "JUNCTOR_PORT": "Port the server binds (default 8700; `up` takes the next free one).",
     "JUNCTOR_PUBLIC_URL": "How the world reaches the server; hooks are registered under it.",
     "JUNCTOR_EGRESS_ALLOW": "Private addresses that requests may reach: host:port, by comma.",
     "JUNCTOR_WORKERS": "How many worker processes `up` keeps; default: cores less one.",
-    "JUNCTOR_MASTER_KEY": "The master key: 32 bytes in base64; unset: a file in the data directory.",
+    "JUNCTOR_MASTER_KEY": "The master key, 32 bytes in base64; unset: a file in the data dir.",
     "JUNCTOR_LOG_LEVEL": "debug, info, warning or error (default info).",
     "JUNCTOR_DEBUG": "Set to 1: commands show a trace when they fail.",
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from junctor.app import connections as service
 from junctor.app.api.envelope import Failure
@@ -130,7 +131,7 @@ async def list_connectors(request: ApiRequest) -> Page[ConnectorSummary]:
 
 
 @get("/connectors/{name:str}", summary="A connector")
-async def read_connector(request: ApiRequest, name: str) -> ConnectorView:
+async def read_connector(request: ApiRequest, name: FromPath[str]) -> ConnectorView:
     """A connector with its modules' forms."""
     found = core_of(request).registry.connector(name)
     if found is None:
@@ -157,7 +158,10 @@ def _form(connector: Connector, kind: str) -> dict[str, Any]:
 
 @get("/connections", summary="List connections")
 async def list_connections(
-    request: ApiRequest, connector: str | None = None, cursor: Cursor = None, limit: Limit = 50
+    request: ApiRequest,
+    connector: FromQuery[str | None] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Page[ConnectionView]:
     """Connections, newest first."""
     page = await core_of(request).catalog.connections(
@@ -167,7 +171,9 @@ async def list_connections(
 
 
 @post("/connections", summary="Add a connection")
-async def add_connection(request: ApiRequest, data: NewConnection) -> Response[ConnectionView]:
+async def add_connection(
+    request: ApiRequest, data: JSONBody[NewConnection]
+) -> Response[ConnectionView]:
     """Saves an account; its secrets are sealed at once."""
     made = await service.add_connection(
         core_of(request),
@@ -183,7 +189,9 @@ async def add_connection(request: ApiRequest, data: NewConnection) -> Response[C
 
 
 @get("/connections/{connection_id:str}", summary="A connection")
-async def read_connection(request: ApiRequest, connection_id: str) -> Response[ConnectionView]:
+async def read_connection(
+    request: ApiRequest, connection_id: FromPath[str]
+) -> Response[ConnectionView]:
     """One connection."""
     found = await _find(request, connection_id)
     return tagged(view(found), found.revision)
@@ -191,7 +199,10 @@ async def read_connection(request: ApiRequest, connection_id: str) -> Response[C
 
 @patch("/connections/{connection_id:str}", summary="Change a connection")
 async def change_connection(
-    request: ApiRequest, connection_id: str, data: ConnectionChange, if_match: IfMatch = None
+    request: ApiRequest,
+    connection_id: FromPath[str],
+    data: JSONBody[ConnectionChange],
+    if_match: IfMatch = None,
 ) -> Response[ConnectionView]:
     """Changes its name, its address or its account."""
     expected = revision_of(if_match)
@@ -218,7 +229,7 @@ async def change_connection(
 
 @delete("/connections/{connection_id:str}", summary="Remove a connection")
 async def remove_connection(
-    request: ApiRequest, connection_id: str, if_match: IfMatch = None
+    request: ApiRequest, connection_id: FromPath[str], if_match: IfMatch = None
 ) -> None:
     """Removes a connection that nothing uses."""
     expected = revision_of(if_match)
@@ -234,7 +245,7 @@ async def remove_connection(
 
 
 @post("/connections/{connection_id:str}/test", summary="Test a connection", status_code=200)
-async def test_connection(request: ApiRequest, connection_id: str) -> ConnectionView:
+async def test_connection(request: ApiRequest, connection_id: FromPath[str]) -> ConnectionView:
     """Sends the connector's test request now; ``test_error`` says what went wrong."""
     found = await _find(request, connection_id)
     tested = await service.test_connection(

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, Router, delete, get, post, put
+from litestar.params import FromPath, JSONBody
 
 from junctor.app.api.http import (
     ApiRequest,
@@ -83,7 +84,7 @@ async def list_stores(
 
 
 @post("/data-stores", summary="Make a data store")
-async def create_store(request: ApiRequest, data: NewStore) -> Response[StoreView]:
+async def create_store(request: ApiRequest, data: JSONBody[NewStore]) -> Response[StoreView]:
     """A new, empty data store."""
     if not data.name.strip():
         raise Misconfigured("A data store needs a name.", path="name")
@@ -97,7 +98,7 @@ async def create_store(request: ApiRequest, data: NewStore) -> Response[StoreVie
 
 
 @get("/data-stores/{store_id:str}", summary="A data store")
-async def read_store(request: ApiRequest, store_id: str) -> Response[StoreView]:
+async def read_store(request: ApiRequest, store_id: FromPath[str]) -> Response[StoreView]:
     """One data store."""
     found = await core_of(request).catalog.store(
         request.user.organization_id, read_id("dst", store_id)
@@ -106,7 +107,9 @@ async def read_store(request: ApiRequest, store_id: str) -> Response[StoreView]:
 
 
 @delete("/data-stores/{store_id:str}", summary="Delete a data store")
-async def delete_store(request: ApiRequest, store_id: str, if_match: IfMatch = None) -> None:
+async def delete_store(
+    request: ApiRequest, store_id: FromPath[str], if_match: IfMatch = None
+) -> None:
     """Removes it with all its records."""
     expected = revision_of(if_match)
     core, organization_id = core_of(request), request.user.organization_id
@@ -122,7 +125,7 @@ async def delete_store(request: ApiRequest, store_id: str, if_match: IfMatch = N
 
 @get("/data-stores/{store_id:str}/records", summary="List records")
 async def list_records(
-    request: ApiRequest, store_id: str, cursor: Cursor = None, limit: Limit = 50
+    request: ApiRequest, store_id: FromPath[str], cursor: Cursor = None, limit: Limit = 50
 ) -> Page[RecordView]:
     """Records by key."""
     page = await core_of(request).catalog.records(
@@ -133,7 +136,7 @@ async def list_records(
 
 @put("/data-stores/{store_id:str}/records/{key:str}", summary="Put a record")
 async def put_record(
-    request: ApiRequest, store_id: str, key: str, data: dict[str, Any]
+    request: ApiRequest, store_id: FromPath[str], key: FromPath[str], data: JSONBody[dict[str, Any]]
 ) -> RecordView:
     """Adds or replaces a record; the body is its data."""
     return _record(
@@ -148,7 +151,7 @@ async def put_record(
 
 
 @get("/data-stores/{store_id:str}/records/{key:str}", summary="A record")
-async def read_record(request: ApiRequest, store_id: str, key: str) -> RecordView:
+async def read_record(request: ApiRequest, store_id: FromPath[str], key: FromPath[str]) -> RecordView:
     """One record."""
     return _record(
         await core_of(request).catalog.record(
@@ -158,7 +161,7 @@ async def read_record(request: ApiRequest, store_id: str, key: str) -> RecordVie
 
 
 @delete("/data-stores/{store_id:str}/records/{key:str}", summary="Delete a record")
-async def delete_record(request: ApiRequest, store_id: str, key: str) -> None:
+async def delete_record(request: ApiRequest, store_id: FromPath[str], key: FromPath[str]) -> None:
     """Removes one record."""
     await core_of(request).catalog.delete_record(
         request.user.organization_id, read_id("dst", store_id), key, actor=request.user.actor

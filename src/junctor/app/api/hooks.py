@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, Router, get, patch
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from junctor.app.api.http import (
     ApiRequest,
@@ -81,7 +82,10 @@ def view(found: catalog.Hook, public_url: str) -> HookView:
 
 @get("/hooks", summary="List hooks")
 async def list_hooks(
-    request: ApiRequest, scenario: str | None = None, cursor: Cursor = None, limit: Limit = 50
+    request: ApiRequest,
+    scenario: FromQuery[str | None] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Page[HookView]:
     """Hooks, newest first."""
     core = core_of(request)
@@ -95,7 +99,7 @@ async def list_hooks(
 
 
 @get("/hooks/{hook_id:str}", summary="A hook")
-async def read_hook(request: ApiRequest, hook_id: str) -> Response[HookView]:
+async def read_hook(request: ApiRequest, hook_id: FromPath[str]) -> Response[HookView]:
     """One hook."""
     core = core_of(request)
     found = await core.catalog.hook(request.user.organization_id, read_id("hok", hook_id))
@@ -104,7 +108,10 @@ async def read_hook(request: ApiRequest, hook_id: str) -> Response[HookView]:
 
 @patch("/hooks/{hook_id:str}", summary="Change a hook")
 async def change_hook(
-    request: ApiRequest, hook_id: str, data: HookChange, if_match: IfMatch = None
+    request: ApiRequest,
+    hook_id: FromPath[str],
+    data: JSONBody[HookChange],
+    if_match: IfMatch = None,
 ) -> Response[HookView]:
     """Renames it, or stops and starts receiving."""
     core = core_of(request)

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Response
 
 from junctor.app.api.caller import Caller
@@ -41,14 +41,15 @@ ApiRequest = Request[Caller, Any, State]
 """A request with the token's `Caller` as its ``user``."""
 
 Cursor = Annotated[
-    str | None, Parameter(query="cursor", description="`next` of the page before.", max_length=500)
+    str | None,
+    QueryParameter(name="cursor", description="`next` of the page before.", max_length=500),
 ]
 Limit = Annotated[
-    int, Parameter(query="limit", ge=1, le=200, description="How many items at most.")
+    int, QueryParameter(name="limit", ge=1, le=200, description="How many items at most.")
 ]
 IfMatch = Annotated[
     str | None,
-    Parameter(header="If-Match", description='The `ETag` that was read, or `*` for "any".'),
+    HeaderParameter(name="If-Match", description='The `ETag` that was read, or `*` for "any".'),
 ]
 
 

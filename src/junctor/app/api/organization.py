@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
 
 from junctor.app.api.http import (
     ApiRequest,
@@ -105,7 +106,7 @@ async def read_organization(request: ApiRequest) -> Response[OrganizationView]:
 
 @patch("/organization", summary="Change the organisation")
 async def change_organization(
-    request: ApiRequest, data: OrganizationChange, if_match: IfMatch = None
+    request: ApiRequest, data: JSONBody[OrganizationChange], if_match: IfMatch = None
 ) -> Response[OrganizationView]:
     """Changes name, time zone, locale or country."""
     core = core_of(request)
@@ -134,7 +135,7 @@ async def list_tokens(request: ApiRequest) -> Page[TokenView]:
 
 
 @post("/tokens", summary="Make an API token")
-async def make_token(request: ApiRequest, data: NewToken) -> MadeToken:
+async def make_token(request: ApiRequest, data: JSONBody[NewToken]) -> MadeToken:
     """Makes a token with at most the rights of the one that asks. Its text is shown this once."""
     if not data.name.strip():
         raise Misconfigured("A token needs a name.", path="name")
@@ -152,7 +153,7 @@ async def make_token(request: ApiRequest, data: NewToken) -> MadeToken:
 
 
 @delete("/tokens/{token_id:str}", summary="Revoke an API token", status_code=200)
-async def revoke_token(request: ApiRequest, token_id: str) -> TokenView:
+async def revoke_token(request: ApiRequest, token_id: FromPath[str]) -> TokenView:
     """Revokes a token at once; it stays listed."""
     token = await core_of(request).catalog.revoke_token(
         request.user.organization_id, read_id("tok", token_id), actor=request.user.actor

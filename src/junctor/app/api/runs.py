@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Router, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from junctor.app import running
 from junctor.app.api.http import ApiRequest, Cursor, Limit, Page, core_of, page_of, read_id
@@ -29,9 +29,9 @@ class OperationsView(msgspec.Struct):
 @get("/runs", summary="List runs")
 async def list_runs(
     request: ApiRequest,
-    scenario: str | None = None,
+    scenario: FromQuery[str | None] = None,
     states: Annotated[
-        list[State] | None, Parameter(query="state", description="Only these states.")
+        list[State] | None, QueryParameter(name="state", description="Only these states.")
     ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -48,13 +48,13 @@ async def list_runs(
 
 
 @get("/runs/{run_id:str}", summary="A run")
-async def read_run(request: ApiRequest, run_id: str) -> RunView:
+async def read_run(request: ApiRequest, run_id: FromPath[str]) -> RunView:
     """One run."""
     return run_view(await _find(request, run_id))
 
 
 @get("/runs/{run_id:str}/operations", summary="A run's operations")
-async def read_operations(request: ApiRequest, run_id: str) -> OperationsView:
+async def read_operations(request: ApiRequest, run_id: FromPath[str]) -> OperationsView:
     """Every operation with its bundles."""
     found = await _find(request, run_id)
     return OperationsView(
@@ -64,13 +64,13 @@ async def read_operations(request: ApiRequest, run_id: str) -> OperationsView:
 
 
 @post("/runs/{run_id:str}/retry", summary="Retry a run", status_code=200)
-async def retry(request: ApiRequest, run_id: str) -> RunView:
+async def retry(request: ApiRequest, run_id: FromPath[str]) -> RunView:
     """An incomplete run goes on from its journal: what was done is not done again."""
     return await _resolve(request, run_id, "retry")
 
 
 @post("/runs/{run_id:str}/discard", summary="Discard a run", status_code=200)
-async def discard(request: ApiRequest, run_id: str) -> RunView:
+async def discard(request: ApiRequest, run_id: FromPath[str]) -> RunView:
     """An incomplete or uncertain run is given up; what stood behind it goes on."""
     return await _resolve(request, run_id, "discard")
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import MediaType, Response, Router, delete, get, patch, post, put
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from junctor.app import activation
 from junctor.app import scenarios as service
@@ -178,7 +178,10 @@ async def _write(
 
 @get("/scenarios", summary="List scenarios")
 async def list_scenarios(
-    request: ApiRequest, active: bool | None = None, cursor: Cursor = None, limit: Limit = 50
+    request: ApiRequest,
+    active: FromQuery[bool | None] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Page[ScenarioView]:
     """Scenarios, newest first."""
     page = await core_of(request).catalog.scenarios(
@@ -188,7 +191,7 @@ async def list_scenarios(
 
 
 @post("/scenarios", summary="Import a blueprint")
-async def create_scenario(request: ApiRequest, data: NewScenario) -> Response[DraftView]:
+async def create_scenario(request: ApiRequest, data: JSONBody[NewScenario]) -> Response[DraftView]:
     """A new, inactive scenario with the blueprint as its draft."""
     draft = await service.import_scenario(
         core_of(request),
@@ -202,7 +205,7 @@ async def create_scenario(request: ApiRequest, data: NewScenario) -> Response[Dr
 
 
 @get("/scenarios/{scenario_id:str}", summary="A scenario")
-async def read_scenario(request: ApiRequest, scenario_id: str) -> Response[ScenarioView]:
+async def read_scenario(request: ApiRequest, scenario_id: FromPath[str]) -> Response[ScenarioView]:
     """One scenario."""
     found = await _find(request, scenario_id)
     return tagged(view(found), found.revision)
@@ -210,7 +213,10 @@ async def read_scenario(request: ApiRequest, scenario_id: str) -> Response[Scena
 
 @patch("/scenarios/{scenario_id:str}", summary="Change a scenario")
 async def change_scenario(
-    request: ApiRequest, scenario_id: str, data: ScenarioChange, if_match: IfMatch = None
+    request: ApiRequest,
+    scenario_id: FromPath[str],
+    data: JSONBody[ScenarioChange],
+    if_match: IfMatch = None,
 ) -> Response[ScenarioView]:
     """Changes its name, history detail or retention."""
     expected = revision_of(if_match)
@@ -228,7 +234,9 @@ async def change_scenario(
 
 
 @delete("/scenarios/{scenario_id:str}", summary="Delete a scenario")
-async def delete_scenario(request: ApiRequest, scenario_id: str, if_match: IfMatch = None) -> None:
+async def delete_scenario(
+    request: ApiRequest, scenario_id: FromPath[str], if_match: IfMatch = None
+) -> None:
     """Removes an inactive scenario, its versions and what waits for it; its history stays."""
     expected = revision_of(if_match)
     core = core_of(request)
@@ -244,7 +252,10 @@ async def delete_scenario(request: ApiRequest, scenario_id: str, if_match: IfMat
 
 @put("/scenarios/{scenario_id:str}/draft", summary="Save a draft")
 async def save_draft(
-    request: ApiRequest, scenario_id: str, data: DraftChange, if_match: IfMatch = None
+    request: ApiRequest,
+    scenario_id: FromPath[str],
+    data: JSONBody[DraftChange],
+    if_match: IfMatch = None,
 ) -> Response[DraftView]:
     """Stores a new version as the draft."""
     expected = revision_of(if_match)
@@ -263,7 +274,7 @@ async def save_draft(
 
 @post("/scenarios/{scenario_id:str}/publish", summary="Publish the draft", status_code=200)
 async def publish(
-    request: ApiRequest, scenario_id: str, if_match: IfMatch = None
+    request: ApiRequest, scenario_id: FromPath[str], if_match: IfMatch = None
 ) -> Response[ScenarioView]:
     """Makes the draft the version that new runs take."""
     expected = revision_of(if_match)
@@ -279,7 +290,7 @@ async def publish(
 
 @post("/scenarios/{scenario_id:str}/activate", summary="Activate a scenario", status_code=200)
 async def activate(
-    request: ApiRequest, scenario_id: str, if_match: IfMatch = None
+    request: ApiRequest, scenario_id: FromPath[str], if_match: IfMatch = None
 ) -> Response[ActivatedView]:
     """Publishes the draft, makes its hook, registers it with the vendor, and starts it."""
     expected = revision_of(if_match)
@@ -295,7 +306,7 @@ async def activate(
 
 @post("/scenarios/{scenario_id:str}/deactivate", summary="Deactivate a scenario", status_code=200)
 async def deactivate(
-    request: ApiRequest, scenario_id: str, if_match: IfMatch = None
+    request: ApiRequest, scenario_id: FromPath[str], if_match: IfMatch = None
 ) -> Response[ActivatedView]:
     """Stops it and removes its hooks at the vendors; our addresses stay."""
     expected = revision_of(if_match)
@@ -320,7 +331,7 @@ def _activated(request: ApiRequest, done: activation.Activated) -> ActivatedView
 
 @get("/scenarios/{scenario_id:str}/blueprint", summary="Export a blueprint")
 async def export_blueprint(
-    request: ApiRequest, scenario_id: str, version: int | None = None
+    request: ApiRequest, scenario_id: FromPath[str], version: FromQuery[int | None] = None
 ) -> Response[str]:
     """The blueprint as imported, numbers as they were spelled; the draft's by default."""
     found = await _find(request, scenario_id)
@@ -332,7 +343,7 @@ async def export_blueprint(
 
 @get("/scenarios/{scenario_id:str}/versions", summary="List versions")
 async def list_versions(
-    request: ApiRequest, scenario_id: str, cursor: Cursor = None, limit: Limit = 50
+    request: ApiRequest, scenario_id: FromPath[str], cursor: Cursor = None, limit: Limit = 50
 ) -> Page[VersionView]:
     """Versions, newest first."""
     found = await _find(request, scenario_id)
@@ -343,7 +354,9 @@ async def list_versions(
 
 
 @get("/scenarios/{scenario_id:str}/versions/{version:int}", summary="A version")
-async def read_version(request: ApiRequest, scenario_id: str, version: int) -> FullVersionView:
+async def read_version(
+    request: ApiRequest, scenario_id: FromPath[str], version: FromPath[int]
+) -> FullVersionView:
     """One immutable version."""
     found = await core_of(request).catalog.version(
         request.user.organization_id, read_id("scn", scenario_id), version
@@ -358,15 +371,15 @@ async def read_version(request: ApiRequest, scenario_id: str, version: int) -> F
 @post("/scenarios/{scenario_id:str}/runs", summary="Run once", status_code=202)
 async def run_once(
     request: ApiRequest,
-    scenario_id: str,
-    data: RunOnce | None = None,
+    scenario_id: FromPath[str],
+    data: JSONBody[RunOnce],
     wait: Annotated[
-        float, Parameter(query="wait", ge=0, le=60, description="Seconds to wait for its end.")
+        float, QueryParameter(name="wait", ge=0, le=60, description="Seconds to wait for its end.")
     ] = 0,
 ) -> Response[StartedRun]:
     """Starts a run by hand with these trigger bundles; active or not. Durable when answered."""
     core = core_of(request)
-    order = data or RunOnce()
+    order = data
     found = await _find(request, scenario_id)
     run_id = await request.app.state.ingest.submit(
         request.user.organization_id,

@@ -1,0 +1,146 @@
+"""Every command: its help, its JSON, its exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from junctor.app.cli.main import COMMANDS
+from tests.api.shapes import EXAMPLE, blueprint
+
+SECRET = "sk-canary-0123456789abcdef"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(junctor: Any, name: str) -> None:
+    said = junctor(name, "--help")
+    assert said.code == 0
+    assert "Usage: junctor " + name in said.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_registers_itself_under_its_name(name: str) -> None:
+    app = typer.Typer()
+    import_module(f"junctor.app.cli.{COMMANDS[name][0]}").register(app)
+    assert list(typer.main.get_group(app).commands) == [name]
+
+
+def test_help_lists_commands_without_loading_them() -> None:
+    begun = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "junctor", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert time.perf_counter() - begun < 5  # a fraction of a second on a quiet machine
+    assert all(f" {name} " in done.stdout for name in COMMANDS)
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert not loaded & {"litestar", "psycopg", "aiohttp", "structlog", "uvicorn", "msgspec"}
+
+
+def test_wrong_usage_is_exit_2(junctor: Any) -> None:
+    assert junctor("nonsense").code == 2
+    assert junctor("runs", "--limit", "many").code == 2
+
+
+def test_errors_are_one_line_or_one_envelope(junctor: Any) -> None:
+    said = junctor("activate", "nobody")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("error not_found: There is no scenario 'nobody'")
+    assert "Traceback" not in said.err
+    said = junctor("activate", "nobody", "--json")
+    assert said.code == 1
+    assert said.json["error"]["code"] == "not_found"
+    assert junctor("import", "/nowhere.json").code == 1
+    assert junctor("runs", "--state", "tired").code == 1
+    assert junctor("run", "show", "run_wrong").code == 1
+
+
+def test_a_scenario_from_import_to_run(junctor: Any, tmp_path: Path) -> None:
+    file = tmp_path / "pure.json"
+    file.write_text(json.dumps(blueprint("Command life")))
+    made = junctor("import", str(file), "--json")
+    assert made.code == 0, made.out
+    assert made.json["missing"] == []
+    key = made.json["id"]
+    out = tmp_path / "out.json"
+    assert junctor("export", "Command life", "-o", str(out)).code == 0
+    assert json.loads(out.read_text()) == blueprint("Command life")
+    assert json.loads(junctor("export", key).out) == blueprint("Command life")
+    once = junctor("run", "once", key, "--json")
+    assert once.code == 0, once.out + once.err
+    assert once.json["state"] == "finished"
+    shown = junctor("run", "show", once.json["id"], "--json").json
+    assert {"greeting": "hello"} in [b for o in shown["operations_list"] for b in o["bundles"]]
+    assert "util:SetVariables" in junctor("run", "show", once.json["id"]).out
+    listed = junctor("runs", "--scenario", key, "--state", "finished", "--json").json["runs"]
+    assert [each["id"] for each in listed] == [once.json["id"]]
+    assert junctor("activate", key, "--json").json["active"] is True
+    active = junctor("scenarios", "--active", "--json").json["scenarios"]
+    assert key in [each["id"] for each in active]
+    assert junctor("deactivate", key, "--json").json["active"] is False
+
+
+def test_missing_connections_are_named(junctor: Any) -> None:
+    made = junctor("import", str(EXAMPLE), "--name", "Bare", "--json")
+    assert any("connections add toky" in line for line in made.json["missing"])
+    said = junctor("activate", "Bare")
+    assert (said.code, said.out) == (1, "")
+    assert "has no connection" in said.err
+
+
+def test_connections_never_show_their_secrets(junctor: Any) -> None:
+    added = junctor(
+        "connections", "add", "toky", "--name", "C", "--set", f"api_key={SECRET}", "--no-test", "--json"
+    )
+    assert added.code == 0, added.out
+    tested = junctor("connections", "test", "C", "--json")
+    assert tested.code in {0, 1}  # there may be no network; either way it is said
+    said = [added, tested, junctor("connections", "list"), junctor("connections", "list", "--json")]
+    wrong = junctor("connections", "add", "toky", "--set", f"key={SECRET}", "--json")
+    assert wrong.code == 1
+    assert SECRET not in "".join(each.out + each.err for each in [*said, wrong])
+    assert junctor("connections", "remove", "C").code == 0
+    assert junctor("connections", "test", "C").code == 1
+
+
+def test_calling_a_pure_module_gives_its_bundles(junctor: Any) -> None:
+    said = junctor("call", "json", "ParseJSON", "--input", '{"json": "{\\"a\\": 1}"}', "--json")
+    assert said.code == 0, said.out
+    assert said.json["bundles"] == [{"a": 1}]
+    assert junctor("call", "json", "Nothing", "--json").code == 1
+    assert junctor("call", "toky", "listAgents", "--json").json["error"]["code"] == "misconfigured"
+
+
+def test_tokens_are_shown_once(junctor: Any) -> None:
+    made = junctor("tokens", "create", "ci", "--scope", "runs:read", "--days", "1", "--json").json
+    assert made["token"].startswith("jct_")
+    assert made["scopes"] == ["runs:read"]
+    listed = junctor("tokens", "list", "--json")
+    assert made["token"] not in listed.out
+    assert made["id"] in [each["id"] for each in listed.json["tokens"]]
+    gone = junctor("tokens", "revoke", made["id"], "--json")
+    assert gone.json["revoked_at"] is not None
+    assert junctor("tokens", "create", "x", "--scope", "runs:destroy").code == 1
+
+
+def test_migrate_and_doctor(junctor: Any) -> None:
+    assert junctor("migrate", "--json").json == {"applied": []}
+    assert junctor("migrate", "--check").code == 0
+    said = junctor("doctor", "--json")
+    assert said.code == 1  # there is no worker and no server here
+    found = {each["check"]: each["ok"] for each in said.json["checks"]}
+    assert found["data directory"]
+    assert found["migrations"]
+    assert found["keys"]
+    assert not found["worker"]
+    assert not found["public URL"]
