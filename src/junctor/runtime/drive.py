@@ -94,6 +94,8 @@ class Job:
     steps: Generator[Command, Any, Result] | None = None
     answer: Answered | None = None
     unsent_answer: bool = False
+    unsaved: bool = False
+    """Something was done, or answered, that should be durable before more is awaited."""
     visible: bool = False
     """Whether its row says that it is running."""
     state: str = "running"
@@ -135,7 +137,7 @@ class Driver:
                         return command
                 elif type(command) is Respond:
                     job.answer = Answered(command.status, command.headers, command.body)
-                    job.unsent_answer = True
+                    job.unsent_answer = job.unsaved = True
                 elif type(command) is Start:
                     value = self._start(job, command.call)
                 else:
@@ -158,6 +160,7 @@ class Driver:
                     await self._breathe(job)
                     value = None
                 elif isinstance(command, Await):
+                    self._save(job)
                     value = await job.calls.pop(command.ticket)
                 else:
                     assert isinstance(command, Call)
@@ -166,7 +169,8 @@ class Driver:
             if job.calls:
                 await asyncio.gather(*job.calls.values(), return_exceptions=True)
                 job.calls.clear()
-            await self._durable(self.finish(job, command))
+            if not await self._committer.submit(self.finish(job, command)):
+                raise StaleFence
         except StaleFence:
             job.state = "stale"
             for task in job.calls.values():
@@ -216,6 +220,7 @@ class Driver:
 
     def _flush(self, job: Job, *, due: datetime | None = None) -> asyncio.Future[bool] | None:
         """Sends what is collected to the group commit."""
+        job.unsaved = False
         if not job.journal.size and not job.unsent_answer and due is None:
             return None
         write = self._write(job)
@@ -235,19 +240,13 @@ class Driver:
             trigger=job.trigger,
             actor=job.actor,
             started_at=job.started_at,
-            ended_at=None,
-            operations=0,
-            bytes=0,
             segments=job.seq,
-            error=None,
-            failed_module=None,
-            dropped=None,
         )
 
-    async def _durable(self, write: Write) -> None:
-        """Waits until this write and all before it are committed under our fence."""
-        if not await self._committer.submit(write):
-            raise StaleFence
+    def _save(self, job: Job) -> None:
+        """Sends what should be durable to the group commit, without waiting for it."""
+        if job.unsaved:
+            self._flush(job)
 
     async def _settled(self, job: Job) -> None:
         """Makes what the journal holds durable."""
@@ -330,11 +329,9 @@ class Driver:
             return await self._failed(job, call, fault, effect, counted)
         spent = (time.perf_counter() - begun) * 1000
         job.journal.done(call.address, bundles, counted, round(spent, 3), call.arguments)
-        if effect != "read" or job.journal.size >= 65536:
-            future = self._flush(job)
-            if future is not None:
-                job.pending = [each for each in job.pending if not each.done()]
-                job.pending.append(future)
+        job.unsaved |= effect != "read" or job.journal.size >= 65536
+        if job.calls:  # a lane's: the run may be awaiting another one for long
+            self._save(job)
         return Outcome(bundles=bundles, bytes=counted)
 
     async def _failed(
@@ -382,6 +379,7 @@ class Driver:
             job.journal.intent(call.address, step, print_, summary)
             if effect == "once":
                 await self._settled(job)
+        self._save(job)
         if account is not None:
             response = await self._accounts.send_as(account, target)
         else:
