@@ -15,7 +15,7 @@ from junctor.errors import Conflict, Misconfigured
 if TYPE_CHECKING:
     from junctor.app.core import Core
 
-__all__ = ["actor", "database", "run_async", "session"]
+__all__ = ["actor", "await_schema", "database", "run_async", "session"]
 
 T = TypeVar("T")
 
@@ -68,6 +68,30 @@ async def database(settings: Settings, *, current: bool = True) -> AsyncIterator
         yield url
     finally:
         await asyncio.to_thread(embedded.stop)
+
+
+async def await_schema(url: str, *, within: float = 60.0) -> None:
+    """Waits for the database and this release's schema, which another process may be making now.
+
+    `Misconfigured` says what was still missing when time was up.
+    """
+    from junctor.adapters.postgres.database import connect
+    from junctor.adapters.postgres.migrate import ready
+    from junctor.errors import NotSent
+
+    deadline = asyncio.get_running_loop().time() + within
+    while True:
+        try:
+            connection = await connect(url, "engine")
+            async with connection:
+                if await ready(connection):
+                    return
+            missing = "its schema is not this release's: run `junctor migrate`"
+        except (NotSent, Misconfigured) as error:
+            missing = error.message
+        if asyncio.get_running_loop().time() > deadline:
+            raise Misconfigured(f"The database can't be used: {missing}.")
+        await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
