@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +28,7 @@ from junctor.engine.commands import (
     Start,
     Wait,
 )
-from junctor.engine.journal import Journal, encode_segment
+from junctor.engine.journal import SEGMENT_BYTES, Journal, encode_segment
 from junctor.errors import (
     Fault,
     JunctorError,
@@ -56,7 +56,7 @@ log = structlog.get_logger(__name__)
 
 LONG_WAIT = 30.0
 """Seconds; a longer wait ends the claim and leaves a due time."""
-SLICE = 0.005
+SLICE = 0.002
 """Seconds a run may compute before others get their turn."""
 
 ACCEPTED = Answered(200, (("content-type", "text/plain; charset=utf-8"),), b"Accepted")
@@ -114,6 +114,7 @@ class Driver:
         transport: Transport,
         connector: Callable[[str], Connector | None],
         *,
+        breathe: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0),
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Any] = asyncio.sleep,
     ) -> None:
@@ -121,6 +122,7 @@ class Driver:
         self._accounts = accounts
         self._transport = transport
         self._connector = connector
+        self._turn = breathe
         self._clock = clock
         self._sleep = sleep
 
@@ -133,7 +135,7 @@ class Driver:
                 command = job.steps.send(value)
                 value = None
                 if type(command) is Flush:
-                    if job.journal.size >= 65536 or time.perf_counter() > until:
+                    if job.journal.size >= SEGMENT_BYTES or time.perf_counter() > until:
                         return command
                 elif type(command) is Respond:
                     job.answer = Answered(command.status, command.headers, command.body)
@@ -256,15 +258,14 @@ class Driver:
 
     async def _breathe(self, job: Job) -> None:
         """Lets others run; writes when there is much to write, two segments ahead at most."""
-        if job.journal.size >= 65536:
+        if job.journal.size >= SEGMENT_BYTES:
             future = self._flush(job)
             if future is not None:
                 job.pending.append(future)
             while len(job.pending) > 2:
                 if not await job.pending.pop(0):
                     raise StaleFence
-        else:
-            await asyncio.sleep(0)
+        await self._turn()
 
     async def _wait(self, job: Job, wait: Wait) -> bool:
         """True when the wait is over; False if the run left to wait in the database."""
@@ -329,7 +330,7 @@ class Driver:
             return await self._failed(job, call, fault, effect, counted)
         spent = (time.perf_counter() - begun) * 1000
         job.journal.done(call.address, bundles, counted, round(spent, 3), call.arguments)
-        job.unsaved |= effect != "read" or job.journal.size >= 65536
+        job.unsaved |= effect != "read" or job.journal.size >= SEGMENT_BYTES
         if job.calls:  # a lane's: the run may be awaiting another one for long
             self._save(job)
         return Outcome(bundles=bundles, bytes=counted)

@@ -53,6 +53,8 @@ SLICE_RUNS = 64
 """Deliveries of one claim in flight, if it has effects to wait for."""
 PURE_RUNS = 500
 """The same if it has none."""
+MOST_PAUSES = 20
+"""Milliseconds a long run holds still at a time while others are being started."""
 POISON = 3
 """A delivery that stops its worker so often is parked."""
 
@@ -85,12 +87,13 @@ class Worker:
         self.committer = Committer(PostgresLedger(self._writes), blobs)
         self.plans = Plans(self._reads, find)
         accounts = Accounts(self._reads, vault=vault, transport=transport, connector=connector)
-        self.driver = Driver(self.committer, accounts, transport, connector)
+        self.driver = Driver(self.committer, accounts, transport, connector, breathe=self._breathe)
         self._heartbeat = Heartbeat(url, name=name, role="worker", lease=lease)
         self._wake = asyncio.Event()
         self._claims: set[Claim] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = False
+        self._starting = False
         self.runs = 0
 
     @property
@@ -109,7 +112,9 @@ class Worker:
                 self._heartbeat.alive()
                 self._woken, woken = self._wake.is_set(), self._wake
                 woken.clear()
+                self._starting = True
                 started = await self._pass()
+                self._starting = False
                 if started:
                     await asyncio.sleep(GATHER)
                     continue
@@ -126,6 +131,14 @@ class Worker:
             await asyncio.to_thread(self._heartbeat.stop)
             for line in (self._work, self._writes, self._reads):
                 await line.close()
+
+    async def _breathe(self) -> None:
+        """A long run's pause: others get a turn, and new ones as long as it takes to start them."""
+        await asyncio.sleep(0)
+        for _ in range(MOST_PAUSES):
+            if not (self._starting or self._wake.is_set()):
+                break
+            await asyncio.sleep(0.001)
 
     async def _stopping(self, stop: asyncio.Event) -> None:
         await stop.wait()
