@@ -158,13 +158,15 @@ class Worker:
     async def _pass(self) -> int:
         """One round; returns how many runs it started."""
         await self._release()
+        kept = [claim for claim in self._claims if not claim.busy]
         room = MOST_RUNS - self.active
         fresh: list[Claim] = []
         if room > 0:
             fresh = await self.backlog.claim(MOST_CLAIMS, MOST_CLAIMS)
         self._claims.update(fresh)
         wanted: list[tuple[Claim, int]] = []
-        for claim in [*fresh, *(c for c in self._claims if c.busy and (self._woken or c.more))]:
+        going = [c for c in self._claims if c.busy and (self._woken or c.more)]
+        for claim in [*kept, *fresh, *going]:
             limit = await self._limit(claim)
             if limit > 0 and not claim.stale:
                 wanted.append((claim, limit))
@@ -213,7 +215,7 @@ class Worker:
         return prepared
 
     async def _release(self) -> None:
-        done = [claim for claim in self._claims if not claim.busy]
+        done = [claim for claim in self._claims if not claim.busy and not _looking_through(claim)]
         self._claims.difference_update(done)
         await self.backlog.release(done)
 
@@ -466,6 +468,14 @@ class Worker:
             command = Result(status="incomplete", error=known)
         await self.driver.drive(job, command)
         self._ended(job, None)
+
+
+def _looking_through(claim: Claim) -> bool:
+    """Whether deliveries are left that the last owner may have begun: given back, they would be
+    taken for new ones.
+    """
+    left = claim.cautious_until is not None and claim.more
+    return left and not claim.stale and claim.blocked_by_run is None
 
 
 def _now() -> datetime:

@@ -255,6 +255,7 @@ class PostgresBacklog:
             "mores": Bools(claim.more for claim in held),
             "waits": Bools(claim.waits or claim.blocked_by_run is not None for claim in held),
             "blocks": Uuids(claim.blocked_by_run for claim in held),
+            "cautious": Bools(claim.cautious_until is not None and claim.more for claim in held),
         }
         sql = self._line.sql
 
