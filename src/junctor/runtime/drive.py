@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ from junctor.runtime.effects import perform
 from junctor.runtime.outcomes import refusal
 from junctor.runtime.plans import Prepared
 
-__all__ = ["LONG_WAIT", "SLICE", "Driver", "Job", "segment_aad"]
+__all__ = ["LONG_WAIT", "SLICE", "Driver", "Job", "segment_aad", "storable"]
 
 log = structlog.get_logger(__name__)
 
@@ -134,7 +135,10 @@ class Driver:
                     if job.journal.size >= 65536 or time.perf_counter() > until:
                         return command
                 elif type(command) is Respond:
-                    job.answer = Answered(command.status, command.headers, command.body)
+                    headers = tuple(
+                        (storable(name), storable(value)) for name, value in command.headers
+                    )
+                    job.answer = Answered(command.status, headers, command.body)
                     job.unsent_answer = True
                 elif type(command) is Start:
                     value = self._start(job, command.call)
@@ -169,8 +173,25 @@ class Driver:
             await self._durable(self.finish(job, command))
         except StaleFence:
             job.state = "stale"
+        except Exception as error:
+            log.exception("run_not_stored", run=str(job.run_id))
+            await self.set_aside(job, error)
+        finally:
             for task in job.calls.values():
                 task.cancel()
+
+    async def set_aside(self, job: Job, error: BaseException) -> None:
+        """Ends a run whose record could not be stored, with what is stored; raises if even that
+        can't be.
+        """
+        job.journal = Journal()
+        job.answer, job.unsent_answer = None, False
+        job.parks, job.stored = job.parks or job.stored, False
+        reason = f"the run's record could not be stored ({type(error).__name__}: {error})"
+        write = self.finish(job, Result(status="incomplete", error=Fault(reason=reason)))
+        write.last_words = True
+        if not await self._committer.submit(write):
+            job.state = "stale"
 
     def finish(self, job: Job, result: Result) -> Write:
         """The last write of a run that ended."""
@@ -178,11 +199,14 @@ class Driver:
         if job.answer is None and job.server is not None:
             job.answer = ACCEPTED if result.status == "finished" else FAILED
             job.unsent_answer = True
-        error = json.dumps(result.error.as_record(), default=str) if result.error else None
+        error = None
+        if result.error is not None:
+            error = json.dumps(storable(result.error.as_record()), default=str)
         write = self._write(job)
         write.row = RunRow(
             version=job.version,
-            state=result.status,
+            # Rolled back by its own handler: over, with its error, and nothing to go on with.
+            state="discarded" if result.status == "failed" else result.status,
             wait_reason=None,
             due_at=None,
             trigger=job.trigger,
@@ -277,6 +301,8 @@ class Driver:
             await self._settled(job)
             await self._sleep(max(0.0, due - now))
             return True
+        # Lanes: what is being sent is recorded before the claim may go to somebody else.
+        await asyncio.gather(*job.calls.values(), return_exceptions=True)
         future = self._flush(job, due=datetime.fromtimestamp(due, UTC))
         assert job.steps is not None
         job.steps.close()
@@ -394,6 +420,22 @@ class Driver:
         if not isinstance(error, JunctorError):
             error = Fault(reason=f"{type(error).__name__}: {error}")
         return Result(status="incomplete", error=error)
+
+
+def storable(value: Any) -> Any:
+    """The value as the database can keep it as JSON: without NUL, lone surrogates and infinities.
+
+    Vendors' texts come here as they are; one that can't be stored would keep its run from ending.
+    """
+    if isinstance(value, str):
+        return str(value).replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {storable(str(name)): storable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def _sent(request: Request) -> int:

@@ -32,13 +32,24 @@ from junctor.ports.backlog import Claim, DueRun, Taken
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.ports.ledger import Write
 
-__all__ = ["Line", "PostgresBacklog", "PostgresInbox", "PostgresLedger"]
+__all__ = ["Line", "PostgresBacklog", "PostgresInbox", "PostgresLedger", "is_lost"]
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
 _LOST = (psycopg.OperationalError, psycopg.InterfaceError, NotSent)
 _AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the server, not the statement, was at fault, so that it is worth trying again.
+
+    psycopg calls too much of something (SQLSTATE 54, "program limit exceeded") operational too;
+    tried again, that would fail for ever.
+    """
+    if isinstance(error, errors.ReadOnlySqlTransaction):
+        return True  # a standby that is not the server any more, or not yet
+    return isinstance(error, _LOST) and (getattr(error, "sqlstate", None) or "")[:2] != "54"
 
 
 class Line:
@@ -68,7 +79,9 @@ class Line:
                     return await work(self._connection)
                 except _AGAIN:
                     continue
-                except _LOST:
+                except (*_LOST, errors.ReadOnlySqlTransaction) as error:
+                    if not is_lost(error):
+                        raise
                     await self._drop()
                     if loop.time() >= deadline:
                         raise

@@ -237,7 +237,7 @@ where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id an
 
 -- name: renew
 -- Keep what this worker owns. Run from a thread with its own connection.
-update backlog set lease_until = clock_timestamp() + make_interval(secs => %(lease)s) where owner = %(owner)s
+update backlog set lease_until = clock_timestamp() + make_interval(secs => %(lease)s) where owner = %(owner)s and fence = any(%(fences)s::bigint[])
 
 -- name: heartbeat
 insert into nodes (name, role, details) values (%(name)s, %(role)s, %(details)s::jsonb)
