@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import structlog
 
 from junctor.adapters.postgres.database import connect
@@ -24,7 +23,7 @@ from junctor.engine.commands import Result
 from junctor.engine.journal import Journal
 from junctor.engine.recording import Recording
 from junctor.engine.run import Run
-from junctor.errors import DataError, Fault, JunctorError, NotSent
+from junctor.errors import DataError, Fault, JunctorError
 from junctor.language import ids
 from junctor.language.connector import Connector, ModuleDef
 from junctor.ports.backlog import Claim, DueRun, Taken
@@ -152,7 +151,8 @@ class Worker:
                     self._wake.set()
                     async for _ in connection.notifies():
                         self._wake.set()
-            except (psycopg.Error, NotSent, OSError):
+            except Exception as error:  # whatever it is: hear again
+                log.warning("not_listening", error=str(error))
                 await asyncio.sleep(0.2)
 
     async def _pass(self) -> int:

@@ -118,7 +118,32 @@ class PostgresInbox:
         self._line = line
 
     async def accept(self, deliveries: Sequence[NewDelivery]) -> dict[UUID, UUID]:
-        """One commit for the whole batch."""
+        """One commit for the whole batch.
+
+        If the connection is lost, the batch may be stored all the same, and what was stored may be
+        done and gone from the inbox when it is tried again: that must not come back.
+        """
+        tries = 0
+
+        async def work(connection: AsyncConnection[Row]) -> dict[UUID, UUID]:
+            nonlocal tries
+            tries += 1
+            left = deliveries
+            if tries > 1:
+                parameters = {
+                    "organizations": Uuids(each.organization_id for each in deliveries),
+                    "ids": Uuids(each.id for each in deliveries),
+                }
+                cursor = await connection.execute(self._line.sql["begun"], parameters, binary=True)
+                gone = {row[0] for row in await cursor.fetchall()}
+                left = [each for each in deliveries if each.id not in gone]
+            return await self._insert(connection, left) if left else {}
+
+        return await self._line.run(work)
+
+    async def _insert(
+        self, connection: AsyncConnection[Row], deliveries: Sequence[NewDelivery]
+    ) -> dict[UUID, UUID]:
         columns = list(zip(*deliveries, strict=True))
         parameters: dict[str, Any] = {
             "organizations": Uuids(columns[0]),
@@ -130,11 +155,11 @@ class PostgresInbox:
             "servers": Texts(columns[7]),
         }
         if not any(columns[6]):
-            await self._line.fetch("accept_plain", parameters)
+            await connection.execute(self._line.sql["accept_plain"], parameters, binary=True)
             return {}
         parameters["keys"] = Texts(columns[6])
-        rows = await self._line.fetch("accept", parameters)
-        return {row[0]: row[1] for row in rows if row[0] is not None}
+        cursor = await connection.execute(self._line.sql["accept"], parameters, binary=True)
+        return {row[0]: row[1] for row in await cursor.fetchall() if row[0] is not None}
 
     async def answers(self, ids: Sequence[tuple[UUID, UUID]]) -> dict[UUID, Answered]:
         """Stored answers of these deliveries."""

@@ -54,6 +54,11 @@ with stored as (
 )
 select pg_notify('junctor_wake', '')
 
+-- name: begun
+-- Deliveries that have left the inbox: a batch stored again after a lost connection leaves them out.
+select id from runs
+where (organization_id, id) in (select * from unnest(%(organizations)s::uuid[], %(ids)s::uuid[]))
+
 -- name: claim
 -- Take slices of several scenarios, the same number from each organisation, oldest first.
 -- `crashed`: the last owner's lease ran out, so its deliveries may have been begun.
