@@ -121,3 +121,25 @@ def test_a_delivery_that_kills_its_worker_is_set_aside(database_url: str) -> Non
             assert vendor.done == {2: 1, 3: 1}
 
     run(check())
+
+
+def test_more_runs_in_flight_than_a_heir_looks_through_at_once(database_url: str) -> None:
+    """What is left after the heir's first handful must still be read back, not begun anew."""
+
+    async def check() -> None:
+        async with kit.vendor(delay=1.0) as vendor:
+            scenario = kit.plant(database_url, kit.blueprint(vendor.port))
+            runs = await kit.deliver(database_url, scenario, range(40))
+            victim = await kit.WorkerProcess.start(database_url, port=vendor.port)
+            while len(vendor.done) < 40:
+                await asyncio.sleep(0.01)
+            await victim.stop(signal.SIGKILL)
+            heir = await kit.WorkerProcess.start(database_url, port=vendor.port)
+            try:
+                found = await kit.settle(database_url, runs)
+            finally:
+                await heir.stop()
+            accounted(found, runs, vendor)  # type: ignore[arg-type]  # ids are only keys here
+            assert set(found.values()) == {"uncertain"}
+
+    run(check())

@@ -37,6 +37,10 @@ class Claim:
     """Runs in flight."""
     in_order: bool = False
     """Its scenario is sequential."""
+    lost: bool = False
+    """Given up, not given back: its lease runs out, and the next owner reads the journals."""
+    broken: set[UUID] = field(default_factory=set)
+    """Runs of which a write could not be stored; nothing after it may be."""
     stale: bool = False
     """A write was refused: somebody else owns it now."""
 

@@ -61,6 +61,8 @@ class Write:
     server: str | None = None
     due_at: datetime | None = None
     """When to look at the scenario again."""
+    last_words: bool = False
+    """Why the run stopped, as something before this could not be stored."""
 
 
 class Ledger(Protocol):

@@ -11,12 +11,18 @@ from collections import deque
 
 import structlog
 
+from junctor.adapters.postgres.hot import is_lost
+from junctor.errors import Fault
 from junctor.ports.blobs import Blobs
 from junctor.ports.ledger import Ledger, Write
 
 __all__ = ["Committer"]
 
 log = structlog.get_logger(__name__)
+
+Queued = tuple[Write, asyncio.Future[bool]]
+AGAIN = 0.5
+"""Seconds between tries while the database can't be reached."""
 
 
 class Committer:
@@ -29,7 +35,7 @@ class Committer:
         self._blobs = blobs
         self._largest = largest
         self._heaviest = heaviest
-        self._queue: deque[tuple[Write, asyncio.Future[bool]]] = deque()
+        self._queue: deque[Queued] = deque()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.groups = 0
@@ -64,8 +70,8 @@ class Committer:
                 group = self._next_group()
                 await self._commit(group)
 
-    def _next_group(self) -> list[tuple[Write, asyncio.Future[bool]]]:
-        group: list[tuple[Write, asyncio.Future[bool]]] = []
+    def _next_group(self) -> list[Queued]:
+        group: list[Queued] = []
         seen = set()
         weight = 0
         while self._queue and len(group) < self._largest and weight < self._heaviest:
@@ -78,23 +84,49 @@ class Committer:
             group.append(self._queue.popleft())
         return group
 
-    async def _commit(self, group: list[tuple[Write, asyncio.Future[bool]]]) -> None:
-        try:
-            for write, _ in group:
-                for name, content in write.blobs.items():
-                    await self._blobs.put(write.claim.organization_id, write.run_id, name, content)
-            held = await self._ledger.commit([write for write, _ in group])
-        except Exception as error:
-            log.exception("commit_failed", writes=len(group))
-            for _, future in group:
+    async def _commit(self, group: list[Queued]) -> None:
+        """Commits a group; if it can't be stored, its halves, so that only the culprit fails."""
+        group = [each for each in group if not self._refused(*each)]
+        if not group:
+            return
+        while True:
+            try:
+                for write, _ in group:
+                    owner = write.claim.organization_id
+                    for name, content in write.blobs.items():
+                        await self._blobs.put(owner, write.run_id, name, content)
+                held = await self._ledger.commit([write for write, _ in group])
+                break
+            except Exception as error:
+                if is_lost(error):
+                    log.warning("commit_delayed", writes=len(group), error=str(error))
+                    await asyncio.sleep(AGAIN)
+                    continue
+                if len(group) > 1:
+                    middle = len(group) // 2
+                    await self._commit(group[:middle])
+                    await self._commit(group[middle:])
+                    return
+                ((write, future),) = group
+                log.exception("commit_failed", run=str(write.run_id))
+                write.claim.broken.add(write.run_id)
                 if not future.done():
                     future.set_exception(error)
-            return
+                return
         self.groups += 1
         self.writes += len(group)
         for (_, future), ours in zip(group, held, strict=True):
             if not future.done():
                 future.set_result(ours)
+
+    @staticmethod
+    def _refused(write: Write, future: asyncio.Future[bool]) -> bool:
+        """A journal must have no hole: after a write that failed, no other of that run."""
+        if write.run_id not in write.claim.broken or write.last_words:
+            return False
+        if not future.done():
+            future.set_exception(Fault(reason="an earlier part of the run could not be stored"))
+        return True
 
 
 def _seen(future: asyncio.Future[bool]) -> None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
-from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import structlog
 
@@ -39,18 +38,16 @@ from junctor.errors import (
 )
 from junctor.language import forms
 from junctor.language.connector import Connector, Effect, Request, Response
-from junctor.ports.backlog import Claim
 from junctor.ports.inbox import Answered
 from junctor.ports.ledger import RunRow, SegmentRow, Write
 from junctor.ports.transport import Transport
-from junctor.ports.vault import Keyring
 from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
 from junctor.runtime.committer import Committer
 from junctor.runtime.effects import perform
+from junctor.runtime.job import ACCEPTED, FAILED, Job, segment_aad
 from junctor.runtime.outcomes import refusal
-from junctor.runtime.plans import Prepared
 
-__all__ = ["LONG_WAIT", "SLICE", "Driver", "Job", "segment_aad"]
+__all__ = ["LONG_WAIT", "SLICE", "Driver", "storable"]
 
 log = structlog.get_logger(__name__)
 
@@ -58,50 +55,6 @@ LONG_WAIT = 30.0
 """Seconds; a longer wait ends the claim and leaves a due time."""
 SLICE = 0.002
 """Seconds a run may compute before others get their turn."""
-
-ACCEPTED = Answered(200, (("content-type", "text/plain; charset=utf-8"),), b"Accepted")
-FAILED = Answered(
-    500, (("content-type", "text/plain; charset=utf-8"),), b"The scenario failed to complete."
-)
-
-
-def segment_aad(organization_id: UUID, run_id: UUID, seq: int) -> bytes:
-    """What a segment is sealed to: it can't be moved to another run or place."""
-    return organization_id.bytes + run_id.bytes + seq.to_bytes(4, "big")
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """One run in flight."""
-
-    claim: Claim
-    run_id: UUID
-    prepared: Prepared | None
-    """``None`` for a run that can't begin."""
-    version: int
-    keyring: Keyring
-    journal: Journal
-    retention: str
-    server: str | None
-    trigger: str
-    actor: str
-    started_at: datetime
-    stored: bool = False
-    """Whether its delivery lies in the inbox, to leave it when the run ends."""
-    parks: bool = False
-    """Whether its delivery stays there, for a retry."""
-    seq: int = 0
-    steps: Generator[Command, Any, Result] | None = None
-    answer: Answered | None = None
-    unsent_answer: bool = False
-    unsaved: bool = False
-    """Something was done, or answered, that should be durable before more is awaited."""
-    visible: bool = False
-    """Whether its row says that it is running."""
-    state: str = "running"
-    calls: dict[int, asyncio.Task[Outcome]] = field(default_factory=dict)
-    tickets: int = 0
-    pending: list[asyncio.Future[bool]] = field(default_factory=list)
 
 
 class Driver:
@@ -138,7 +91,10 @@ class Driver:
                     if job.journal.size >= SEGMENT_BYTES or time.perf_counter() > until:
                         return command
                 elif type(command) is Respond:
-                    job.answer = Answered(command.status, command.headers, command.body)
+                    headers = tuple(
+                        (storable(name), storable(value)) for name, value in command.headers
+                    )
+                    job.answer = Answered(command.status, headers, command.body)
                     job.unsent_answer = job.unsaved = True
                 elif type(command) is Start:
                     value = self._start(job, command.call)
@@ -175,8 +131,25 @@ class Driver:
                 raise StaleFence
         except StaleFence:
             job.state = "stale"
+        except Exception as error:
+            log.exception("run_not_stored", run=str(job.run_id))
+            await self.set_aside(job, error)
+        finally:
             for task in job.calls.values():
                 task.cancel()
+
+    async def set_aside(self, job: Job, error: BaseException) -> None:
+        """Ends a run whose record could not be stored, with what is stored; raises if even that
+        can't be.
+        """
+        job.journal = Journal()
+        job.answer, job.unsent_answer = None, False
+        job.parks, job.stored = job.parks or job.stored, False
+        reason = f"the run's record could not be stored ({type(error).__name__}: {error})"
+        write = self.finish(job, Result(status="incomplete", error=Fault(reason=reason)))
+        write.last_words = True
+        if not await self._committer.submit(write):
+            job.state = "stale"
 
     def finish(self, job: Job, result: Result) -> Write:
         """The last write of a run that ended."""
@@ -184,11 +157,14 @@ class Driver:
         if job.answer is None and job.server is not None:
             job.answer = ACCEPTED if result.status == "finished" else FAILED
             job.unsent_answer = True
-        error = json.dumps(result.error.as_record(), default=str) if result.error else None
+        error = None
+        if result.error is not None:
+            error = json.dumps(storable(result.error.as_record()), default=str)
         write = self._write(job)
         write.row = RunRow(
             version=job.version,
-            state=result.status,
+            # Rolled back by its own handler: over, with its error, and nothing to go on with.
+            state="discarded" if result.status == "failed" else result.status,
             wait_reason=None,
             due_at=None,
             trigger=job.trigger,
@@ -277,6 +253,8 @@ class Driver:
             await self._settled(job)
             await self._sleep(max(0.0, due - now))
             return True
+        # Lanes: what is being sent is recorded before the claim may go to somebody else.
+        await asyncio.gather(*job.calls.values(), return_exceptions=True)
         future = self._flush(job, due=datetime.fromtimestamp(due, UTC))
         assert job.steps is not None
         job.steps.close()
@@ -393,6 +371,22 @@ class Driver:
         if not isinstance(error, JunctorError):
             error = Fault(reason=f"{type(error).__name__}: {error}")
         return Result(status="incomplete", error=error)
+
+
+def storable(value: Any) -> Any:
+    """The value as the database can keep it as JSON: without NUL, lone surrogates and infinities.
+
+    Vendors' texts come here as they are; one that can't be stored would keep its run from ending.
+    """
+    if isinstance(value, str):
+        return str(value).replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {storable(str(name)): storable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def _sent(request: Request) -> int:

@@ -36,6 +36,9 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._sign = time.monotonic()
         self.details: dict[str, object] = {}
+        self.fences: tuple[int, ...] = ()
+        """The claims to renew. Only these: one that was made and not heard of, as its connection
+        was lost, must run out, or nobody would ever work on it."""
 
     def alive(self) -> None:
         """The loop's sign of life."""
@@ -60,6 +63,7 @@ class Heartbeat:
                         self._url,
                         autocommit=True,
                         connect_timeout=5,
+                        tcp_user_timeout=5000,
                         application_name=f"junctor heartbeat {self._name}",
                     )
                     connection.execute("set role junctor_engine")
@@ -68,8 +72,8 @@ class Heartbeat:
                     connection.close()
                     return
                 self._beat(connection)
-            except psycopg.Error as error:
-                log.warning("heartbeat_failed", error=str(error).splitlines()[0])
+            except Exception as error:  # whatever it is: a worker without heartbeat loses its work
+                log.warning("heartbeat_failed", error=str(error).partition("\n")[0])
                 if connection is not None:
                     connection.close()
                     connection = None
@@ -79,7 +83,10 @@ class Heartbeat:
 
     def _beat(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
         if self._lease and time.monotonic() - self._sign < HUNG:
-            connection.execute(self._sql["renew"], {"lease": self._lease, "owner": self._name})
+            connection.execute(
+                self._sql["renew"],
+                {"lease": self._lease, "owner": self._name, "fences": list(self.fences)},
+            )
         connection.execute(
             self._sql["heartbeat"],
             {

@@ -6,6 +6,7 @@ the database.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,14 +25,27 @@ from junctor.ports.inbox import Answered
 from junctor.ports.vault import Vault
 from junctor.runtime.plans import Plans, Prepared
 
-__all__ = ["Hook", "Hooks", "hook_aad"]
+__all__ = ["Hook", "Hooks", "hook_aad", "plain_key"]
 
 KEEP_SECONDS = 10.0
+KEY_BYTES = 200
 
 
 def hook_aad(organization_id: UUID, hook_id: UUID) -> bytes:
     """What a hook's secrets are sealed to."""
     return organization_id.bytes + hook_id.bytes
+
+
+def plain_key(key: str) -> str:
+    """The key, or its hash if the database can't keep or index it as it is: too long, or with NUL
+    or lone surrogates in it, as JSON may have.
+    """
+    try:
+        if len(key.encode()) <= KEY_BYTES and "\0" not in key:
+            return key
+    except UnicodeEncodeError:
+        pass
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +71,13 @@ class Hook:
             return ""
         if plan.order_key is None:
             key = self.definition.order_key(delivery)
-            return f"k:{key}" if key else ""
+            return f"k:{plain_key(key)}" if key else ""
         try:
             bundles = list(self.module.function(delivery))
             key = plan.order_key([_scope(self.prepared), bundles[0] if bundles else {}])
-        except JunctorError:
+        except Exception:  # stored all the same; the run will say what is wrong
             return ""
-        return f"k:{key}"[:200] if key not in {None, ""} else ""
+        return f"k:{plain_key(str(key))}" if key is not None and key != "" else ""
 
 
 def _scope(prepared: Prepared) -> Scope:

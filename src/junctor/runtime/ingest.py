@@ -7,7 +7,6 @@ While one batch is being committed the next one gathers. Nothing here decides wh
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
@@ -20,14 +19,14 @@ import psycopg
 import structlog
 
 from junctor.adapters.postgres.database import connect
-from junctor.adapters.postgres.hot import Line, PostgresInbox
-from junctor.errors import JunctorError, NotSent, TooLarge, Unauthorized
+from junctor.adapters.postgres.hot import Line, PostgresInbox, is_lost
+from junctor.errors import JunctorError, TooLarge, Unauthorized
 from junctor.language import ids
 from junctor.language.connector import Bundle, Delivery, ModuleDef
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.ports.vault import Vault
 from junctor.runtime.envelope import pack_call, pack_manual
-from junctor.runtime.hooks import Hook, Hooks
+from junctor.runtime.hooks import Hook, Hooks, plain_key
 from junctor.runtime.plans import Plans
 
 __all__ = ["Ingest"]
@@ -37,6 +36,7 @@ log = structlog.get_logger(__name__)
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_Item = tuple[NewDelivery, asyncio.Future[UUID | None]]
 
 MOST_BYTES = 10 * 1024 * 1024
 """The longest body."""
@@ -47,9 +47,12 @@ ANSWER_SECONDS = 180.0
 NET_SECONDS = 0.02
 """How often answers are looked for while anyone waits, in case a signal is lost."""
 LARGEST_BATCH = 500
+HEAVIEST_BATCH = 16 * 1024 * 1024
+"""Bytes after which a batch takes no more."""
+MOST_QUEUED = 128 * 1024 * 1024
+"""Bytes that wait to be stored; what comes then is told to come again."""
 CONNECTIONS = 2
 """Batches on their way at once."""
-KEY_LENGTH = 200
 
 _PLAIN = ((b"content-type", b"text/plain; charset=utf-8"),)
 
@@ -76,10 +79,12 @@ class Ingest:
         self._lines = [Line(url, patience=patience) for _ in range(CONNECTIONS)]
         self._answers = PostgresInbox(self._reads)
         self._hooks = Hooks(self._reads, Plans(self._reads, find), find, vault)
-        self._queue: list[tuple[NewDelivery, asyncio.Future[UUID | None]]] = []
+        self._queue: list[_Item] = []
+        self._weight = 0
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._waiters: dict[UUID, tuple[UUID, asyncio.Future[Answered]]] = {}
+        self._waiters: dict[UUID, tuple[UUID, list[asyncio.Future[Answered]]]] = {}
+        """Who waits for a delivery's answer: its caller, and those who sent it again."""
         self._told = asyncio.Event()
         self._ids = ids.Ids(lambda: time.time_ns() // 1_000_000, os.urandom)
 
@@ -169,13 +174,14 @@ class Ingest:
         key = hook.definition.dedup(delivery)
         if key is None:
             key = headers.get("idempotency-key") or headers.get("webhook-id")
-        if key is not None and len(key) > KEY_LENGTH:
-            key = hashlib.sha256(key.encode()).hexdigest()
+        if key is not None:
+            key = plain_key(key)
         run = self._ids.new()
         answered: asyncio.Future[Answered] | None = None
         if hook.responds:
             answered = asyncio.get_running_loop().create_future()
-            self._waiters[run] = (hook.organization_id, answered)
+            self._await(hook.organization_id, run, answered)
+        first: UUID | None = None
         try:
             first = await self._accept(
                 NewDelivery(
@@ -192,17 +198,27 @@ class Ingest:
             if answered is None:
                 return hook.accepted
             if first is not None:
-                self._waiters[first] = (hook.organization_id, answered)
+                self._await(hook.organization_id, first, answered)
             self._told.set()
             try:
                 return await asyncio.wait_for(answered, self._answer_seconds)
             except TimeoutError:
                 return hook.accepted
-            finally:
-                if first is not None:
-                    self._waiters.pop(first, None)
         finally:
-            self._waiters.pop(run, None)
+            if answered is not None:
+                self._forget(run, answered)
+                if first is not None:
+                    self._forget(first, answered)
+
+    def _await(self, organization: UUID, run: UUID, answered: asyncio.Future[Answered]) -> None:
+        self._waiters.setdefault(run, (organization, []))[1].append(answered)
+
+    def _forget(self, run: UUID, answered: asyncio.Future[Answered]) -> None:
+        waiting = self._waiters.get(run)
+        if waiting is not None and answered in waiting[1]:
+            waiting[1].remove(answered)
+            if not waiting[1]:
+                del self._waiters[run]
 
     async def _body(self, receive: Receive) -> bytes:
         message = await receive()
@@ -231,8 +247,11 @@ class Ingest:
 
     async def _accept(self, delivery: NewDelivery) -> UUID | None:
         """Durable when it returns; the id of the first delivery if this one is a duplicate."""
+        if self._weight > MOST_QUEUED:
+            raise _Busy
         future: asyncio.Future[UUID | None] = asyncio.get_running_loop().create_future()
         self._queue.append((delivery, future))
+        self._weight += len(delivery.payload)
         self._wake.set()
         return await future
 
@@ -246,22 +265,40 @@ class Ingest:
                 self._wake.clear()
                 continue
             try:
-                duplicates = await inbox.accept([delivery for delivery, _ in batch])
-            except Exception as error:
+                await self._accept_batch(inbox, batch)
+            except asyncio.CancelledError:
                 for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
-                continue
-            for delivery, future in batch:
-                if not future.done():
-                    future.set_result(duplicates.get(delivery.id) if duplicates else None)
+                    future.cancel()
+                raise
 
-    def _next_batch(self) -> list[tuple[NewDelivery, asyncio.Future[UUID | None]]]:
+    async def _accept_batch(self, inbox: PostgresInbox, batch: list[_Item]) -> None:
+        """Stores a batch; if it can't be, its halves, so that only the culprit is refused."""
+        try:
+            duplicates = await inbox.accept([delivery for delivery, _ in batch])
+        except Exception as error:
+            if not is_lost(error) and len(batch) > 1:
+                middle = len(batch) // 2
+                await self._accept_batch(inbox, batch[:middle])
+                await self._accept_batch(inbox, batch[middle:])
+                return
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for delivery, future in batch:
+            if not future.done():
+                future.set_result(duplicates.get(delivery.id) if duplicates else None)
+
+    def _next_batch(self) -> list[_Item]:
         """Up to the largest batch, each dedup key once; a repeated one waits for the next."""
-        batch: list[tuple[NewDelivery, asyncio.Future[UUID | None]]] = []
+        batch: list[_Item] = []
         later = []
         keys = set()
+        looked = weight = 0
         for item in self._queue[:LARGEST_BATCH]:
+            if weight >= HEAVIEST_BATCH:
+                break
+            looked += 1
             delivery = item[0]
             if delivery.key is not None:
                 key = (delivery.hook_id, delivery.key)
@@ -270,7 +307,9 @@ class Ingest:
                     continue
                 keys.add(key)
             batch.append(item)
-        self._queue = later + self._queue[LARGEST_BATCH:]
+            weight += len(delivery.payload)
+            self._weight -= len(delivery.payload)
+        self._queue = later + self._queue[looked:]
         return batch
 
     # Answers.
@@ -289,7 +328,8 @@ class Ingest:
                             self._hooks.forget()
                         else:
                             self._told.set()
-            except (psycopg.Error, NotSent, OSError):
+            except Exception as error:  # whatever it is: hear again
+                log.warning("not_listening", error=str(error))
                 await asyncio.sleep(0.2)
 
     async def _deliver_answers(self) -> None:
@@ -301,18 +341,26 @@ class Ingest:
                 wanted = [(organization, run) for run, (organization, _) in self._waiters.items()]
                 try:
                     found = await self._answers.answers(wanted)
-                except (psycopg.Error, NotSent):
+                except Exception as error:  # whatever it is: this loop serves every caller
+                    log.warning("answers_not_read", error=str(error))
                     found = {}
                 for run, answer in found.items():
-                    waiter = self._waiters.get(run)
-                    if waiter is not None and not waiter[1].done():
-                        waiter[1].set_result(answer)
-                        self._waiters.pop(run, None)
+                    _, waiting = self._waiters.pop(run, (None, []))
+                    for future in waiting:
+                        if not future.done():
+                            future.set_result(answer)
                 try:
                     await asyncio.wait_for(self._told.wait(), NET_SECONDS)
                     self._told.clear()
                 except TimeoutError:
                     continue
+
+
+class _Busy(JunctorError):
+    """Too much waits to be stored. Please send it again."""
+
+    code = "busy"
+    status = 503
 
 
 class _Gone(JunctorError):

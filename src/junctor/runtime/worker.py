@@ -15,16 +15,15 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import structlog
 
 from junctor.adapters.postgres.database import connect
-from junctor.adapters.postgres.hot import Line, PostgresBacklog, PostgresLedger
+from junctor.adapters.postgres.hot import Line, PostgresBacklog, PostgresLedger, is_lost
 from junctor.engine.commands import Result
 from junctor.engine.journal import Journal
 from junctor.engine.recording import Recording
 from junctor.engine.run import Run
-from junctor.errors import DataError, Fault, JunctorError, NotSent
+from junctor.errors import DataError, Fault, JunctorError
 from junctor.language import ids
 from junctor.language.connector import Connector, ModuleDef
 from junctor.ports.backlog import Claim, DueRun, Taken
@@ -33,9 +32,10 @@ from junctor.ports.transport import Transport
 from junctor.ports.vault import Vault
 from junctor.runtime.accounts import Accounts
 from junctor.runtime.committer import Committer
-from junctor.runtime.drive import SLICE, Driver, Job, segment_aad
+from junctor.runtime.drive import SLICE, Driver
 from junctor.runtime.envelope import Manual, unpack
 from junctor.runtime.heartbeat import Heartbeat
+from junctor.runtime.job import Job, segment_aad
 from junctor.runtime.plans import Plans, Prepared
 
 __all__ = ["LEASE", "Worker"]
@@ -165,19 +165,23 @@ class Worker:
                     self._wake.set()
                     async for _ in connection.notifies():
                         self._wake.set()
-            except (psycopg.Error, NotSent, OSError):
+            except Exception as error:  # whatever it is: hear again
+                log.warning("not_listening", error=str(error))
                 await asyncio.sleep(0.2)
 
     async def _pass(self) -> int:
         """One round; returns how many runs it started."""
         await self._release()
+        kept = [claim for claim in self._claims if not claim.busy]
         room = MOST_RUNS - self.active
         fresh: list[Claim] = []
         if room > 0:
             fresh = await self.backlog.claim(MOST_CLAIMS, MOST_CLAIMS)
         self._claims.update(fresh)
+        self._renewed()
         wanted: list[tuple[Claim, int]] = []
-        for claim in [*fresh, *(c for c in self._claims if c.busy and (self._woken or c.more))]:
+        going = [c for c in self._claims if c.busy and (self._woken or c.more)]
+        for claim in [*kept, *fresh, *going]:
             limit = await self._limit(claim)
             if limit > 0 and not claim.stale:
                 wanted.append((claim, limit))
@@ -196,6 +200,8 @@ class Worker:
                     started += self._start_line(claim, taken)
                     continue
                 for delivery in taken:
+                    if claim.lost:
+                        break
                     await self._begin(claim, prepared, delivery)
                     started += 1
                     if time.perf_counter() - begun > SLICE:
@@ -222,13 +228,28 @@ class Worker:
             prepared = await self.plans.get(claim.organization_id, claim.scenario_id, number)
         except JunctorError as error:
             return error
+        except Exception as error:  # a version that nothing can be made of stops its own runs only
+            log.exception("version_unusable", scenario=str(claim.scenario_id), version=number)
+            return Fault(reason=f"version {number} can't be used: {type(error).__name__}: {error}")
         claim.in_order = prepared.in_order
         return prepared
 
     async def _release(self) -> None:
-        done = [claim for claim in self._claims if not claim.busy]
+        done = [claim for claim in self._claims if not claim.busy and not _looking_through(claim)]
         self._claims.difference_update(done)
         await self.backlog.release(done)
+        self._renewed()
+
+    def _renewed(self) -> None:
+        """Tells the heartbeat what to keep."""
+        self._heartbeat.fences = tuple(claim.fence for claim in self._claims)
+
+    def _give_up(self, claim: Claim, error: BaseException) -> None:
+        """Lets go of a claim of which we don't know what was begun, as if we had crashed."""
+        log.error("claim_given_up", scenario=str(claim.scenario_id), exc_info=error)
+        claim.lost = True
+        self._claims.discard(claim)
+        self._renewed()
 
     # Starting runs.
 
@@ -236,17 +257,32 @@ class Worker:
         """Starts one delivery: in place if it is pure, as a task if it has effects."""
         claim.busy.add(delivery.id)
         try:
-            job = await self._job(claim, prepared, delivery)
-            command = self.driver.advance(job)
+            job, command = await self._first(claim, prepared, delivery)
+            write = None
+            if isinstance(command, Result) and not job.calls:
+                write = self.driver.finish(job, command)
         except Exception as error:
-            if not isinstance(error, JunctorError):
-                log.exception("run_not_begun", run=str(delivery.id))
-            job, command = await self._stillborn(claim, delivery, error)
-        if isinstance(command, Result) and not job.calls:
-            future = self.committer.submit(self.driver.finish(job, command))
+            self._give_up(claim, error)
+            return
+        if write is not None:
+            future = self.committer.submit(write)
             future.add_done_callback(lambda done: self._ended(job, done))
         else:
             self._spawn(self._drive(job, command))
+
+    async def _first(
+        self, claim: Claim, prepared: Prepared, delivery: Taken, *, read_back: bool = False
+    ) -> tuple[Job, Any]:
+        """A run and its first command; one that can't begin ends at once."""
+        try:
+            job = await self._job(claim, prepared, delivery, read_back=read_back)
+            return job, self.driver.advance(job)
+        except Exception as error:
+            if is_lost(error):
+                raise
+            if not isinstance(error, JunctorError):
+                log.exception("run_not_begun", run=str(delivery.id))
+            return await self._stillborn(claim, delivery, error)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -254,12 +290,29 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
 
     async def _drive(self, job: Job, command: Any) -> None:
-        await self.driver.drive(job, command)
-        self._ended(job, None)
+        try:
+            await self.driver.drive(job, command)
+        except Exception as error:
+            self._give_up(job.claim, error)
+        else:
+            self._ended(job, None)
+
+    async def _set_aside(self, job: Job, error: BaseException) -> None:
+        try:
+            await self.driver.set_aside(job, error)
+        except Exception as again:
+            self._give_up(job.claim, again)
+        else:
+            self._ended(job, None)
 
     def _ended(self, job: Job, done: asyncio.Future[bool] | None) -> None:
-        if done is not None and (done.cancelled() or done.exception() is not None):
-            return  # the claim stays: its lease runs out, and the next owner reads the journal
+        if done is not None:
+            if done.cancelled():
+                return
+            error = done.exception()
+            if error is not None:
+                self._spawn(self._set_aside(job, error))
+                return
         self.runs += 1
         claim = job.claim
         claim.busy.discard(job.run_id)
@@ -284,7 +337,7 @@ class Worker:
     async def _line(self, claim: Claim, taken: Sequence[Taken]) -> None:
         try:
             for delivery in taken:
-                if claim.stale or claim.blocked_by_run is not None:
+                if claim.lost or claim.stale or claim.blocked_by_run is not None:
                     claim.more = True
                     break
                 cautious = claim.cautious_until is not None and delivery.id <= claim.cautious_until
@@ -300,6 +353,8 @@ class Worker:
                 await self._one(claim, delivery, read_back=cautious)
                 if claim.cautious_until is not None and not cautious:
                     claim.cautious_until = None
+        except Exception as error:
+            self._give_up(claim, error)
         finally:
             claim.busy.difference_update(delivery.id for delivery in taken)
             self._wake.set()
@@ -309,13 +364,7 @@ class Worker:
         if isinstance(prepared, JunctorError):
             await self._park(claim, delivery, prepared)
             return
-        try:
-            job = await self._job(claim, prepared, delivery, read_back=read_back)
-            command = self.driver.advance(job)
-        except Exception as error:
-            if not isinstance(error, JunctorError):
-                log.exception("run_not_begun", run=str(delivery.id))
-            job, command = await self._stillborn(claim, delivery, error)
+        job, command = await self._first(claim, prepared, delivery, read_back=read_back)
         await self.driver.drive(job, command)
         self._ended(job, None)
 
@@ -444,7 +493,12 @@ class Worker:
                 for run in runs:
                     await self._resume(claim, run)
             else:
-                await asyncio.gather(*(self._resume(claim, run) for run in runs))
+                resuming = (self._resume(claim, run) for run in runs)
+                for failed in await asyncio.gather(*resuming, return_exceptions=True):
+                    if isinstance(failed, BaseException):
+                        raise failed
+        except Exception as error:
+            self._give_up(claim, error)
         finally:
             claim.busy.difference_update(run.id for run in runs)
             self._wake.set()
@@ -474,11 +528,21 @@ class Worker:
                 self._load(job, recording, [])
             command = self.driver.advance(job)
         except Exception as error:
+            if is_lost(error):
+                raise
             log.exception("run_not_resumed", run=str(run.id))
             known = error if isinstance(error, JunctorError) else Fault(reason=repr(error))
             command = Result(status="incomplete", error=known)
         await self.driver.drive(job, command)
         self._ended(job, None)
+
+
+def _looking_through(claim: Claim) -> bool:
+    """Whether deliveries are left that the last owner may have begun: given back, they would be
+    taken for new ones.
+    """
+    left = claim.cautious_until is not None and claim.more
+    return left and not claim.stale and claim.blocked_by_run is None
 
 
 def _now() -> datetime:

@@ -35,13 +35,24 @@ from junctor.ports.backlog import Claim, DueRun, Taken
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.ports.ledger import Write
 
-__all__ = ["Line", "PostgresBacklog", "PostgresInbox", "PostgresLedger"]
+__all__ = ["Line", "PostgresBacklog", "PostgresInbox", "PostgresLedger", "is_lost"]
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
 _LOST = (psycopg.OperationalError, psycopg.InterfaceError, NotSent)
 _AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the server, not the statement, was at fault, so that it is worth trying again.
+
+    psycopg calls too much of something (SQLSTATE 54, "program limit exceeded") operational too;
+    tried again, that would fail for ever.
+    """
+    if isinstance(error, errors.ReadOnlySqlTransaction):
+        return True  # a standby that is not the server any more, or not yet
+    return isinstance(error, _LOST) and (getattr(error, "sqlstate", None) or "")[:2] != "54"
 
 
 class Line:
@@ -71,7 +82,9 @@ class Line:
                     return await work(self._connection)
                 except _AGAIN:
                     continue
-                except _LOST:
+                except (*_LOST, errors.ReadOnlySqlTransaction) as error:
+                    if not is_lost(error):
+                        raise
                     await self._drop()
                     if loop.time() >= deadline:
                         raise
@@ -134,7 +147,32 @@ class PostgresInbox:
         self._line = line
 
     async def accept(self, deliveries: Sequence[NewDelivery]) -> dict[UUID, UUID]:
-        """One commit for the whole batch."""
+        """One commit for the whole batch.
+
+        If the connection is lost, the batch may be stored all the same, and what was stored may be
+        done and gone from the inbox when it is tried again: that must not come back.
+        """
+        tries = 0
+
+        async def work(connection: AsyncConnection[Row]) -> dict[UUID, UUID]:
+            nonlocal tries
+            tries += 1
+            left = deliveries
+            if tries > 1:
+                parameters = {
+                    "organizations": Uuids(each.organization_id for each in deliveries),
+                    "ids": Uuids(each.id for each in deliveries),
+                }
+                cursor = await self._line.execute(connection, "begun", parameters)
+                gone = {row[0] for row in await cursor.fetchall()}
+                left = [each for each in deliveries if each.id not in gone]
+            return await self._insert(connection, left) if left else {}
+
+        return await self._line.run(work)
+
+    async def _insert(
+        self, connection: AsyncConnection[Row], deliveries: Sequence[NewDelivery]
+    ) -> dict[UUID, UUID]:
         columns = list(zip(*deliveries, strict=True))
         parameters: dict[str, Any] = {
             "organizations": Uuids(columns[0]),
@@ -146,11 +184,11 @@ class PostgresInbox:
             "servers": Texts(columns[7]),
         }
         if not any(columns[6]):
-            await self._line.fetch("accept_plain", parameters)
+            await self._line.execute(connection, "accept_plain", parameters)
             return {}
         parameters["keys"] = Texts(columns[6])
-        rows = await self._line.fetch("accept", parameters)
-        return {row[0]: row[1] for row in rows if row[0] is not None}
+        cursor = await self._line.execute(connection, "accept", parameters)
+        return {row[0]: row[1] for row in await cursor.fetchall() if row[0] is not None}
 
     async def answers(self, ids: Sequence[tuple[UUID, UUID]]) -> dict[UUID, Answered]:
         """Stored answers of these deliveries."""
@@ -284,6 +322,7 @@ class PostgresBacklog:
             "mores": Bools(claim.more for claim in held),
             "waits": Bools(claim.waits or claim.blocked_by_run is not None for claim in held),
             "blocks": Uuids(claim.blocked_by_run for claim in held),
+            "cautious": Bools(claim.cautious_until is not None and claim.more for claim in held),
         }
 
         async def work(connection: AsyncConnection[Row]) -> None:

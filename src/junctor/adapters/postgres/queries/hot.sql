@@ -54,6 +54,11 @@ with stored as (
 )
 select pg_notify('junctor_wake', '')
 
+-- name: begun
+-- Deliveries that have left the inbox: a batch stored again after a lost connection leaves them out.
+select id from runs
+where (organization_id, id) in (select * from unnest(%(organizations)s::uuid[], %(ids)s::uuid[]))
+
 -- name: claim
 -- Take slices of several scenarios, the same number from each organisation, oldest first.
 -- `crashed`: the last owner's lease ran out, so its deliveries may have been begun.
@@ -221,22 +226,23 @@ where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id an
   and b.fence = w.fence and b.n = w.n and not w.more and not w.waits
 
 -- name: release_rest
--- The others go to the back of the line, or sleep until their first wait ends.
+-- The others go to the back of the line, or sleep until their first wait ends. What is not all
+-- looked through after a crash stays as crashed: its lease is over, not away.
 update backlog b
-set lease_until = '-infinity', fence = 0, owner = null, attempts = 0, oldest_at = clock_timestamp(),
+set lease_until = case when w.cautious then clock_timestamp() else '-infinity' end, fence = 0, owner = null, attempts = 0, oldest_at = clock_timestamp(),
     idle = (b.n = w.n and not w.more), blocked_by_run = w.blocked,
     due_at = case when w.waits or b.due_at is not null then (
       select min(r.due_at) from runs r where r.organization_id = b.organization_id
         and r.scenario_id = b.scenario_id and r.order_key = b.order_key and r.state = 'waiting') end
 from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[], %(fences)s::bigint[],
-  %(ns)s::bigint[], %(mores)s::bool[], %(waits)s::bool[], %(blocks)s::uuid[])
-  w(organization_id, scenario_id, order_key, fence, n, more, waits, blocked)
+  %(ns)s::bigint[], %(mores)s::bool[], %(waits)s::bool[], %(blocks)s::uuid[], %(cautious)s::bool[])
+  w(organization_id, scenario_id, order_key, fence, n, more, waits, blocked, cautious)
 where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id and b.order_key = w.order_key
   and b.fence = w.fence
 
 -- name: renew
 -- Keep what this worker owns. Run from a thread with its own connection.
-update backlog set lease_until = clock_timestamp() + make_interval(secs => %(lease)s) where owner = %(owner)s
+update backlog set lease_until = clock_timestamp() + make_interval(secs => %(lease)s) where owner = %(owner)s and fence = any(%(fences)s::bigint[])
 
 -- name: heartbeat
 insert into nodes (name, role, details) values (%(name)s, %(role)s, %(details)s::jsonb)

@@ -1,0 +1,146 @@
+"""The door in doubt: lost acknowledgements, deliveries that can't be stored, repeated callers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from junctor.adapters.postgres.hot import Line, PostgresInbox
+from junctor.language.connector import Delivery, HookDef
+from junctor.ports.inbox import Answered, NewDelivery
+from junctor.runtime.hooks import Hook, plain_key
+from junctor.runtime.ingest import Ingest
+from tests.support import run
+
+pytestmark = pytest.mark.timeout(30)
+ORGANIZATION = UUID(int=1)
+NOTHING: Any = None
+
+
+def delivery(scenario: UUID, order_key: str = "", key: str | None = None) -> NewDelivery:
+    hook = uuid4() if key is not None else None
+    return NewDelivery(ORGANIZATION, uuid4(), scenario, order_key, hook, b"x", key, None)
+
+
+class Forgetful(Line):
+    """Loses its connection after the first commit, before anyone hears of it."""
+
+    meanwhile: Callable[[], None]
+    lost = False
+
+    async def run(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
+        async def once(connection: Any) -> Any:
+            out = await work(connection)
+            if not self.lost:
+                self.lost = True
+                self.meanwhile()
+                raise psycopg.OperationalError("server closed the connection unexpectedly")
+            return out
+
+        return await super().run(once)
+
+
+@pytest.mark.parametrize("key", [None, "event-1"])
+def test_what_was_done_while_the_acknowledgement_was_lost_does_not_come_back(
+    key: str | None, database_url: str
+) -> None:
+    given = [delivery(uuid4(), key=key) for _ in range(2)]
+
+    def work_off_the_first() -> None:
+        with psycopg.connect(database_url, autocommit=True) as db:
+            db.execute("set role junctor_engine")
+            db.execute("delete from inbox where id = %s", (given[0].id,))
+            db.execute(
+                "insert into runs (organization_id, id, retention, scenario_id, version, state,"
+                " actor, started_at) values (%s, %s, 'standard', %s, 1, 'finished', 'hook', now())",
+                (ORGANIZATION, given[0].id, given[0].scenario_id),
+            )
+
+    async def check() -> None:
+        line = Forgetful(database_url, patience=5)
+        line.meanwhile = work_off_the_first
+        assert await PostgresInbox(line).accept(given) == {}
+        await line.close()
+
+    run(check())
+    with psycopg.connect(database_url) as db:
+        left = db.execute(
+            "select id from inbox where id = any(%s)", ([each.id for each in given],)
+        ).fetchall()
+    assert left == [(given[1].id,)]
+
+
+def test_a_delivery_that_cannot_be_stored_does_not_take_its_batch_along(database_url: str) -> None:
+    good = [delivery(uuid4()) for _ in range(5)]
+    bad = [delivery(uuid4(), order_key="a\0"), delivery(uuid4(), order_key="\ud800")]
+    long = delivery(uuid4(), order_key="".join(map(str, range(5000))))
+    batch = [*good[:2], bad[0], *good[2:4], bad[1], long, good[4]]
+
+    async def check() -> None:
+        ingest = Ingest(
+            database_url, server="s", find=NOTHING, vault=NOTHING, patience=float("inf")
+        )
+        await ingest.start()
+        stored = await asyncio.gather(
+            *(ingest._accept(each) for each in batch), return_exceptions=True
+        )
+        await ingest.stop()
+        for each, outcome in zip(batch, stored, strict=True):
+            assert isinstance(outcome, Exception) == (each in {*bad, long})
+
+    run(check())
+
+
+def test_a_key_that_cannot_be_kept_becomes_its_hash() -> None:
+    assert plain_key("order-1") == "order-1"
+    odd = [plain_key(key) for key in ("a\0", "\ud800", "x" * 300, "ü" * 150)]
+    assert all(len(key) == 64 for key in odd)
+    assert len(set(odd)) == 4
+
+
+class Answers:
+    """Has the answer to every delivery asked for, once it is given."""
+
+    given: Answered | None = None
+
+    async def answers(self, ids: Sequence[tuple[UUID, UUID]]) -> dict[UUID, Answered]:
+        return {each: self.given for _, each in ids} if self.given is not None else {}
+
+
+def test_a_caller_and_those_who_sent_the_same_again_get_the_one_answer() -> None:
+    async def check() -> None:
+        ingest = Ingest("unused", server="s", find=NOTHING, vault=NOTHING, answer_seconds=5)
+        accepted: list[UUID] = []
+
+        async def accept(delivery: NewDelivery) -> UUID | None:
+            accepted.append(delivery.id)
+            return accepted[0] if len(accepted) > 1 else None
+
+        answers = Answers()
+        ingest._accept = accept  # type: ignore[method-assign]  # the first is new, others repeat it
+        ingest._answers = answers  # type: ignore[assignment]  # no database here
+        task = asyncio.create_task(ingest._deliver_answers())
+        open_to_all = HookDef(verify=lambda _delivery, _secrets: None)
+        hook = Hook(
+            ORGANIZATION, uuid4(), uuid4(), NOTHING, open_to_all, {}, {}, True,
+            Answered(200, (), b"Accepted"), None,
+        )  # fmt: skip
+        call = Delivery(
+            id="", method="POST", query=(), headers={"idempotency-key": "k"}, body=b"",
+            received_at=datetime.now(UTC),
+        )  # fmt: skip
+        callers = [asyncio.create_task(ingest._take(hook, call)) for _ in range(3)]
+        while len(accepted) < 3:
+            await asyncio.sleep(0)
+        answers.given = Answered(201, (), b"made")
+        assert [(await caller).status for caller in callers] == [201, 201, 201]
+        assert ingest._waiters == {}
+        task.cancel()
+
+    run(check())
