@@ -26,6 +26,8 @@ class Claim:
     due: bool = False
     """Waiting runs may have come due."""
     blocked_by_run: UUID | None = None
+    crashes: int = 0
+    """Owners in a row that have crashed with it."""
     cautious_until: UUID | None = None
     """The last owner crashed: deliveries up to this one may have been begun."""
     n: int = -1
@@ -43,6 +45,13 @@ class Claim:
     """Runs of which a write could not be stored; nothing after it may be."""
     stale: bool = False
     """A write was refused: somebody else owns it now."""
+    looked_at: float = 0.0
+    """When its waiting runs were last looked at (monotonic seconds)."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether its runs must follow one another."""
+        return self.in_order or self.order_key.startswith("k:")
 
 
 class Taken(NamedTuple):

@@ -61,6 +61,8 @@ class Write:
     server: str | None = None
     due_at: datetime | None = None
     """When to look at the scenario again."""
+    blocks: bool = False
+    """What stands behind this run must wait for it: so from this very commit."""
     last_words: bool = False
     """Why the run stopped, as something before this could not be stored."""
 

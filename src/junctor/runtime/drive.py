@@ -179,6 +179,7 @@ class Driver:
             dropped=json.dumps(result.dropped) if result.dropped else None,
         )
         write.done, write.parked = job.stored, job.parks
+        write.blocks = job.claim.ordered and result.status in {"incomplete", "uncertain"}
         return write
 
     def _write(self, job: Job) -> Write:
@@ -206,6 +207,7 @@ class Driver:
             write.row = self._row(job, due)
             write.due_at = due
             write.done = due is not None and job.stored
+            write.blocks = due is not None and job.claim.ordered
             job.visible = True
         return self._committer.submit(write)
 

@@ -8,12 +8,9 @@ looks once a second anyway), and under load it gathers a few milliseconds, so th
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import structlog
 
@@ -21,10 +18,7 @@ from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.hot import Line, PostgresBacklog, PostgresLedger, is_lost
 from junctor.engine.commands import Result
 from junctor.engine.journal import Journal
-from junctor.engine.recording import Recording
-from junctor.engine.run import Run
-from junctor.errors import DataError, Fault, JunctorError
-from junctor.language import ids
+from junctor.errors import Fault, JunctorError
 from junctor.language.connector import Connector, ModuleDef
 from junctor.ports.backlog import Claim, DueRun, Taken
 from junctor.ports.blobs import Blobs
@@ -33,9 +27,9 @@ from junctor.ports.vault import Vault
 from junctor.runtime.accounts import Accounts
 from junctor.runtime.committer import Committer
 from junctor.runtime.drive import SLICE, Driver
-from junctor.runtime.envelope import Manual, unpack
 from junctor.runtime.heartbeat import Heartbeat
-from junctor.runtime.job import Job, segment_aad
+from junctor.runtime.job import Job
+from junctor.runtime.jobs import Jobs
 from junctor.runtime.plans import Plans, Prepared
 
 __all__ = ["LEASE", "Worker"]
@@ -55,6 +49,8 @@ PURE_RUNS = 500
 """The same if it has none."""
 MOST_PAUSES = 20
 """Milliseconds a long run holds still at a time while others are being started."""
+DUE_SECONDS = 0.5
+"""Between looks at the waiting runs of one claim."""
 POISON = 3
 """A delivery that stops its worker so often is parked."""
 
@@ -77,8 +73,6 @@ class Worker:
     ) -> None:
         self.name = name
         self._url = url
-        self._vault = vault
-        self._blobs = blobs
         self._grace = grace
         self._work = Line(url, patience=float("inf"))
         self._writes = Line(url, patience=float("inf"))
@@ -94,6 +88,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = False
         self._starting = False
+        self._jobs = Jobs(self.backlog, vault, blobs, self._prepared)
         self.runs = 0
 
     @property
@@ -110,11 +105,11 @@ class Worker:
         try:
             while not stop.is_set():
                 self._heartbeat.alive()
-                self._woken, woken = self._wake.is_set(), self._wake
+                self._woken, woken = self._woken or self._wake.is_set(), self._wake
                 woken.clear()
                 self._starting = True
                 started = await self._pass()
-                self._starting = False
+                self._starting = self._woken = False
                 if started:
                     await asyncio.sleep(GATHER)
                     continue
@@ -189,14 +184,21 @@ class Worker:
         for claim in fresh:
             if claim.due:
                 started += await self._resume_due(claim)
-        wanted = [pair for pair in wanted if pair[0].blocked_by_run is None]
+        wanted = [
+            (claim, limit)
+            for claim, limit in wanted
+            if claim.blocked_by_run is None and not (claim.ordered and claim.busy)
+        ]
         if wanted:
             busy = [run for claim, _ in wanted for run in claim.busy]
             begun = time.perf_counter()
             for claim, taken in await self.backlog.take(wanted, busy):
+                if claim.due and claim not in fresh and not claim.ordered:
+                    # One that is always busy is never given back, and would never be looked at.
+                    started += await self._resume_due(claim)
                 prepared = await self._prepared(claim)
                 cautious = claim.cautious_until is not None
-                if cautious or self._ordered(claim) or isinstance(prepared, JunctorError):
+                if cautious or claim.ordered or isinstance(prepared, JunctorError):
                     started += self._start_line(claim, taken)
                     continue
                 for delivery in taken:
@@ -211,15 +213,12 @@ class Worker:
 
     async def _limit(self, claim: Claim) -> int:
         """How many more deliveries a claim may have in flight."""
-        if claim.cautious_until is not None or self._ordered(claim):
+        if claim.cautious_until is not None or claim.ordered:
             return 0 if claim.busy else 16
         prepared = await self._prepared(claim)
         if isinstance(prepared, JunctorError) or prepared.in_order:
             return 0 if claim.busy else 16
         return (PURE_RUNS if prepared.pure else SLICE_RUNS) - len(claim.busy)
-
-    def _ordered(self, claim: Claim) -> bool:
-        return claim.order_key.startswith("k:") or claim.in_order
 
     async def _prepared(self, claim: Claim, version: int = 0) -> Prepared | JunctorError:
         """The version to run, or why it can't be."""
@@ -231,7 +230,8 @@ class Worker:
         except Exception as error:  # a version that nothing can be made of stops its own runs only
             log.exception("version_unusable", scenario=str(claim.scenario_id), version=number)
             return Fault(reason=f"version {number} can't be used: {type(error).__name__}: {error}")
-        claim.in_order = prepared.in_order
+        if not version:
+            claim.in_order = prepared.in_order
         return prepared
 
     async def _release(self) -> None:
@@ -275,7 +275,7 @@ class Worker:
     ) -> tuple[Job, Any]:
         """A run and its first command; one that can't begin ends at once."""
         try:
-            job = await self._job(claim, prepared, delivery, read_back=read_back)
+            job = await self._jobs.of_delivery(claim, prepared, delivery, read_back=read_back)
             return job, self.driver.advance(job)
         except Exception as error:
             if is_lost(error):
@@ -318,7 +318,7 @@ class Worker:
         claim.busy.discard(job.run_id)
         if job.state == "waiting":
             claim.waits = True
-        in_order = self._ordered(claim)
+        in_order = claim.ordered
         if in_order and job.state in {"incomplete", "uncertain", "waiting"}:
             claim.blocked_by_run = job.run_id
         elif claim.blocked_by_run == job.run_id:
@@ -384,98 +384,16 @@ class Worker:
         """A run that can't begin; its delivery stays, parked, for a retry."""
         if not isinstance(error, JunctorError):
             error = Fault(reason=f"{type(error).__name__}: {error}")
-        job = await self._bare(claim, delivery.id, delivery.server)
+        job = await self._jobs.bare(claim, delivery.id, delivery.server)
         return job, Result(status="incomplete", error=error)
-
-    async def _bare(self, claim: Claim, run_id: UUID, server: str | None) -> Job:
-        return Job(
-            claim=claim,
-            run_id=run_id,
-            prepared=None,
-            version=claim.published or claim.draft,
-            keyring=await self._vault.keyring(claim.organization_id),
-            journal=Journal(),
-            retention=claim.retention,
-            server=server,
-            trigger="delivery",
-            actor="system",
-            started_at=datetime.now(UTC),
-            parks=True,
-        )
-
-    async def _job(
-        self, claim: Claim, prepared: Prepared, delivery: Taken, *, read_back: bool = False
-    ) -> Job:
-        """A run of a delivery, ready to be stepped; with ``read_back``, from what it wrote."""
-        call = unpack(delivery.id, delivery.payload, delivery.received_at)
-        trigger, actor = "delivery", "hook"
-        if isinstance(call, Manual):
-            trigger, actor = "manual", call.actor
-            if call.version and call.version != prepared.version:
-                other = await self._prepared(claim, call.version)
-                if isinstance(other, JunctorError):
-                    raise other
-                prepared = other
-        job = await self._bare(claim, delivery.id, delivery.server)
-        job.prepared, job.version, job.parks, job.stored = prepared, prepared.version, False, True
-        job.trigger, job.actor = trigger, actor
-        job.journal = Journal(claim.detail)
-        recording = await self._read_back(job) if read_back else None
-        bundles: list[dict[str, Any]] = []
-        if isinstance(call, Manual):
-            bundles = call.bundles
-        elif recording is None:
-            head = prepared.plan.head
-            definition = head.definition if head is not None and prepared.plan.trigger else None
-            if definition is None or definition.hook is None:
-                raise DataError(reason="the scenario has no trigger that takes deliveries")
-            bundles = [dict(bundle) for bundle in definition.function(call)]
-        self._load(job, recording, bundles)
-        return job
-
-    def _load(self, job: Job, recording: Recording | None, bundles: list[dict[str, Any]]) -> None:
-        prepared = job.prepared
-        assert prepared is not None
-        shown = ids.show("run", job.run_id)
-        run = Run(
-            prepared.plan,
-            run_id=shown,
-            journal=job.journal,
-            recording=recording,
-            clock=_now,
-            seed=os.urandom(16),
-            variables=prepared.variables(shown),
-            zone=prepared.zone,
-            locale=prepared.locale,
-            country=prepared.country,
-        )
-        job.steps = run.execute(bundles)
-
-    async def _read_back(self, job: Job) -> Recording | None:
-        """What the run wrote before; ``None`` if it has not begun."""
-        organization = job.claim.organization_id
-        rows = await self.backlog.recorded(organization, job.run_id)
-        if not rows:
-            return None
-        blobs = {}
-        for _, _, names in rows:
-            for name in names:
-                blobs[name] = await self._blobs.get(organization, job.run_id, name)
-        segments = [
-            job.keyring.open(data, segment_aad(organization, job.run_id, seq))
-            for seq, data, _ in rows
-        ]
-        job.seq = rows[-1][0] + 1
-        row = await self.backlog.run_row(organization, job.run_id)
-        if row is not None:
-            job.visible = True
-            job.retention, job.started_at = row[0].retention, row[0].started_at
-            job.trigger, job.actor = row[0].trigger, row[0].actor
-        return Recording(segments, blobs)
 
     # Runs that waited.
 
     async def _resume_due(self, claim: Claim) -> int:
+        now = time.monotonic()
+        if now - claim.looked_at < DUE_SECONDS:
+            return 0
+        claim.looked_at = now
         runs = await self.backlog.due(claim, SLICE_RUNS)
         if runs:
             claim.busy.update(run.id for run in runs)
@@ -489,7 +407,7 @@ class Worker:
 
     async def _resume_line(self, claim: Claim, runs: Sequence[DueRun]) -> None:
         try:
-            if self._ordered(claim):
+            if claim.ordered:
                 for run in runs:
                     await self._resume(claim, run)
             else:
@@ -506,7 +424,7 @@ class Worker:
     async def _resume(self, claim: Claim, run: DueRun) -> None:
         """Goes on with a run from its journal, or from its parked delivery if it has none."""
         prepared = await self._prepared(claim, run.version)
-        job = await self._bare(claim, run.id, None)
+        job = await self._jobs.bare(claim, run.id, None)
         job.retention, job.started_at, job.version = run.retention, run.started_at, run.version
         job.trigger, job.actor, job.parks = run.trigger, run.actor, False
         job.visible = True
@@ -514,18 +432,20 @@ class Worker:
         try:
             if isinstance(prepared, JunctorError):
                 raise prepared
+            if claim.crashes > POISON:
+                raise Fault(reason="its workers stopped three times; this run was set aside")
             delivery = await self.backlog.delivery(claim.organization_id, run.id)
             job.prepared = prepared
-            recording = await self._read_back(job)
+            recording = await self._jobs.read_back(job)
             if recording is None or not recording.header:
                 if delivery is None:
                     raise Fault(reason="the run has neither a journal nor a delivery")
-                job = await self._job(claim, prepared, delivery)
+                job = await self._jobs.of_delivery(claim, prepared, delivery)
                 job.visible, job.retention, job.started_at = True, run.retention, run.started_at
             else:
                 job.stored = delivery is not None
                 job.journal = Journal(claim.detail)
-                self._load(job, recording, [])
+                self._jobs.load(job, recording, [])
             command = self.driver.advance(job)
         except Exception as error:
             if is_lost(error):
@@ -543,7 +463,3 @@ def _looking_through(claim: Claim) -> bool:
     """
     left = claim.cautious_until is not None and claim.more
     return left and not claim.stale and claim.blocked_by_run is None
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -40,6 +40,9 @@ __all__ = ["Line", "PostgresBacklog", "PostgresInbox", "PostgresLedger", "is_los
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
+TAKEN_BYTES = 64 * 1024 * 1024
+"""What one `take` brings at most, about; a scenario's next delivery always comes."""
+
 _LOST = (psycopg.OperationalError, psycopg.InterfaceError, NotSent)
 _AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
 
@@ -232,6 +235,7 @@ class PostgresBacklog:
                 detail=row[9],
                 retention=row[10],
                 cautious_until=row[11],
+                crashes=row[12],
             )
             for row in rows
         ]
@@ -240,6 +244,7 @@ class PostgresBacklog:
         self, claims: Sequence[tuple[Claim, int]], busy: Sequence[UUID]
     ) -> list[tuple[Claim, list[Taken]]]:
         """The next deliveries of claims we hold."""
+        most = max(1, TAKEN_BYTES // max(1, len(claims)))
         rows = await self._line.fetch(
             "take",
             {
@@ -247,12 +252,14 @@ class PostgresBacklog:
                 "fences": Longs(claim.fence for claim, _ in claims),
                 "limits": Ints(limit for _, limit in claims),
                 "busy": Uuids(busy),
+                "most": most,
             },
         )
         found: dict[int, list[Taken]] = {}
-        for position, n, delivery, payload, server, received_at in rows:
+        for position, n, due, delivery, payload, server, received_at in rows:
             taken = found.setdefault(position, [])
             claims[position - 1][0].n = n
+            claims[position - 1][0].due = due
             if delivery is not None:
                 taken.append(Taken(delivery, payload, server, received_at))
         out = []
@@ -260,7 +267,8 @@ class PostgresBacklog:
             if position not in found:
                 claim.stale = True
                 continue
-            claim.more = len(found[position]) >= limit
+            taken = found[position]
+            claim.more = len(taken) >= limit or sum(len(each.payload) for each in taken) >= most
             out.append((claim, found[position]))
         return out
 
@@ -353,7 +361,7 @@ class PostgresLedger:
         rows = [(write, write.row) for write in writes if write.row is not None]
         done = [write for write in writes if write.done]
         parked = [write for write in writes if write.parked]
-        waits = [write for write in writes if write.due_at is not None]
+        waits = [write for write in writes if write.due_at is not None or write.blocks]
         answers = [(write, write.answer) for write in writes if write.answer is not None]
         parameters: dict[str, Any] = {
             **_keys(held),
@@ -396,6 +404,7 @@ class PostgresLedger:
             "wait_scenarios": Uuids(write.claim.scenario_id for write in waits),
             "wait_order_keys": Texts(write.claim.order_key for write in waits),
             "wait_dues": Times(write.due_at for write in waits),
+            "wait_blocks": Uuids(write.run_id if write.blocks else None for write in waits),
             "answer_claims": Ints(position(write) for write, _ in answers),
             "answer_organizations": Uuids(write.claim.organization_id for write, _ in answers),
             "answer_ids": Uuids(write.run_id for write, _ in answers),

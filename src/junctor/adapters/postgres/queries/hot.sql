@@ -60,10 +60,16 @@ select id from runs
 where (organization_id, id) in (select * from unnest(%(organizations)s::uuid[], %(ids)s::uuid[]))
 
 -- name: claim
--- Take slices of several scenarios, the same number from each organisation, oldest first.
+-- Take slices of several scenarios, the same number from each organisation, oldest first; those who
+-- have waited longest come first, so that a busy organisation can't take every place.
 -- `crashed`: the last owner's lease ran out, so its deliveries may have been begun.
-with picked as (
-  select b.* from (select distinct organization_id from backlog) o
+with ready as materialized (
+  select organization_id, min(oldest_at) as oldest_at from backlog
+  where lease_until < clock_timestamp()
+    and ((not idle and blocked_by_run is null) or due_at <= clock_timestamp())
+  group by organization_id order by 2
+), picked as (
+  select b.* from ready o
   cross join lateral (
     select b.organization_id, b.scenario_id, b.order_key, b.lease_until
     from backlog b
@@ -72,7 +78,7 @@ with picked as (
       and (b.order_key like '~%%' or exists (
         select from scenarios s
         where s.organization_id = b.organization_id and s.id = b.scenario_id and s.active))
-    order by b.oldest_at limit %(each)s
+    order by b.oldest_at limit greatest(1, %(each)s / (select count(*) from ready))
     for update of b skip locked
   ) b
   limit %(limit)s
@@ -83,7 +89,7 @@ with picked as (
       attempts = case when p.lease_until > '-infinity' then b.attempts + 1 else 0 end
   from picked p
   where b.organization_id = p.organization_id and b.scenario_id = p.scenario_id and b.order_key = p.order_key
-  returning b.organization_id, b.scenario_id, b.order_key, b.fence, b.due_at, b.blocked_by_run,
+  returning b.organization_id, b.scenario_id, b.order_key, b.fence, b.due_at, b.blocked_by_run, b.attempts,
     p.lease_until > '-infinity' as crashed
 )
 select c.organization_id, c.scenario_id, c.order_key, c.fence, c.due_at, c.blocked_by_run, c.crashed,
@@ -92,21 +98,26 @@ select c.organization_id, c.scenario_id, c.order_key, c.fence, c.due_at, c.block
     select i.id from inbox i
     where i.organization_id = c.organization_id and i.scenario_id = c.scenario_id
       and i.order_key = c.order_key and i.parked_at is null
-    order by i.id desc limit 1) end as cautious_until
+    order by i.id desc limit 1) end as cautious_until, c.attempts
 from claimed c join scenarios s on s.organization_id = c.organization_id and s.id = c.scenario_id
 
 -- name: take
 -- The next deliveries of claims we hold, leaving out those in flight; `n` says what we have seen.
-select w.i::int, b.n, d.id, d.payload, d.server, d.received_at
+-- Of large ones, as many as it takes to reach `most` bytes.
+select w.i::int, b.n, coalesce(b.due_at <= clock_timestamp(), false), d.id, d.payload, d.server, d.received_at
 from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[],
   %(fences)s::bigint[], %(limits)s::int[]) with ordinality w(organization_id, scenario_id, order_key, fence, limited, i)
 join backlog b on b.organization_id = w.organization_id and b.scenario_id = w.scenario_id
   and b.order_key = w.order_key and b.fence = w.fence
 left join lateral (
-  select id, payload, server, received_at from inbox d
-  where d.organization_id = w.organization_id and d.scenario_id = w.scenario_id
-    and d.order_key = w.order_key and d.parked_at is null and d.id <> all(%(busy)s::uuid[])
-  order by d.id limit w.limited
+  select * from (
+    select t.*, sum(octet_length(payload)) over (order by id) - octet_length(payload) as before from (
+      select id, payload, server, received_at from inbox d
+      where d.organization_id = w.organization_id and d.scenario_id = w.scenario_id
+        and d.order_key = w.order_key and d.parked_at is null and d.id <> all(%(busy)s::uuid[])
+      order by d.id limit w.limited
+    ) t
+  ) t where before < %(most)s
 ) d on true
 order by w.i, d.id
 
@@ -191,9 +202,10 @@ with held as materialized (
     w(claim, organization_id, id)
   where d.organization_id = w.organization_id and d.id = w.id and w.claim in (select i from held)
 ), waits as (
-  update backlog b set due_at = least(b.due_at, w.due)
+  update backlog b set due_at = least(b.due_at, w.due), blocked_by_run = coalesce(w.blocked, b.blocked_by_run)
   from unnest(%(wait_claims)s::int[], %(wait_organizations)s::uuid[], %(wait_scenarios)s::uuid[],
-    %(wait_order_keys)s::text[], %(wait_dues)s::timestamptz[]) w(claim, organization_id, scenario_id, order_key, due)
+    %(wait_order_keys)s::text[], %(wait_dues)s::timestamptz[], %(wait_blocks)s::uuid[])
+    w(claim, organization_id, scenario_id, order_key, due, blocked)
   where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id and b.order_key = w.order_key
     and w.claim in (select i from held)
 ), answered as (
@@ -230,7 +242,9 @@ where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id an
 -- looked through after a crash stays as crashed: its lease is over, not away.
 update backlog b
 set lease_until = case when w.cautious then clock_timestamp() else '-infinity' end, fence = 0, owner = null, attempts = 0, oldest_at = clock_timestamp(),
-    idle = (b.n = w.n and not w.more), blocked_by_run = w.blocked,
+    idle = (b.n = w.n and not w.more), blocked_by_run = (
+      select r.id from runs r  -- unless a person gave it up while its claim was held
+      where r.organization_id = b.organization_id and r.id = w.blocked and r.state not in ('finished', 'discarded')),
     due_at = case when w.waits or b.due_at is not null then (
       select min(r.due_at) from runs r where r.organization_id = b.organization_id
         and r.scenario_id = b.scenario_id and r.order_key = b.order_key and r.state = 'waiting') end
@@ -294,14 +308,14 @@ returning b.scenario_id, pg_notify('junctor_wake', '')
 with r as (
   update runs set state = 'discarded', wait_reason = null, due_at = null, ended_at = coalesce(ended_at, clock_timestamp())
   where organization_id = %(organization)s and id = %(run)s and state in ('incomplete', 'uncertain', 'waiting')
-  returning organization_id, id, scenario_id
+  returning organization_id, id, scenario_id, order_key
 ), dropped as (
   delete from inbox i using r where i.organization_id = r.organization_id and i.id = r.id
 ), freed as (
-  update backlog b set blocked_by_run = null, n = b.n + 1, idle = false,
+  update backlog b set blocked_by_run = nullif(b.blocked_by_run, r.id), n = b.n + 1, idle = false,
     due_at = (select min(w.due_at) from runs w where w.organization_id = b.organization_id
       and w.scenario_id = b.scenario_id and w.order_key = b.order_key and w.state = 'waiting' and w.id <> r.id)
   from r
-  where b.organization_id = r.organization_id and b.scenario_id = r.scenario_id and b.blocked_by_run = r.id
+  where b.organization_id = r.organization_id and b.scenario_id = r.scenario_id and b.order_key = r.order_key
 )
 select r.id, pg_notify('junctor_wake', '') from r

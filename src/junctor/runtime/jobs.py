@@ -1,0 +1,137 @@
+"""Runs made ready to be stepped: from a delivery, or from what they wrote before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from junctor.engine.journal import Journal
+from junctor.engine.recording import Recording
+from junctor.engine.run import Run
+from junctor.errors import DataError, JunctorError
+from junctor.language import ids
+from junctor.ports.backlog import Backlog, Claim, Taken
+from junctor.ports.blobs import Blobs
+from junctor.ports.vault import Vault
+from junctor.runtime.envelope import Manual, unpack
+from junctor.runtime.job import Job, segment_aad
+from junctor.runtime.plans import Prepared
+
+__all__ = ["Jobs"]
+
+
+class Jobs:
+    """Makes jobs. ``prepare`` gives a claim's version, or why it can't be had."""
+
+    def __init__(
+        self,
+        backlog: Backlog,
+        vault: Vault,
+        blobs: Blobs,
+        prepare: Callable[[Claim, int], Awaitable[Prepared | JunctorError]],
+    ) -> None:
+        self._backlog = backlog
+        self._vault = vault
+        self._blobs = blobs
+        self._prepare = prepare
+
+    async def bare(self, claim: Claim, run_id: UUID, server: str | None) -> Job:
+        """A run that has nothing to step yet; as it is, it can only end, its delivery parked."""
+        return Job(
+            claim=claim,
+            run_id=run_id,
+            prepared=None,
+            version=claim.published or claim.draft,
+            keyring=await self._vault.keyring(claim.organization_id),
+            journal=Journal(),
+            retention=claim.retention,
+            server=server,
+            trigger="delivery",
+            actor="system",
+            started_at=datetime.now(UTC),
+            parks=True,
+        )
+
+    async def of_delivery(
+        self, claim: Claim, prepared: Prepared, delivery: Taken, *, read_back: bool = False
+    ) -> Job:
+        """A run of a delivery, ready to be stepped; with ``read_back``, from what it wrote."""
+        call = unpack(delivery.id, delivery.payload, delivery.received_at)
+        trigger, actor = "delivery", "hook"
+        if isinstance(call, Manual):
+            trigger, actor = "manual", call.actor
+            if call.version and call.version != prepared.version:
+                other = await self._prepare(claim, call.version)
+                if isinstance(other, JunctorError):
+                    raise other
+                prepared = other
+        job = await self.bare(claim, delivery.id, delivery.server)
+        job.prepared, job.version, job.parks, job.stored = prepared, prepared.version, False, True
+        job.trigger, job.actor = trigger, actor
+        job.journal = Journal(claim.detail)
+        recording = await self.read_back(job) if read_back else None
+        begun = recording.header.get("version") if recording is not None else None
+        if begun is not None and begun != prepared.version:  # another was published meanwhile
+            other = await self._prepare(claim, begun)
+            if isinstance(other, JunctorError):
+                raise other
+            job.prepared, job.version = other, begun
+        bundles: list[dict[str, Any]] = []
+        if isinstance(call, Manual):
+            bundles = call.bundles
+        elif recording is None:
+            head = prepared.plan.head
+            definition = head.definition if head is not None and prepared.plan.trigger else None
+            if definition is None or definition.hook is None:
+                raise DataError(reason="the scenario has no trigger that takes deliveries")
+            bundles = [dict(bundle) for bundle in definition.function(call)]
+        self.load(job, recording, bundles)
+        return job
+
+    def load(self, job: Job, recording: Recording | None, bundles: list[dict[str, Any]]) -> None:
+        """Gives the job its steps."""
+        prepared = job.prepared
+        assert prepared is not None
+        shown = ids.show("run", job.run_id)
+        run = Run(
+            prepared.plan,
+            run_id=shown,
+            journal=job.journal,
+            recording=recording,
+            clock=_now,
+            seed=os.urandom(16),
+            variables=prepared.variables(shown),
+            zone=prepared.zone,
+            locale=prepared.locale,
+            country=prepared.country,
+        )
+        job.steps = run.execute(bundles)
+
+    async def read_back(self, job: Job) -> Recording | None:
+        """What the run wrote before; ``None`` if it has not begun."""
+        organization = job.claim.organization_id
+        rows = await self._backlog.recorded(organization, job.run_id)
+        if not rows:
+            return None
+        blobs = {}
+        for _, _, names in rows:
+            for name in names:
+                blobs[name] = await self._blobs.get(organization, job.run_id, name)
+        segments = [
+            job.keyring.open(data, segment_aad(organization, job.run_id, seq))
+            for seq, data, _ in rows
+        ]
+        job.seq = rows[-1][0] + 1
+        row = await self._backlog.run_row(organization, job.run_id)
+        if row is not None:
+            job.visible = True
+            job.retention, job.started_at = row[0].retention, row[0].started_at
+            job.trigger, job.actor = row[0].trigger, row[0].actor
+        return Recording(segments, blobs)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
