@@ -17,7 +17,6 @@ from junctor.app.activation import hooks_of
 from junctor.app.cli.session import database
 from junctor.app.core import Core, open_core
 from junctor.app.machine import fetch_json
-from junctor.app.registration import hook_url
 from junctor.app.running import worker_alive
 from junctor.app.scenarios import all_scenarios
 from junctor.app.settings import Settings
@@ -171,11 +170,12 @@ async def _hooks(core: Core) -> Finding:
                 continue
             for hook in await hooks_of(core, organization.organization_id, scenario.id):
                 count += 1
+                there = (hook.registration or {}).get("url")
                 if hook.registration_error:
                     wrong.append(f"{hook.name}: {hook.registration_error}")
                 elif not hook.enabled:
                     wrong.append(f"{hook.name}: it is switched off")
-                elif hook.registration and hook.registration.get("url") != hook_url(core, hook):
+                elif there is not None and there != core.registrations.url(hook):
                     wrong.append(f"{hook.name}: the vendor has another address of ours")
     if wrong:
         return Finding(
