@@ -57,6 +57,7 @@ async def examine(settings: Settings) -> list[Finding]:
         except JunctorError as error:
             return [*found, Finding("keys", ok=False, message=error.message)]
         found.append(await _try("keys", lambda: _keys(core)))
+        found.append(await _try("audit log", lambda: _audit(core)))
         found.append(await _try("worker", lambda: _worker(core)))
         found.append(await _try("public URL", lambda: _public_url(settings)))
         found.append(await _try("hooks", lambda: _hooks(core)))
@@ -124,6 +125,22 @@ async def _open_connections(core: Core, organization_id: Any) -> None:
         cursor = page.cursor
         if cursor is None:
             return
+
+
+async def _audit(core: Core) -> Finding:
+    broken: list[str] = []
+    for organization in await core.catalog.organizations():
+        row = await core.catalog.verify_audit(organization.organization_id)
+        if row is not None:
+            broken.append(f"row {row} of organisation {organization.name}")
+    if broken:
+        return Finding(
+            "audit log",
+            ok=False,
+            message=f"the chain breaks at {', '.join(broken)}",
+            mend="Somebody changed it in the database: compare it with a backup.",
+        )
+    return Finding("audit log", ok=True, message="its chain of hashes is whole")
 
 
 async def _worker(core: Core) -> Finding:
