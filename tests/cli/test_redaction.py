@@ -63,3 +63,18 @@ def test_log_lines_are_redacted_json(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(lines) == 3
     assert {line["process"] for line in lines} == {"p"}
     assert SECRET not in sink.getvalue()
+
+
+def test_quiet_logs_follow_standard_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    structlog.reset_defaults()
+    log = structlog.get_logger("follows")
+    with io.StringIO() as gone:
+        monkeypatch.setattr(sys, "stderr", gone)
+        logs.quiet()
+        log.warning("first")
+    monkeypatch.undo()
+    log.warning("second")
+    assert "second" in capsys.readouterr().err
+    structlog.reset_defaults()

@@ -80,7 +80,8 @@ def quiet() -> None:
                 structlog.dev.ConsoleRenderer(colors=False),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+            # What standard error is at the time: it may have been redirected since.
+            logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         )
 
 

@@ -58,7 +58,7 @@ class Machine:
         if settings.database_url:
             self.url = settings.database_url
             return
-        embedded = Embedded(settings.data_dir)
+        embedded = self._embedded = Embedded(settings.data_dir)
         self._starting = asyncio.create_task(self._start(embedded), name="start database")
         if (embedded.cluster / "PG_VERSION").exists():
             # A directory that somebody else holds is refused at once.
@@ -76,10 +76,9 @@ class Machine:
 
     async def _start(self, embedded: Embedded) -> None:
         await asyncio.to_thread(embedded.start)
-        self._embedded = embedded  # only now: stopping what another holds would end it
         if embedded.adopted:
             self._say("The database of an earlier start was still running; using it.")
-        self._watch = asyncio.create_task(self._keep_database(), name="keep database")
+        self._watch = asyncio.create_task(self._keep_database(embedded), name="keep database")
 
     def choose_port(self) -> None:
         """Takes the port, or says which other one; `Misconfigured` if a chosen one is taken."""
@@ -164,9 +163,7 @@ class Machine:
             "JUNCTOR_LOG_LEVEL": settings.log_level,
         }
 
-    async def _keep_database(self) -> None:
-        embedded = self._embedded
-        assert embedded is not None
+    async def _keep_database(self, embedded: Embedded) -> None:
         while True:
             await asyncio.sleep(CHECK_EVERY)
             if await asyncio.to_thread(embedded.alive):

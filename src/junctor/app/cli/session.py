@@ -75,9 +75,10 @@ async def await_schema(url: str, *, within: float = 60.0) -> None:
 
     `Misconfigured` says what was still missing when time was up.
     """
+    from psycopg import OperationalError
+
     from junctor.adapters.postgres.database import connect
     from junctor.adapters.postgres.migrate import ready
-    from junctor.errors import NotSent
 
     deadline = asyncio.get_running_loop().time() + within
     while True:
@@ -87,7 +88,9 @@ async def await_schema(url: str, *, within: float = 60.0) -> None:
                 if await ready(connection):
                     return
             missing = "its schema is not this release's: run `junctor migrate`"
-        except (NotSent, Misconfigured) as error:
+        except OperationalError as error:
+            missing = str(error).partition("\n")[0]
+        except Misconfigured as error:
             missing = error.message
         if asyncio.get_running_loop().time() > deadline:
             raise Misconfigured(f"The database can't be used: {missing}.")
@@ -106,15 +109,16 @@ async def session() -> AsyncIterator[tuple[Core, UUID]]:
 
 
 async def _running(embedded: Any) -> str:
+    from psycopg import OperationalError
+
     from junctor.adapters.postgres.database import connect
-    from junctor.errors import NotSent
 
     last: Exception | None = None
     for _ in range(100):  # the holder may be starting it just now, or be a command that ends
         try:
             url: str = embedded.url
             await (await connect(url, "engine")).close()
-        except (NotSent, FileNotFoundError, Misconfigured) as error:
+        except (OperationalError, FileNotFoundError, Misconfigured) as error:
             last = error
             await asyncio.sleep(0.1)
         else:
