@@ -19,6 +19,8 @@ __all__ = ["Egress", "Refused"]
 _NAT64 = ip_network("64:ff9b::/96")
 _UNROUTED = (ip_network("::/96"), ip_network("64:ff9b:1::/48"), ip_network("2001::/32"))
 """IPv4-compatible, local NAT64 and Teredo: an IPv4 address may hide inside."""
+_REMEMBERED = 10_000
+"""Hosts whose spelling was found good."""
 _NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 
 
@@ -31,9 +33,12 @@ class Egress:
 
     def __init__(self, allow: Iterable[str] = ()) -> None:
         self._allow = frozenset(_exact(entry) for entry in allow if entry.strip())
+        self._passed: set[tuple[str, int]] = set()
 
     def check_host(self, host: str, port: int) -> None:
         """Refuses literal addresses that may not be reached and disguised numbers."""
+        if (host, port) in self._passed:
+            return
         bare = host.removeprefix("[").removesuffix("]").rstrip(".")
         if not bare:
             raise Refused("the address has no host name")
@@ -44,6 +49,8 @@ class Egress:
                 raise Refused(f"{host} is a number written in an unusual way") from None
         else:
             self.check_address(bare, port)
+        if len(self._passed) < _REMEMBERED:
+            self._passed.add((host, port))
 
     def check_address(self, address: str, port: int) -> None:
         """Refuses an address that may not be reached at this port."""
