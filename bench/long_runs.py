@@ -122,7 +122,7 @@ def resume(st: kit.Stack) -> None:
             "module": "util:FunctionSleep",
             "version": 1,
             "parameters": {},
-            "mapper": {"duration": "300"},
+            "mapper": {"duration": "31"},
         },
         {
             "id": 8,
@@ -141,13 +141,9 @@ def resume(st: kit.Stack) -> None:
         kit.wait_for(
             lambda: st.value("select count(*) from runs where state = 'waiting'") == 1, "the wait"
         )
-        begun = time.perf_counter()
-        with st.connect() as db, db.transaction():
-            db.execute("update runs set due_at = clock_timestamp()")
-            db.execute("update backlog set due_at = clock_timestamp(), n = n + 1")
-            db.execute("select pg_notify('junctor_wake', '')")
+        due = st.value("select extract(epoch from due_at) from runs")
         st.wait_finished(1)
-        spent.append(time.perf_counter() - begun)
+        spent.append(float(st.value("select extract(epoch from ended_at) from runs") - due))
     kit.row(
         "resumed and finished in", f"{kit.median(spent):.2f} s", "≤ 2 s", kit.median(spent) <= 2
     )

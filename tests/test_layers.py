@@ -32,7 +32,7 @@ IMPURE_MODULES = {
     "imaplib", "litestar", "logging", "multiprocessing", "os", "pathlib", "poplib",
     "procrastinate", "psycopg", "psycopg_pool", "random", "secrets", "select", "selectors",
     "shutil", "signal", "smtplib", "socket", "socketserver", "sqlite3", "ssl", "structlog",
-    "subprocess", "tempfile", "threading", "time", "typer", "uvicorn", "uvloop", "yoyo",
+    "subprocess", "tempfile", "threading", "time", "typer", "uvicorn", "uvloop",
 }  # fmt: skip
 """Modules that do I/O, read the clock, or draw chances: the pure layers get those by argument."""
 IMPURE_CALLS = {

@@ -26,6 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.Path:
         shutil.copy(ROOT / name, copy)
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "src", copy / "src", ignore=ignore)
+    shutil.copytree(ROOT / "examples", copy / "examples")
     out = copy / "dist"
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)

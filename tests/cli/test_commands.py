@@ -100,7 +100,15 @@ def test_missing_connections_are_named(junctor: Any) -> None:
 
 def test_connections_never_show_their_secrets(junctor: Any) -> None:
     added = junctor(
-        "connections", "add", "toky", "--name", "C", "--set", f"api_key={SECRET}", "--no-test", "--json"
+        "connections",
+        "add",
+        "toky",
+        "--name",
+        "C",
+        "--set",
+        f"api_key={SECRET}",
+        "--no-test",
+        "--json",
     )
     assert added.code == 0, added.out
     tested = junctor("connections", "test", "C", "--json")

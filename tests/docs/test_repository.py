@@ -148,9 +148,6 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 def test_the_tour_names_files_that_exist() -> None:
     tour = (ROOT / "docs" / "tour.md").read_text()
-    pieces = ("engine/run.py", "ports/transport.py", "app/cli/main.py", "runtime/drive.py")
-    if not all((SOURCE / piece).exists() for piece in pieces):
-        pytest.skip("the pieces that the tour shows are not all here yet")
     named = set(re.findall(r"`([\w/]+/(?:\w+\.py|))`", tour))
     named |= set(
         re.findall(r"\[((?:adapters|engine|language|ports|runtime)/[\w/]*(?:\.py)?)\]", tour)

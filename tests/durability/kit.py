@@ -61,7 +61,7 @@ class Vendor:
                 status, headers = 200, dict[str, str]()
                 if self.script.get(number):
                     status, headers = self.script[number].pop(0)
-                else:
+                elif number >= 0:
                     self.done[number] += 1
                     self.order.append(number)
                 if self.delay:
@@ -89,7 +89,7 @@ async def vendor(**given: Any) -> AsyncIterator[Vendor]:
 
 
 def blueprint(port: int, **settings: Any) -> str:
-    """Hook → three expressions → POST → JSON."""
+    """Hook → expressions → POST (never twice) → GET → JSON."""
     return json.dumps(
         {
             "name": "durable",
@@ -124,6 +124,20 @@ def blueprint(port: int, **settings: Any) -> str:
                         "bodyType": "raw",
                         "contentType": "application/json",
                         "data": '{"n": {{2.n}}}',
+                        "parseResponse": True,
+                    },
+                },
+                {
+                    "id": 5,
+                    "module": "http:ActionSendData",
+                    "version": 3,
+                    "parameters": {"handleErrors": True},
+                    "mapper": {
+                        "url": f"http://127.0.0.1:{port}/",
+                        "method": "get",
+                        "headers": [],
+                        "qs": [],
+                        "bodyType": "",
                         "parseResponse": True,
                     },
                 },

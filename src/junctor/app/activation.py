@@ -7,7 +7,6 @@ from uuid import UUID
 
 from junctor.app.bindings import needs_of, trigger_of
 from junctor.app.core import Core
-from junctor.app.registration import reconcile
 from junctor.app.scenarios import all_scenarios
 from junctor.errors import Misconfigured
 from junctor.language.blueprint import load
@@ -59,7 +58,7 @@ async def activate(
         )
     if hook is None:
         return Activated(scenario)
-    hook = await reconcile(core, hook, wanted=True, actor=actor)
+    hook = await core.registrations.reconcile(hook, wanted=True, actor=actor)
     return Activated(scenario, [hook], _warnings([hook]))
 
 
@@ -71,7 +70,7 @@ async def deactivate(
         scenario.organization_id, scenario.id, actor=actor, active=False, revision=revision
     )
     hooks = [
-        await reconcile(core, hook, wanted=False, actor=actor)
+        await core.registrations.reconcile(hook, wanted=False, actor=actor)
         for hook in await hooks_of(core, scenario.organization_id, scenario.id)
     ]
     return Activated(scenario, hooks, _warnings(hooks))
@@ -83,7 +82,7 @@ async def remove_hooks(core: Core, scenario: Scenario, *, actor: str) -> None:
         return  # deleting it is refused
     for hook in await hooks_of(core, scenario.organization_id, scenario.id):
         if hook.registration is not None:
-            await reconcile(core, hook, wanted=False, actor=actor)
+            await core.registrations.reconcile(hook, wanted=False, actor=actor)
         await core.catalog.delete_hook(scenario.organization_id, hook.id, actor=actor)
 
 
@@ -97,7 +96,7 @@ async def reconcile_all(core: Core, *, actor: str) -> list[str]:
                 continue
             for hook in await hooks_of(core, organization_id, scenario.id):
                 if hook.enabled:
-                    after = await reconcile(core, hook, wanted=True, actor=actor)
+                    after = await core.registrations.reconcile(hook, wanted=True, actor=actor)
                     trouble += [f"{scenario.name}: {line}" for line in _warnings([after])]
     return trouble
 
@@ -153,7 +152,7 @@ async def _rebind(
     if connection_id is None or hook.connection_id == connection_id:
         return hook
     if hook.registration is not None:  # it belongs to the account of before
-        hook = await reconcile(core, hook, wanted=False, actor=actor)
+        hook = await core.registrations.reconcile(hook, wanted=False, actor=actor)
     return await core.catalog.update_hook(
         organization_id, hook.id, actor=actor, connection_id=connection_id
     )

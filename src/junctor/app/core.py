@@ -20,6 +20,7 @@ from junctor.ports.catalog import Catalog
 from junctor.ports.transport import Transport
 from junctor.ports.vault import Vault
 from junctor.runtime.accounts import Accounts
+from junctor.runtime.registrations import Registrations
 from junctor.runtime.registry import Registry
 
 __all__ = ["Core", "open_core"]
@@ -39,6 +40,7 @@ class Core:
     registry: Registry
     transport: Transport
     accounts: Accounts
+    registrations: Registrations
     ids: Ids
 
 
@@ -53,20 +55,27 @@ async def open_core(settings: Settings, url: str) -> AsyncIterator[Core]:
         AiohttpTransport(settings.egress_allow) as transport,
     ):
         vault = PostgresVault(engine, masters)
+        catalog = PostgresCatalog(api, engine)
         line = Line(url, patience=5.0)
+        accounts = Accounts(line, vault=vault, transport=transport, connector=registry.connector)
         try:
             yield Core(
                 settings=settings,
                 url=url,
                 api=api,
                 engine=engine,
-                catalog=PostgresCatalog(api, engine),
+                catalog=catalog,
                 vault=vault,
                 blobs=PostgresBlobs(engine, vault),
                 registry=registry,
                 transport=transport,
-                accounts=Accounts(
-                    line, vault=vault, transport=transport, connector=registry.connector
+                accounts=accounts,
+                registrations=Registrations(
+                    catalog,
+                    accounts,
+                    module=registry.find,
+                    connector=registry.connector,
+                    public_url=settings.public_url,
                 ),
                 ids=system_ids(),
             )

@@ -132,11 +132,12 @@ async def run_once(settings: Settings, *, calls: int, as_json: bool) -> dict[str
     machine = Machine(settings, say=lambda line: console.print(line, style="dim", markup=False))
     outcome: Outcome | None = None
     try:
-        await machine.start_database()
+        await machine.begin_database()
         machine.choose_port()
         simulators = Simulators(directory)
         simulators.start(machine)
         machine.start_processes(allow=simulators.addresses)
+        await machine.database_ready()
         allowed = machine.settings.with_allowed(simulators.addresses)
         async with open_core(allowed, machine.url) as core:
             await machine.ready()

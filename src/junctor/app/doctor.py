@@ -17,7 +17,6 @@ from junctor.app.activation import hooks_of
 from junctor.app.cli.session import database
 from junctor.app.core import Core, open_core
 from junctor.app.machine import fetch_json
-from junctor.app.registration import hook_url
 from junctor.app.running import worker_alive
 from junctor.app.scenarios import all_scenarios
 from junctor.app.settings import Settings
@@ -58,6 +57,7 @@ async def examine(settings: Settings) -> list[Finding]:
         except JunctorError as error:
             return [*found, Finding("keys", ok=False, message=error.message)]
         found.append(await _try("keys", lambda: _keys(core)))
+        found.append(await _try("audit log", lambda: _audit(core)))
         found.append(await _try("worker", lambda: _worker(core)))
         found.append(await _try("public URL", lambda: _public_url(settings)))
         found.append(await _try("hooks", lambda: _hooks(core)))
@@ -127,6 +127,22 @@ async def _open_connections(core: Core, organization_id: Any) -> None:
             return
 
 
+async def _audit(core: Core) -> Finding:
+    broken: list[str] = []
+    for organization in await core.catalog.organizations():
+        row = await core.catalog.verify_audit(organization.organization_id)
+        if row is not None:
+            broken.append(f"row {row} of organisation {organization.name}")
+    if broken:
+        return Finding(
+            "audit log",
+            ok=False,
+            message=f"the chain breaks at {', '.join(broken)}",
+            mend="Somebody changed it in the database: compare it with a backup.",
+        )
+    return Finding("audit log", ok=True, message="its chain of hashes is whole")
+
+
 async def _worker(core: Core) -> Finding:
     if await worker_alive(core):
         return Finding("worker", ok=True, message="a worker was heard of in the last seconds")
@@ -171,11 +187,12 @@ async def _hooks(core: Core) -> Finding:
                 continue
             for hook in await hooks_of(core, organization.organization_id, scenario.id):
                 count += 1
+                there = (hook.registration or {}).get("url")
                 if hook.registration_error:
                     wrong.append(f"{hook.name}: {hook.registration_error}")
                 elif not hook.enabled:
                     wrong.append(f"{hook.name}: it is switched off")
-                elif hook.registration and hook.registration.get("url") != hook_url(core, hook):
+                elif there is not None and there != core.registrations.url(hook):
                     wrong.append(f"{hook.name}: the vendor has another address of ours")
     if wrong:
         return Finding(

@@ -30,7 +30,7 @@ BUNDLE_NAMES = re.compile(
     re.IGNORECASE,
 )
 TEXTS = re.compile(
-    r"(?i)(?P<keep>\b(?:bearer|basic)\s+|[?&](?:key|token|api_?key|secret|password)=|://[^/\s:@]*:)"
+    r"(?i)(?P<keep>\b(?:bearer|basic)\s+|\b(?:key|token|api_?key|secret|password)=|://[^/\s:@]*:)"
     r"(?P<drop>[^\s&@\"',]+)"
 )
 OURS = re.compile(r"\bjct_[A-Za-z0-9_-]{8,}|/hook/[A-Za-z0-9_-]{8,}")
@@ -80,7 +80,8 @@ def quiet() -> None:
                 structlog.dev.ConsoleRenderer(colors=False),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+            # What standard error is at the time: it may have been redirected since.
+            logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         )
 
 

@@ -27,6 +27,8 @@ __all__ = ["Machine", "fetch_json"]
 
 Say = Callable[[str], None]
 
+REFUSED_WITHIN = 0.15
+"""Seconds in which a data directory that is held elsewhere is refused."""
 CHECK_EVERY = 1.0
 """Seconds between looks at the database's process."""
 
@@ -40,25 +42,43 @@ class Machine:
         self._embedded: Embedded | None = None
         self._supervisor: Supervisor | None = None
         self._socket: socket | None = None
+        self._starting: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
         self.url = ""
         """Of the database, as its owner. It may hold a password: never shown."""
 
-    async def start_database(self) -> str:
-        """Starts or adopts the database and brings its schema up to date; returns its URL."""
+    async def begin_database(self) -> None:
+        """Takes the data directory and begins to start its database.
+
+        Where there is one already its URL is known, so this returns while it still starts and the
+        other processes load beside it; `database_ready` waits for it.
+        """
         settings = self.settings
         settings.ensure_data_dir()
         if settings.database_url:
             self.url = settings.database_url
-        else:
-            embedded = Embedded(settings.data_dir)
-            self.url = await asyncio.to_thread(embedded.start)
-            self._embedded = embedded  # only now: stopping what another holds would end it
-            if embedded.adopted:
-                self._say("The database of an earlier start was still running; using it.")
-            self._watch = asyncio.create_task(self._keep_database(), name="keep database")
+            return
+        embedded = self._embedded = Embedded(settings.data_dir)
+        self._starting = asyncio.create_task(self._start(embedded), name="start database")
+        if (embedded.cluster / "PG_VERSION").exists():
+            # A directory that somebody else holds is refused at once.
+            await asyncio.wait({self._starting}, timeout=REFUSED_WITHIN)
+        if self._starting.done() or not (embedded.cluster / "PG_VERSION").exists():
+            await self._starting
+        self.url = embedded.url
+
+    async def database_ready(self) -> str:
+        """Waits for the database and brings its schema up to date; returns its URL."""
+        if self._starting is not None:
+            await self._starting
         await migrate(self.url)
         return self.url
+
+    async def _start(self, embedded: Embedded) -> None:
+        await asyncio.to_thread(embedded.start)
+        if embedded.adopted:
+            self._say("The database of an earlier start was still running; using it.")
+        self._watch = asyncio.create_task(self._keep_database(embedded), name="keep database")
 
     def choose_port(self) -> None:
         """Takes the port, or says which other one; `Misconfigured` if a chosen one is taken."""
@@ -108,6 +128,8 @@ class Machine:
 
     async def stop(self) -> None:
         """Stops everything that was started, in reverse."""
+        if self._starting is not None:  # it can't be interrupted halfway
+            await asyncio.gather(self._starting, return_exceptions=True)
         if self._watch is not None:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -141,9 +163,7 @@ class Machine:
             "JUNCTOR_LOG_LEVEL": settings.log_level,
         }
 
-    async def _keep_database(self) -> None:
-        embedded = self._embedded
-        assert embedded is not None
+    async def _keep_database(self, embedded: Embedded) -> None:
         while True:
             await asyncio.sleep(CHECK_EVERY)
             if await asyncio.to_thread(embedded.alive):

@@ -24,7 +24,7 @@ async def run_up(settings: Settings, *, demo: bool, calls: int | None) -> None:
 
     machine = Machine(settings, say=say)
     try:
-        await machine.start_database()
+        await machine.begin_database()
         machine.choose_port()
         simulators = None
         if demo:
@@ -34,6 +34,7 @@ async def run_up(settings: Settings, *, demo: bool, calls: int | None) -> None:
             simulators.start(machine)
         addresses = simulators.addresses if simulators is not None else ()
         machine.start_processes(allow=addresses)
+        await machine.database_ready()
         # Loaded while the processes load theirs: on two cores that is a second less to wait.
         from junctor.app.activation import reconcile_all
         from junctor.app.core import open_core

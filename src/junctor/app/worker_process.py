@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import importlib
 import os
 import signal
 import socket
@@ -13,7 +15,12 @@ from junctor.app.core import open_core
 from junctor.app.settings import Settings
 from junctor.runtime.worker import Worker
 
-__all__ = ["run_worker"]
+__all__ = ["keep_house", "run_worker"]
+
+HOUSE_DELAY = 1.0
+"""Seconds of work before the installation's jobs are begun: loading them takes a moment."""
+HOUSE_PAUSE = 5.0
+"""Seconds until they are begun again after their database was lost."""
 
 
 async def run_worker(settings: Settings, url: str, *, name: str) -> None:
@@ -36,5 +43,35 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
             transport=core.transport,
         )
         log.info("worker ready", worker=unique)
-        await worker.run(stop)
+        house = asyncio.create_task(keep_house(url, stop), name="keep house")
+        try:
+            await worker.run(stop)
+        finally:
+            house.cancel()
+            await asyncio.gather(house, return_exceptions=True)
     log.info("worker ended", worker=unique)
+
+
+async def keep_house(
+    url: str, stop: asyncio.Event, *, delay: float = HOUSE_DELAY, pause: float = HOUSE_PAUSE
+) -> None:
+    """Does the installation's jobs beside the work until ``stop``; no failure of theirs ends it."""
+    log = structlog.get_logger("junctor.worker")
+    await _stopped(stop, within=delay)
+    while not stop.is_set():
+        try:
+            # In a thread: the first import takes a tenth of a second, and runs are under way.
+            maintenance = await asyncio.to_thread(
+                importlib.import_module, "junctor.runtime.maintenance"
+            )
+            await maintenance.run_jobs(url, stop)
+        except Exception as error:
+            said = str(error).strip().partition("\n")[0] or type(error).__name__
+            log.warning("worker.jobs_interrupted", error=said, again_in=pause)
+        await _stopped(stop, within=pause)
+
+
+async def _stopped(stop: asyncio.Event, *, within: float) -> None:
+    """Waits so many seconds, or less if told to stop."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), within)

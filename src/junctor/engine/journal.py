@@ -43,6 +43,7 @@ __all__ = [
     "BREATH",
     "CHUNK",
     "ENGINE",
+    "SEGMENT_BYTES",
     "Detail",
     "Journal",
     "Segment",

@@ -13,6 +13,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from junctor.errors import DataError, ExpressionError
+from junctor.language.expressions.closures import constant
 from junctor.language.expressions.compile import compile_argument
 from junctor.language.expressions.functions.patterns import parse_literal, search
 from junctor.language.expressions.mapping import compile_value, invalid
@@ -96,6 +97,10 @@ def _compile(condition: Condition, slots: Mapping[int, int], field: str) -> Eval
     left = _side(condition.a, slots, f"{field}.a", lists=operator.lists)
     unary = operator.unary
     right = (lambda _env: None) if unary else _side(condition.b, slots, f"{field}.b", lists=False)
+    if not unary and operator.name.startswith("number:") and constant(right):
+        number = as_number(right([]))  # read once, not for every bundle
+        if number is not None:
+            right = lambda _env: number  # noqa: E731  # typed as the other
 
     def holds(env: Env) -> bool:
         a, b = left(env), right(env)

@@ -23,11 +23,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from junctor.errors import BundleInvalid, DataError, Fault
+from junctor.language.coercers import Coercer, bare, coercer, optional
 from junctor.language.connector import Field, ModuleDef, Secret
-from junctor.language.values import ERASE, IGNORE, coerce, show
+from junctor.language.values import ERASE, IGNORE, show
 
 __all__ = ["Slot", "bind", "build", "fields_of", "form_of", "schema_of", "secrets_of", "slots_of"]
 
@@ -47,6 +48,7 @@ class Slot:
     hint: Any
     """Its type, without ``Annotated`` and ``None``."""
     field: Field
+    coerce: Coercer
     default: Any = _MISSING
     nullable: bool = False
 
@@ -145,15 +147,16 @@ def _defaults(source: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
 def _slot(source: Callable[..., Any], name: str, annotation: Any, default: Any) -> Slot:
     if annotation is _MISSING:
         raise Fault(reason=f"{_name(source)}: {name} has no type")
-    hint, field = _bare(annotation)
+    hint, field = bare(annotation)
     if field is None:
         raise Fault(reason=f"{_name(source)}: {name} has no Field(label=…)")
-    inner, nullable = _optional(hint)
+    inner, nullable = optional(hint)
     return Slot(
         name=name,
         key=field.key or name.removesuffix("_"),
         hint=inner,
         field=field,
+        coerce=coercer(inner),
         default=default,
         nullable=nullable,
     )
@@ -161,23 +164,6 @@ def _slot(source: Callable[..., Any], name: str, annotation: Any, default: Any) 
 
 def _name(source: Callable[..., Any]) -> str:
     return f"{source.__module__}.{source.__qualname__}"
-
-
-def _bare(annotation: Any) -> tuple[Any, Field | None]:
-    if get_origin(annotation) is not Annotated:
-        return annotation, None
-    hint, *extras = get_args(annotation)
-    fields = [extra for extra in extras if isinstance(extra, Field)]
-    return hint, fields[-1] if fields else None
-
-
-def _optional(hint: Any) -> tuple[Any, bool]:
-    if get_origin(hint) not in {Union, types.UnionType}:
-        return hint, False
-    kept = [item for item in get_args(hint) if item is not type(None)]
-    if len(kept) == len(get_args(hint)):
-        return hint, False
-    return (kept[0] if len(kept) == 1 else Union[tuple(kept)]), True  # noqa: UP007  # built at run time
 
 
 # Schemas
@@ -246,8 +232,8 @@ _SIMPLE: dict[Any, dict[str, Any]] = {
 
 
 def _schema(hint: Any) -> dict[str, Any]:
-    hint, field = _bare(hint)
-    hint, _ = _optional(hint)
+    hint, field = bare(hint)
+    hint, _ = optional(hint)
     schema: dict[str, Any] = {"title": field.label} if field is not None else {}
     if hint in _SIMPLE:
         return {**schema, **_SIMPLE[hint]}
@@ -277,17 +263,6 @@ def _schema(hint: Any) -> dict[str, Any]:
 
 
 # Values
-
-
-_NAMES = {
-    str: "text",
-    int: "integer",
-    float: "number",
-    bool: "boolean",
-    bytes: "buffer",
-    datetime: "date",
-    Secret: "text",
-}
 
 
 def _filled(
@@ -324,7 +299,7 @@ def _fresh(default: Any) -> Any:
 
 def _checked(slot: Slot, value: Any, zone: tzinfo) -> Any:
     try:
-        made = _coerced(slot.hint, value, zone)
+        made = slot.coerce(value, zone)
     except DataError as error:
         shown = "" if slot.hint is Secret else f" ({show(value)})"
         reason = str(error.params.get("reason", error.message))
@@ -335,45 +310,6 @@ def _checked(slot: Slot, value: Any, zone: tzinfo) -> Any:
     if field.maximum is not None and made > field.maximum:
         raise _invalid(slot, f"{show(made)} is too large; the most is {field.maximum:g}")
     return made
-
-
-def _coerced(hint: Any, value: Any, zone: tzinfo) -> Any:
-    if hint is str and value.__class__ is str:
-        return value
-    hint, _ = _bare(hint)
-    hint, nullable = _optional(hint)
-    if nullable and value is None:
-        return None
-    if hint in _NAMES:
-        made = coerce(value, _NAMES[hint], zone)
-        return Secret(made) if hint is Secret else made
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        made = coerce(value, _NAMES[type(inner[0])], zone)
-        if made not in inner and isinstance(made, str):  # blueprints say get and GET
-            made = next((item for item in inner if item.lower() == made.lower()), made)
-        if made not in inner:
-            options = ", ".join(str(item) or '""' for item in inner)
-            raise DataError(reason=f"{show(value)} is not one of: {options}")
-        return made
-    if hint is list or origin is list:
-        rows = coerce(value, "array", zone)
-        return [_coerced(inner[0], row, zone) for row in rows] if inner else rows
-    if typing.is_typeddict(hint):
-        rows = get_type_hints(hint, include_extras=True)
-        given = coerce(value, "collection", zone)
-        for name in hint.__required_keys__ - given.keys():
-            raise DataError(reason=f"{name} is missing in {show(given)}")
-        return {
-            name: _coerced(rows[name], item, zone) if name in rows else item
-            for name, item in given.items()
-        }
-    if hint in {dict, Mapping} or origin in {dict, Mapping}:
-        given = coerce(value, "collection", zone)
-        if not inner:
-            return given
-        return {name: _coerced(inner[1], item, zone) for name, item in given.items()}
-    return value
 
 
 def _invalid(slot: Slot, reason: str) -> BundleInvalid:

@@ -33,13 +33,13 @@ class RunRow(NamedTuple):
     trigger: str
     actor: str
     started_at: datetime
-    ended_at: datetime | None
-    operations: int
-    bytes: int
-    segments: int
-    error: str | None
-    failed_module: int | None
-    dropped: str | None
+    ended_at: datetime | None = None
+    operations: int = 0
+    bytes: int = 0
+    segments: int = 0
+    error: str | None = None
+    failed_module: int | None = None
+    dropped: str | None = None
 
 
 @dataclass(slots=True)

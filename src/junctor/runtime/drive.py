@@ -10,11 +10,9 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import structlog
 
@@ -29,7 +27,7 @@ from junctor.engine.commands import (
     Start,
     Wait,
 )
-from junctor.engine.journal import Journal, encode_segment
+from junctor.engine.journal import SEGMENT_BYTES, Journal, encode_segment
 from junctor.errors import (
     Fault,
     JunctorError,
@@ -40,67 +38,23 @@ from junctor.errors import (
 )
 from junctor.language import forms
 from junctor.language.connector import Connector, Effect, Request, Response
-from junctor.ports.backlog import Claim
 from junctor.ports.inbox import Answered
 from junctor.ports.ledger import RunRow, SegmentRow, Write
 from junctor.ports.transport import Transport
-from junctor.ports.vault import Keyring
 from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
 from junctor.runtime.committer import Committer
 from junctor.runtime.effects import perform
+from junctor.runtime.job import ACCEPTED, FAILED, Job, segment_aad
 from junctor.runtime.outcomes import refusal
-from junctor.runtime.plans import Prepared
 
-__all__ = ["LONG_WAIT", "SLICE", "Driver", "Job", "segment_aad", "storable"]
+__all__ = ["LONG_WAIT", "SLICE", "Driver", "storable"]
 
 log = structlog.get_logger(__name__)
 
 LONG_WAIT = 30.0
 """Seconds; a longer wait ends the claim and leaves a due time."""
-SLICE = 0.005
+SLICE = 0.002
 """Seconds a run may compute before others get their turn."""
-
-ACCEPTED = Answered(200, (("content-type", "text/plain; charset=utf-8"),), b"Accepted")
-FAILED = Answered(
-    500, (("content-type", "text/plain; charset=utf-8"),), b"The scenario failed to complete."
-)
-
-
-def segment_aad(organization_id: UUID, run_id: UUID, seq: int) -> bytes:
-    """What a segment is sealed to: it can't be moved to another run or place."""
-    return organization_id.bytes + run_id.bytes + seq.to_bytes(4, "big")
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """One run in flight."""
-
-    claim: Claim
-    run_id: UUID
-    prepared: Prepared | None
-    """``None`` for a run that can't begin."""
-    version: int
-    keyring: Keyring
-    journal: Journal
-    retention: str
-    server: str | None
-    trigger: str
-    actor: str
-    started_at: datetime
-    stored: bool = False
-    """Whether its delivery lies in the inbox, to leave it when the run ends."""
-    parks: bool = False
-    """Whether its delivery stays there, for a retry."""
-    seq: int = 0
-    steps: Generator[Command, Any, Result] | None = None
-    answer: Answered | None = None
-    unsent_answer: bool = False
-    visible: bool = False
-    """Whether its row says that it is running."""
-    state: str = "running"
-    calls: dict[int, asyncio.Task[Outcome]] = field(default_factory=dict)
-    tickets: int = 0
-    pending: list[asyncio.Future[bool]] = field(default_factory=list)
 
 
 class Driver:
@@ -113,6 +67,7 @@ class Driver:
         transport: Transport,
         connector: Callable[[str], Connector | None],
         *,
+        breathe: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0),
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Any] = asyncio.sleep,
     ) -> None:
@@ -120,6 +75,7 @@ class Driver:
         self._accounts = accounts
         self._transport = transport
         self._connector = connector
+        self._turn = breathe
         self._clock = clock
         self._sleep = sleep
 
@@ -132,14 +88,14 @@ class Driver:
                 command = job.steps.send(value)
                 value = None
                 if type(command) is Flush:
-                    if job.journal.size >= 65536 or time.perf_counter() > until:
+                    if job.journal.size >= SEGMENT_BYTES or time.perf_counter() > until:
                         return command
                 elif type(command) is Respond:
                     headers = tuple(
                         (storable(name), storable(value)) for name, value in command.headers
                     )
                     job.answer = Answered(command.status, headers, command.body)
-                    job.unsent_answer = True
+                    job.unsent_answer = job.unsaved = True
                 elif type(command) is Start:
                     value = self._start(job, command.call)
                 else:
@@ -162,6 +118,7 @@ class Driver:
                     await self._breathe(job)
                     value = None
                 elif isinstance(command, Await):
+                    self._save(job)
                     value = await job.calls.pop(command.ticket)
                 else:
                     assert isinstance(command, Call)
@@ -170,7 +127,8 @@ class Driver:
             if job.calls:
                 await asyncio.gather(*job.calls.values(), return_exceptions=True)
                 job.calls.clear()
-            await self._durable(self.finish(job, command))
+            if not await self._committer.submit(self.finish(job, command)):
+                raise StaleFence
         except StaleFence:
             job.state = "stale"
         except Exception as error:
@@ -241,6 +199,7 @@ class Driver:
 
     def _flush(self, job: Job, *, due: datetime | None = None) -> asyncio.Future[bool] | None:
         """Sends what is collected to the group commit."""
+        job.unsaved = False
         if not job.journal.size and not job.unsent_answer and due is None:
             return None
         write = self._write(job)
@@ -261,19 +220,13 @@ class Driver:
             trigger=job.trigger,
             actor=job.actor,
             started_at=job.started_at,
-            ended_at=None,
-            operations=0,
-            bytes=0,
             segments=job.seq,
-            error=None,
-            failed_module=None,
-            dropped=None,
         )
 
-    async def _durable(self, write: Write) -> None:
-        """Waits until this write and all before it are committed under our fence."""
-        if not await self._committer.submit(write):
-            raise StaleFence
+    def _save(self, job: Job) -> None:
+        """Sends what should be durable to the group commit, without waiting for it."""
+        if job.unsaved:
+            self._flush(job)
 
     async def _settled(self, job: Job) -> None:
         """Makes what the journal holds durable."""
@@ -283,15 +236,14 @@ class Driver:
 
     async def _breathe(self, job: Job) -> None:
         """Lets others run; writes when there is much to write, two segments ahead at most."""
-        if job.journal.size >= 65536:
+        if job.journal.size >= SEGMENT_BYTES:
             future = self._flush(job)
             if future is not None:
                 job.pending.append(future)
             while len(job.pending) > 2:
                 if not await job.pending.pop(0):
                     raise StaleFence
-        else:
-            await asyncio.sleep(0)
+        await self._turn()
 
     async def _wait(self, job: Job, wait: Wait) -> bool:
         """True when the wait is over; False if the run left to wait in the database."""
@@ -358,11 +310,9 @@ class Driver:
             return await self._failed(job, call, fault, effect, counted)
         spent = (time.perf_counter() - begun) * 1000
         job.journal.done(call.address, bundles, counted, round(spent, 3), call.arguments)
-        if effect != "read" or job.journal.size >= 65536:
-            future = self._flush(job)
-            if future is not None:
-                job.pending = [each for each in job.pending if not each.done()]
-                job.pending.append(future)
+        job.unsaved |= effect != "read" or job.journal.size >= SEGMENT_BYTES
+        if job.calls:  # a lane's: the run may be awaiting another one for long
+            self._save(job)
         return Outcome(bundles=bundles, bytes=counted)
 
     async def _failed(
@@ -410,6 +360,7 @@ class Driver:
             job.journal.intent(call.address, step, print_, summary)
             if effect == "once":
                 await self._settled(job)
+        self._save(job)
         if account is not None:
             response = await self._accounts.send_as(account, target)
         else:

@@ -16,8 +16,8 @@ from junctor.language import ids
 from junctor.ports.backlog import Backlog, Claim, Taken
 from junctor.ports.blobs import Blobs
 from junctor.ports.vault import Vault
-from junctor.runtime.drive import Job, segment_aad
 from junctor.runtime.envelope import Manual, unpack
+from junctor.runtime.job import Job, segment_aad
 from junctor.runtime.plans import Prepared
 
 __all__ = ["Jobs"]

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 from procrastinate import App
+from procrastinate.jobs import Status
 from psycopg import errors
 
 from junctor.adapters.jobs import job_app, work
@@ -148,6 +149,16 @@ def _register(app: App, chores: Maintenance) -> None:
             include_aborted=True,
         )
         log.info("maintenance.jobs", at=timestamp)
+
+    # No lock: it frees the locks that killed workers left held. Every job here comes round again,
+    # so one that was cut off is only put aside.
+    @app.periodic(cron="*/5 * * * *")
+    @app.task(name="stalled", queueing_lock="stalled")
+    async def stalled(timestamp: int) -> None:
+        cut_off = list(await app.job_manager.get_stalled_jobs())
+        for job in cut_off:
+            await app.job_manager.finish_job(job, Status.FAILED, delete_job=False)
+        log.info("maintenance.stalled", ended=[job.task_name for job in cut_off], at=timestamp)
 
 
 async def run_jobs(url: str, stop_event: asyncio.Event) -> None:

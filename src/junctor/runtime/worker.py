@@ -27,8 +27,9 @@ from junctor.ports.transport import Transport
 from junctor.ports.vault import Vault
 from junctor.runtime.accounts import Accounts
 from junctor.runtime.committer import Committer
-from junctor.runtime.drive import SLICE, Driver, Job
+from junctor.runtime.drive import SLICE, Driver
 from junctor.runtime.heartbeat import Heartbeat
+from junctor.runtime.job import Job
 from junctor.runtime.jobs import Jobs
 from junctor.runtime.plans import Plans, Prepared
 
@@ -47,6 +48,8 @@ SLICE_RUNS = 64
 """Deliveries of one claim in flight, if it has effects to wait for."""
 PURE_RUNS = 500
 """The same if it has none."""
+MOST_PAUSES = 20
+"""Milliseconds a long run holds still at a time while others are being started."""
 DUE_SECONDS = 0.5
 """Between looks at the waiting runs of one claim."""
 POISON = 3
@@ -79,12 +82,13 @@ class Worker:
         self.committer = Committer(PostgresLedger(self._writes), blobs)
         self.plans = Plans(self._reads, find)
         accounts = Accounts(self._reads, vault=vault, transport=transport, connector=connector)
-        self.driver = Driver(self.committer, accounts, transport, connector)
+        self.driver = Driver(self.committer, accounts, transport, connector, breathe=self._breathe)
         self._heartbeat = Heartbeat(url, name=name, role="worker", lease=lease)
         self._wake = asyncio.Event()
         self._claims: set[Claim] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = False
+        self._starting = False
         self._jobs = Jobs(self.backlog, vault, blobs, self._prepared)
         self.runs = 0
 
@@ -122,8 +126,9 @@ class Worker:
             self._heartbeat.alive()
             self._woken, woken = self._woken or self._wake.is_set(), self._wake
             woken.clear()
+            self._starting = True
             started = await self._pass()
-            self._woken = False
+            self._starting = self._woken = False
             if started:
                 await asyncio.sleep(GATHER)
                 continue
@@ -131,6 +136,14 @@ class Worker:
                 await asyncio.wait_for(woken.wait(), 1.0)
             except TimeoutError:
                 self._woken = True
+
+    async def _breathe(self) -> None:
+        """A long run's pause: others get a turn, and new ones as long as it takes to start them."""
+        await asyncio.sleep(0)
+        for _ in range(MOST_PAUSES):
+            if not (self._starting or self._wake.is_set()):
+                break
+            await asyncio.sleep(0.001)
 
     async def _stopping(self, stop: asyncio.Event) -> None:
         await stop.wait()

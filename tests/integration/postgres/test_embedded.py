@@ -126,6 +126,11 @@ def test_two_supervisors_refuse_each_other(directory: Path) -> None:
             Embedded(directory, settings=SETTINGS).start()
         with pytest.raises(Conflict, match="has started the server of"):
             first.start()
+        refused = Embedded(directory, settings=SETTINGS)
+        with pytest.raises(Conflict):
+            refused.start()
+        refused.stop()
+        Embedded(directory, settings=SETTINGS).stop()  # nor one that never tried to start it
         assert first.alive()
 
 
@@ -152,6 +157,17 @@ def test_what_the_server_says_is_passed_on(directory: Path) -> None:
         server.start()
     with Embedded(directory, settings=SETTINGS) as mended:
         assert count(mended.url) == 1
+
+
+def test_what_the_server_says_in_its_own_log_is_passed_on(directory: Path) -> None:
+    with Embedded(directory, settings=SETTINGS):
+        pass
+    for file in (directory / "postgres" / "pg_wal").glob("0*"):
+        file.unlink()
+    server = Embedded(directory, settings=SETTINGS)
+    with pytest.raises(Misconfigured, match=r"did not start: .*locate a valid checkpoint record"):
+        server.start()
+    server.stop()
 
 
 def test_a_long_path_puts_the_socket_elsewhere(directory: Path) -> None:

@@ -118,17 +118,17 @@ def test_a_caller_and_those_who_sent_the_same_again_get_the_one_answer() -> None
         ingest = Ingest("unused", server="s", find=NOTHING, vault=NOTHING, answer_seconds=5)
         accepted: list[UUID] = []
 
-        async def accept(new: NewDelivery) -> UUID | None:
-            accepted.append(new.id)
+        async def accept(delivery: NewDelivery) -> UUID | None:
+            accepted.append(delivery.id)
             return accepted[0] if len(accepted) > 1 else None
 
         answers = Answers()
-        ingest._accept = accept  # type: ignore[method-assign,assignment]  # the first is new, others repeat it
+        ingest._accept = accept  # type: ignore[method-assign]  # the first is new, others repeat it
         ingest._answers = answers  # type: ignore[assignment]  # no database here
         task = asyncio.create_task(ingest._deliver_answers())
+        open_to_all = HookDef(verify=lambda _delivery, _secrets: None)
         hook = Hook(
-            ORGANIZATION, uuid4(), uuid4(), NOTHING,
-            HookDef(verify=lambda _delivery, _secrets: None), {}, {}, True,
+            ORGANIZATION, uuid4(), uuid4(), NOTHING, open_to_all, {}, {}, True,
             Answered(200, (), b"Accepted"), None,
         )  # fmt: skip
         call = Delivery(

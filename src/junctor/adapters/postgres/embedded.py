@@ -45,6 +45,7 @@ OWNER: Final = "junctor"
 DATABASE: Final = "junctor"
 _SOCKET_LIMIT: Final = 107  # bytes of a unix socket's path on Linux; 103 on macOS
 _SOCKET_NAME: Final = ".s.PGSQL.5432"
+_MOST_SAID: Final = 65536
 
 SETTINGS: Final[Mapping[str, str]] = {
     "listen_addresses": "",
@@ -105,6 +106,7 @@ class Embedded:
         self._pid: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
+        self._logged: dict[Path, int] = {}
         self._user = account.current()
 
     def __enter__(self) -> Self:
@@ -165,7 +167,13 @@ class Embedded:
         return self._pid is not None and self._running() == self._pid
 
     def stop(self, *, timeout: float = 30.0) -> None:
-        """Stops the server (open transactions roll back) and lets the directory go."""
+        """Stops the server (open transactions roll back) and lets the directory go.
+
+        Does nothing where another supervisor holds the directory: the server is that one's, and a
+        `start` that was refused is followed by no harm.
+        """
+        if self._lock is None and not self._free():
+            return
         pid = self._pid if self._pid is not None else self._running()
         # First a fast shutdown with a checkpoint; one that hangs is cut off, which costs a replay
         # of the log at the next start and no committed row.
@@ -226,6 +234,16 @@ class Embedded:
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         self._lock = handle
+
+    def _free(self) -> bool:
+        """Takes the directory if nobody holds it."""
+        if not self.directory.exists():
+            return False
+        try:
+            self._take_lock()
+        except (Conflict, PermissionError):
+            return False
+        return True
 
     def _drop_lock(self) -> None:
         if self._lock is not None:
@@ -338,6 +356,7 @@ class Embedded:
         settings = {**self.settings, "unix_socket_directories": str(self._socket_directory)}
         for name, value in settings.items():
             arguments += ["-c", f"{name}={value}"]
+        self._logged = self._log_sizes()
         file = self.directory / "postgres.log"
         with file.open("wb") as output:
             child = subprocess.Popen(  # noqa: S603 - our own program
@@ -353,7 +372,7 @@ class Embedded:
         self._child = child
         while time.monotonic() < deadline:
             if child.poll() is not None:
-                said = file.read_text(errors="replace")
+                said = self._said()
                 self._child = None
                 if "still in use" in said and time.monotonic() + 1 < deadline:
                     time.sleep(0.2)
@@ -371,13 +390,25 @@ class Embedded:
             if found is not None and found[0] == self._pid and found[1] == "ready":
                 return
             if self._child is not None and self._child.poll() is not None:
-                said = (self.directory / "postgres.log").read_text(errors="replace")
-                raise Misconfigured(reason=f"PostgreSQL did not start: {_last_lines(said)}")
+                raise Misconfigured(reason=f"PostgreSQL did not start: {_last_lines(self._said())}")
             time.sleep(0.005)
         raise Misconfigured(
-            reason=f"PostgreSQL (process {self._pid}) did not become ready in time; "
-            f"its log is in {self.cluster / 'log'}"
+            reason=f"PostgreSQL (process {self._pid}) did not become ready in time: "
+            f"{_last_lines(self._said())}; its log is in {self.cluster / 'log'}"
         )
+
+    def _said(self) -> str:
+        """What the server has said since it was launched: first to us, then to its own log."""
+        texts = [(self.directory / "postgres.log").read_text(errors="replace")]
+        for file, size in self._log_sizes().items():
+            begin = self._logged.get(file, 0)
+            with file.open("rb") as lines:
+                lines.seek(begin if begin <= size else 0)  # shorter: begun anew since
+                texts.append(lines.read(_MOST_SAID).decode(errors="replace"))
+        return "\n".join(texts)
+
+    def _log_sizes(self) -> dict[Path, int]:
+        return {file: file.stat().st_size for file in sorted(self.cluster.glob("log/*.log"))}
 
     def _signal(self, pid: int, number: int, patience: float) -> bool:
         """Whether the server was gone in time."""
@@ -409,5 +440,8 @@ class Embedded:
 
 
 def _last_lines(text: str) -> str:
+    """Why a program ended: from its first line that says so, otherwise its last words."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " / ".join(lines[-4:]) or "it said nothing"
+    causes = [n for n, line in enumerate(lines) if "PANIC:" in line or "FATAL:" in line]
+    told = lines[causes[0] :][:4] if causes else lines[-4:]
+    return " / ".join(told) or "it said nothing"

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor, errors
+from psycopg.pq import Format
 
 from junctor.adapters.postgres.arrays import (
     Bools,
@@ -66,7 +69,7 @@ class Line:
         self._patience = patience
         self._connection: AsyncConnection[Row] | None = None
         self._lock = asyncio.Lock()
-        self.sql = load("hot")
+        self._queries = _numbered()
 
     async def run(self, work: Callable[[AsyncConnection[Row]], Awaitable[T]]) -> T:
         """Does ``work`` with the connection, one at a time, again after deadlocks and losses."""
@@ -95,10 +98,19 @@ class Line:
         """The rows of a named query."""
 
         async def work(connection: AsyncConnection[Row]) -> list[Row]:
-            cursor = await connection.execute(self.sql[name], parameters, binary=True)
+            cursor = await self.execute(connection, name, parameters or {})
             return await cursor.fetchall() if cursor.description else []
 
         return await self.run(work)
+
+    async def execute(
+        self, connection: AsyncConnection[Row], name: str, parameters: Mapping[str, Any]
+    ) -> AsyncCursor[Row]:
+        """A named query on a connection; its parameters are numbered once, not at every call."""
+        text, names = self._queries[name]
+        cursor = AsyncRawCursor(connection)
+        cursor.format = Format.BINARY
+        return await cursor.execute(text, [parameters[each] for each in names])
 
     async def close(self) -> None:
         """Closes the connection."""
@@ -112,6 +124,23 @@ class Line:
                 await connection.close()
             except _LOST:
                 return  # it was lost; that is why we are here
+
+
+@cache
+def _numbered() -> dict[str, tuple[bytes, tuple[str, ...]]]:
+    """The hot queries with ``$1`` for ``%(name)s``, and the names in that order."""
+    made = {}
+    for name, text in load("hot").items():
+        names: list[str] = []
+
+        def number(found: re.Match[str], names: list[str] = names) -> str:
+            if found[1] not in names:
+                names.append(found[1])
+            return f"${names.index(found[1]) + 1}"
+
+        numbered = re.sub(r"%\((\w+)\)s", number, text).replace("%%", "%")
+        made[name] = (numbered.encode(), tuple(names))
+    return made
 
 
 class PostgresInbox:
@@ -137,7 +166,7 @@ class PostgresInbox:
                     "organizations": Uuids(each.organization_id for each in deliveries),
                     "ids": Uuids(each.id for each in deliveries),
                 }
-                cursor = await connection.execute(self._line.sql["begun"], parameters, binary=True)
+                cursor = await self._line.execute(connection, "begun", parameters)
                 gone = {row[0] for row in await cursor.fetchall()}
                 left = [each for each in deliveries if each.id not in gone]
             return await self._insert(connection, left) if left else {}
@@ -158,10 +187,10 @@ class PostgresInbox:
             "servers": Texts(columns[7]),
         }
         if not any(columns[6]):
-            await connection.execute(self._line.sql["accept_plain"], parameters, binary=True)
+            await self._line.execute(connection, "accept_plain", parameters)
             return {}
         parameters["keys"] = Texts(columns[6])
-        cursor = await connection.execute(self._line.sql["accept"], parameters, binary=True)
+        cursor = await self._line.execute(connection, "accept", parameters)
         return {row[0]: row[1] for row in await cursor.fetchall() if row[0] is not None}
 
     async def answers(self, ids: Sequence[tuple[UUID, UUID]]) -> dict[UUID, Answered]:
@@ -303,13 +332,11 @@ class PostgresBacklog:
             "blocks": Uuids(claim.blocked_by_run for claim in held),
             "cautious": Bools(claim.cautious_until is not None and claim.more for claim in held),
         }
-        sql = self._line.sql
 
         async def work(connection: AsyncConnection[Row]) -> None:
             async with connection.pipeline(), connection.transaction():
-                await connection.execute(sql["lock_release"], parameters, binary=True)
-                await connection.execute(sql["release_empty"], parameters, binary=True)
-                await connection.execute(sql["release_rest"], parameters, binary=True)
+                for name in ("lock_release", "release_empty", "release_rest"):
+                    await self._line.execute(connection, name, parameters)
 
         await self._line.run(work)
 

@@ -151,7 +151,9 @@ async def put_record(
 
 
 @get("/data-stores/{store_id:str}/records/{key:str}", summary="A record")
-async def read_record(request: ApiRequest, store_id: FromPath[str], key: FromPath[str]) -> RecordView:
+async def read_record(
+    request: ApiRequest, store_id: FromPath[str], key: FromPath[str]
+) -> RecordView:
     """One record."""
     return _record(
         await core_of(request).catalog.record(

@@ -58,14 +58,14 @@ class HookChange(msgspec.Struct, forbid_unknown_fields=True):
     enabled: bool | None = None
 
 
-def view(found: catalog.Hook, public_url: str) -> HookView:
+def view(found: catalog.Hook, url: str) -> HookView:
     """What the API shows of a hook."""
     return HookView(
         id=ids.show("hok", found.id),
         name=found.name,
         connector=found.connector,
         kind=found.kind,
-        url=f"{public_url}/hook/{found.token}",
+        url=url,
         scenario=ids.show("scn", found.scenario_id) if found.scenario_id else None,
         module=found.module,
         connection=ids.show("con", found.connection_id) if found.connection_id else None,
@@ -95,7 +95,7 @@ async def list_hooks(
         cursor=cursor,
         limit=limit,
     )
-    return page_of(page, lambda hook: view(hook, core.settings.public_url))
+    return page_of(page, lambda hook: view(hook, core.registrations.url(hook)))
 
 
 @get("/hooks/{hook_id:str}", summary="A hook")
@@ -103,7 +103,7 @@ async def read_hook(request: ApiRequest, hook_id: FromPath[str]) -> Response[Hoo
     """One hook."""
     core = core_of(request)
     found = await core.catalog.hook(request.user.organization_id, read_id("hok", hook_id))
-    return tagged(view(found, core.settings.public_url), found.revision)
+    return tagged(view(found, core.registrations.url(found)), found.revision)
 
 
 @patch("/hooks/{hook_id:str}", summary="Change a hook")
@@ -129,7 +129,7 @@ async def change_hook(
     except Conflict as error:
         current = await core.catalog.hook(organization_id, found_id)
         raise lost(error, expected, current.revision) from error
-    return tagged(view(found, core.settings.public_url), found.revision)
+    return tagged(view(found, core.registrations.url(found)), found.revision)
 
 
 router = Router(path="/", tags=["hooks"], route_handlers=[list_hooks, read_hook, change_hook])

@@ -321,10 +321,10 @@ async def deactivate(
 
 
 def _activated(request: ApiRequest, done: activation.Activated) -> ActivatedView:
-    public_url = core_of(request).settings.public_url
+    url = core_of(request).registrations.url
     return ActivatedView(
         **fields(done.scenario),
-        hooks=[hook_view(hook, public_url) for hook in done.hooks],
+        hooks=[hook_view(hook, url(hook)) for hook in done.hooks],
         warnings=done.warnings,
     )
 

@@ -23,11 +23,11 @@ def register(app: typer.Typer) -> None:
         from junctor.app.cli.switched import show_switched
         from junctor.app.scenarios import find_scenario
 
-        async def main() -> tuple[activation.Activated, str]:
+        async def main() -> tuple[activation.Activated, list[str]]:
             async with session() as (core, organization_id):
                 found = await find_scenario(core, organization_id, scenario)
                 done = await activation.deactivate(core, found, actor=actor())
-                return done, core.settings.public_url
+                return done, [core.registrations.url(hook) for hook in done.hooks]
 
-        done, public_url = run_async(main())
-        show_switched(done, public_url, says="is inactive", as_json=as_json)
+        done, urls = run_async(main())
+        show_switched(done, urls, says="is inactive", as_json=as_json)

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
         from dataclasses import replace
 
         from junctor.app import logs
-        from junctor.app.cli.session import database, run_async
+        from junctor.app.cli.session import await_schema, database, run_async
         from junctor.app.server import serve
         from junctor.app.settings import Settings
 
@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
 
         async def main() -> None:
             async with database(settings) as url:
+                await await_schema(url)
                 await serve(settings, url, fd=fd)
 
         run_async(main())

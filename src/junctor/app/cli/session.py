@@ -15,7 +15,7 @@ from junctor.errors import Conflict, Misconfigured
 if TYPE_CHECKING:
     from junctor.app.core import Core
 
-__all__ = ["actor", "database", "run_async", "session"]
+__all__ = ["actor", "await_schema", "database", "run_async", "session"]
 
 T = TypeVar("T")
 
@@ -70,6 +70,33 @@ async def database(settings: Settings, *, current: bool = True) -> AsyncIterator
         await asyncio.to_thread(embedded.stop)
 
 
+async def await_schema(url: str, *, within: float = 60.0) -> None:
+    """Waits for the database and this release's schema, which another process may be making now.
+
+    `Misconfigured` says what was still missing when time was up.
+    """
+    from psycopg import OperationalError
+
+    from junctor.adapters.postgres.database import connect
+    from junctor.adapters.postgres.migrate import ready
+
+    deadline = asyncio.get_running_loop().time() + within
+    while True:
+        try:
+            connection = await connect(url, "engine")
+            async with connection:
+                if await ready(connection):
+                    return
+            missing = "its schema is not this release's: run `junctor migrate`"
+        except OperationalError as error:
+            missing = str(error).partition("\n")[0]
+        except Misconfigured as error:
+            missing = error.message
+        if asyncio.get_running_loop().time() > deadline:
+            raise Misconfigured(f"The database can't be used: {missing}.")
+        await asyncio.sleep(0.05)
+
+
 @asynccontextmanager
 async def session() -> AsyncIterator[tuple[Core, UUID]]:
     """Everything a command needs, and the organisation it works on."""
@@ -82,15 +109,16 @@ async def session() -> AsyncIterator[tuple[Core, UUID]]:
 
 
 async def _running(embedded: Any) -> str:
+    from psycopg import OperationalError
+
     from junctor.adapters.postgres.database import connect
-    from junctor.errors import NotSent
 
     last: Exception | None = None
     for _ in range(100):  # the holder may be starting it just now, or be a command that ends
         try:
             url: str = embedded.url
             await (await connect(url, "engine")).close()
-        except (NotSent, FileNotFoundError, Misconfigured) as error:
+        except (OperationalError, FileNotFoundError, Misconfigured) as error:
             last = error
             await asyncio.sleep(0.1)
         else:

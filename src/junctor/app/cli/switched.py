@@ -11,16 +11,19 @@ from junctor.language import ids
 __all__ = ["show_switched"]
 
 
-def show_switched(done: Activated, public_url: str, *, says: str, as_json: bool) -> None:
-    """Prints the scenario's state and hooks; exit code 1 if a vendor does not agree."""
+def show_switched(done: Activated, urls: list[str], *, says: str, as_json: bool) -> None:
+    """Prints the scenario's state and hooks; exit code 1 if a vendor does not agree.
+
+    ``urls``: where its hooks are reached, in their order.
+    """
     hooks = [
         {
             "id": ids.show("hok", hook.id),
-            "url": f"{public_url}/hook/{hook.token}",
+            "url": url,
             "registered": hook.registration is not None,
             "error": hook.registration_error,
         }
-        for hook in done.hooks
+        for hook, url in zip(done.hooks, urls, strict=True)
     ]
     if as_json:
         print_json(

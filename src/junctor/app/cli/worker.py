@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Runs one worker process: it takes deliveries and runs scenarios until it is stopped."""
         from junctor.app import logs
-        from junctor.app.cli.session import database, run_async
+        from junctor.app.cli.session import await_schema, database, run_async
         from junctor.app.settings import Settings
         from junctor.app.worker_process import run_worker
 
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
 
         async def main() -> None:
             async with database(settings) as url:
+                await await_schema(url)
                 await run_worker(settings, url, name=name)
 
         run_async(main())

@@ -1,0 +1,63 @@
+"""One run in flight: what its driver knows of it, beside the engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from junctor.engine.commands import Command, Outcome, Result
+from junctor.engine.journal import Journal
+from junctor.ports.backlog import Claim
+from junctor.ports.inbox import Answered
+from junctor.ports.vault import Keyring
+from junctor.runtime.plans import Prepared
+
+__all__ = ["ACCEPTED", "FAILED", "Job", "segment_aad"]
+
+ACCEPTED = Answered(200, (("content-type", "text/plain; charset=utf-8"),), b"Accepted")
+FAILED = Answered(
+    500, (("content-type", "text/plain; charset=utf-8"),), b"The scenario failed to complete."
+)
+
+
+def segment_aad(organization_id: UUID, run_id: UUID, seq: int) -> bytes:
+    """What a segment is sealed to: it can't be moved to another run or place."""
+    return organization_id.bytes + run_id.bytes + seq.to_bytes(4, "big")
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One run in flight."""
+
+    claim: Claim
+    run_id: UUID
+    prepared: Prepared | None
+    """``None`` for a run that can't begin."""
+    version: int
+    keyring: Keyring
+    journal: Journal
+    retention: str
+    server: str | None
+    trigger: str
+    actor: str
+    started_at: datetime
+    stored: bool = False
+    """Whether its delivery lies in the inbox, to leave it when the run ends."""
+    parks: bool = False
+    """Whether its delivery stays there, for a retry."""
+    seq: int = 0
+    steps: Generator[Command, Any, Result] | None = None
+    answer: Answered | None = None
+    unsent_answer: bool = False
+    unsaved: bool = False
+    """Something was done, or answered, that should be durable before more is awaited."""
+    visible: bool = False
+    """Whether its row says that it is running."""
+    state: str = "running"
+    calls: dict[int, asyncio.Task[Outcome]] = field(default_factory=dict)
+    tickets: int = 0
+    pending: list[asyncio.Future[bool]] = field(default_factory=list)

@@ -1,0 +1,122 @@
+"""The installation's jobs are done by worker processes, and never end one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from junctor.adapters.jobs import job_app
+from junctor.app.worker_process import keep_house
+from tests.support import SOURCE, asynchronous, run
+
+PARTITIONS = "select count(*) from pg_class where relname ~ '^runs_.*[0-9]{8}$'"
+
+
+@contextmanager
+def worker(url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JUNCTOR_")}
+    env = {
+        **kept,
+        "PYTHONPATH": str(SOURCE.parent),
+        "JUNCTOR_DATABASE_URL": url,
+        "JUNCTOR_DATA_DIR": str(folder),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "junctor", "worker"], env=env, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def until(db: psycopg.Connection[Any], query: str, wanted: object, *, within: float = 30) -> None:
+    end = time.monotonic() + within
+    found: object = None
+    while time.monotonic() < end:
+        row = db.execute(query).fetchone()
+        assert row is not None
+        found = row[0]
+        if found == wanted:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{query}: {found!r}, not {wanted!r}")
+
+
+async def ask(url: str, name: str) -> None:
+    """Asks for one job now, as the clock will."""
+    app = job_app(url)
+    async with app.open_async():
+        await app.configure_task(name).defer_async(timestamp=0)
+
+
+def test_a_worker_process_makes_partitions_and_cleans(database_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(database_url, autocommit=True) as db:
+        db.execute(
+            "select drop_partitions(class, day::date) "
+            "from unnest(array['short', 'standard', 'long']) class, "
+            "generate_series(now() - interval '3 days', now() + interval '9 days', '1 day') day"
+        )
+        until(db, PARTITIONS, 0)
+        db.execute(
+            "insert into idempotency (organization_id, key, request, created_at) values "
+            "(gen_random_uuid(), 'old', '', now() - interval '2 days'), "
+            "(gen_random_uuid(), 'new', '', now())"
+        )
+        run(ask(database_url, "forget"))
+        with worker(database_url, tmp_path):
+            until(db, "select array_agg(key) from idempotency", ["new"])
+        row = db.execute(PARTITIONS).fetchone()
+        assert row is not None
+        assert row[0] > 0
+
+
+@asynchronous
+async def test_a_lost_database_interrupts_the_jobs_only(database_url: str) -> None:
+    stop = asyncio.Event()
+    house = asyncio.create_task(keep_house(database_url, stop, delay=0, pause=0.1))
+    mine = "application_name = 'junctor jobs' and datname = current_database()"
+    with psycopg.connect(database_url, autocommit=True) as db:
+        await asyncio.to_thread(
+            until, db, f"select count(*) > 0 from pg_stat_activity where {mine}", True
+        )
+        row = db.execute(f"select array_agg(pid) from pg_stat_activity where {mine}").fetchone()
+        assert row is not None
+        for pid in row[0]:
+            db.execute("select pg_terminate_backend(%s, 5000)", (pid,))
+        await ask(database_url, "forget")
+        done = (
+            "select status::text from procrastinate.procrastinate_jobs "
+            "where task_name = 'forget' and args->>'timestamp' = '0'"
+        )
+        await asyncio.to_thread(until, db, done, "succeeded")
+    assert not house.done()
+    stop.set()
+    await asyncio.wait_for(house, 20)
+
+
+@asynchronous
+async def test_a_job_that_a_killed_worker_held_is_freed(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as db:
+        db.execute("set search_path = procrastinate")
+        db.execute("delete from procrastinate_jobs")
+        await ask(database_url, "partitions")
+        jobs = "procrastinate_jobs"
+        db.execute(f"update {jobs} set status = 'doing', lock = 'partitions' where status = 'todo'")
+        await ask(database_url, "stalled")
+        stop = asyncio.Event()
+        house = asyncio.create_task(keep_house(database_url, stop, delay=0))
+        query = f"select status::text from {jobs} where lock = 'partitions'"
+        await asyncio.to_thread(until, db, query, "failed")
+        stop.set()
+        await asyncio.wait_for(house, 20)
