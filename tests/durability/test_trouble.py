@@ -6,6 +6,7 @@ import asyncio
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.durability import kit
 from tests.support import run
@@ -41,5 +42,63 @@ def test_a_claim_whose_answer_was_lost_runs_out(database_url: str) -> None:
             finally:
                 await worker.stop()
             assert set(found.values()) == {"finished"}
+
+    run(check())
+
+
+def test_a_worker_stops_though_its_database_is_away(database_url: str) -> None:
+    async def check() -> None:
+        def allow(connections: bool) -> None:
+            name = conninfo_to_dict(database_url)["dbname"]
+            with psycopg.connect(database_url, dbname="postgres", autocommit=True) as db:
+                db.execute(f'alter database "{name}" allow_connections {connections}')
+                if not connections:
+                    db.execute(
+                        "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s",
+                        (name,),
+                    )
+
+        async with kit.vendor(delay=0.2) as vendor:
+            scenario = kit.plant(database_url, kit.blueprint(vendor.port))
+            runs = await kit.deliver(database_url, scenario, range(4))
+            worker = await kit.WorkerProcess.start(database_url, port=vendor.port)
+            while len(vendor.done) < 4:
+                await asyncio.sleep(0.01)
+            allow(False)
+            try:
+                worker.process.terminate()
+                await worker.died(seconds=30)
+            finally:
+                allow(True)
+            heir = await kit.WorkerProcess.start(database_url, port=vendor.port)
+            try:
+                found = await kit.settle(database_url, runs)
+            finally:
+                await heir.stop()
+            assert set(found.values()) == {"uncertain"}
+            assert set(vendor.done.values()) == {1}
+
+    run(check())
+
+
+def test_runs_outlast_a_database_that_goes_away_for_a_moment(database_url: str) -> None:
+    async def check() -> None:
+        async with kit.vendor(delay=0.3) as vendor:
+            scenario = kit.plant(database_url, kit.blueprint(vendor.port))
+            runs = await kit.deliver(database_url, scenario, range(8))
+            worker = await kit.WorkerProcess.start(database_url, port=vendor.port, lease=10.0)
+            try:
+                while len(vendor.done) < 8:
+                    await asyncio.sleep(0.01)
+                with psycopg.connect(database_url, autocommit=True) as db:
+                    db.execute(
+                        "select pg_terminate_backend(pid) from pg_stat_activity"
+                        " where datname = current_database() and pid <> pg_backend_pid()"
+                    )
+                found = await kit.settle(database_url, runs)
+            finally:
+                await worker.stop()
+            assert set(found.values()) == {"finished"}
+            assert set(vendor.done.values()) == {1}
 
     run(check())

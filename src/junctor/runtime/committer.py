@@ -36,6 +36,7 @@ class Committer:
         self._largest = largest
         self._heaviest = heaviest
         self._queue: deque[Queued] = deque()
+        self._group: list[Queued] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.groups = 0
@@ -53,10 +54,11 @@ class Committer:
         """Begins committing."""
         self._task = asyncio.get_running_loop().create_task(self._loop(), name="committer")
 
-    async def stop(self) -> None:
-        """Commits what is queued, then ends."""
-        if self._queue and self._task is not None:
-            await asyncio.wait([future for _, future in self._queue])
+    async def stop(self, seconds: float | None = None) -> None:
+        """Commits what is queued, if that takes no longer than ``seconds``, then ends."""
+        left = [future for _, future in (*self._group, *self._queue) if not future.done()]
+        if left and self._task is not None:
+            await asyncio.wait(left, timeout=seconds)
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -67,8 +69,9 @@ class Committer:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
-                group = self._next_group()
-                await self._commit(group)
+                self._group = self._next_group()
+                await self._commit(self._group)
+                self._group = []
 
     def _next_group(self) -> list[Queued]:
         group: list[Queued] = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -102,30 +103,39 @@ class Worker:
         self._heartbeat.start()
         listening = asyncio.create_task(self._listen(), name="listen")
         stopping = asyncio.create_task(self._stopping(stop), name="stopping")
+        working = asyncio.create_task(self._loop(stop), name="working")
         try:
-            while not stop.is_set():
-                self._heartbeat.alive()
-                self._woken, woken = self._woken or self._wake.is_set(), self._wake
-                woken.clear()
-                self._starting = True
-                started = await self._pass()
-                self._starting = self._woken = False
-                if started:
-                    await asyncio.sleep(GATHER)
-                    continue
-                try:
-                    await asyncio.wait_for(woken.wait(), 1.0)
-                except TimeoutError:
-                    self._woken = True
+            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            # A pass ends soon, but for a database that is away; that must not keep us from ending.
+            async with asyncio.timeout(self._grace):
+                await working
             await self._drain()
+        except TimeoutError:
+            log.warning("stopped_without_database")
         finally:
-            for task in (listening, stopping, *self._tasks):
+            for task in (working, listening, stopping, *self._tasks):
                 task.cancel()
-            await asyncio.gather(listening, stopping, *self._tasks, return_exceptions=True)
-            await self.committer.stop()
+            await asyncio.gather(working, listening, stopping, *self._tasks, return_exceptions=True)
+            await self.committer.stop(self._grace)
             await asyncio.to_thread(self._heartbeat.stop)
             for line in (self._work, self._writes, self._reads):
                 await line.close()
+
+    async def _loop(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self._heartbeat.alive()
+            self._woken, woken = self._woken or self._wake.is_set(), self._wake
+            woken.clear()
+            self._starting = True
+            started = await self._pass()
+            self._starting = self._woken = False
+            if started:
+                await asyncio.sleep(GATHER)
+                continue
+            try:
+                await asyncio.wait_for(woken.wait(), 1.0)
+            except TimeoutError:
+                self._woken = True
 
     async def _breathe(self) -> None:
         """A long run's pause: others get a turn, and new ones as long as it takes to start them."""
@@ -144,10 +154,13 @@ class Worker:
         runs out, and the next owner reads the journals before it does anything.
         """
         until = time.monotonic() + self._grace
-        while self._tasks and time.monotonic() < until:
+        while self.active and time.monotonic() < until:  # in tasks, or in the group commit
             self._heartbeat.alive()
-            await asyncio.wait(self._tasks, timeout=0.1)
-        await self.backlog.release([claim for claim in self._claims if not claim.busy])
+            self._wake.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), 0.1)
+        async with asyncio.timeout(self._grace):
+            await self.backlog.release([claim for claim in self._claims if not claim.busy])
         self._claims.clear()
 
     async def _listen(self) -> None:

@@ -164,7 +164,8 @@ def test_a_commit_that_began_before_a_claim_and_locks_after_it_writes_nothing(
             (old,) = await backlog.claim(64, 64)
             late = (
                 "with s as materialized (select pg_advisory_lock(1)),"
-                " held as materialized (select b.fence from s cross join lateral (select * from backlog where s is not null) b"
+                " held as materialized (select b.fence from s"
+                " cross join lateral (select * from backlog where s is not null) b"
                 " where b.fence = %(fence)s for key share of b) select * from held"
             )
             with psycopg.connect(database_url, autocommit=True) as db:
