@@ -34,6 +34,7 @@ from junctor.errors import (
     Misconfigured,
     StaleFence,
     Uncertain,
+    VendorRefused,
     VendorUnavailable,
 )
 from junctor.language import forms
@@ -43,14 +44,15 @@ from junctor.ports.ledger import RunRow, SegmentRow, Write
 from junctor.ports.transport import Transport
 from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
 from junctor.runtime.committer import Committer
-from junctor.runtime.effects import perform
+from junctor.runtime.effects import perform, sent_bytes
 from junctor.runtime.job import ACCEPTED, FAILED, Job, segment_aad
-from junctor.runtime.outcomes import refusal
+from junctor.runtime.outcomes import half_done, refusal
 
 __all__ = ["LONG_WAIT", "SLICE", "Driver", "storable"]
 
 log = structlog.get_logger(__name__)
 
+_LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
 LONG_WAIT = 30.0
 """Seconds; a longer wait ends the claim and leaves a due time."""
 SLICE = 0.002
@@ -275,17 +277,20 @@ class Driver:
         begun = time.perf_counter()
         counted = 0
         before: list[Any] | None = None  # an answer is a step only if another request follows
+        acted = False
         module = call.module
         connector = self._connector(module.connector)
         effect: Effect = module.effect
         try:
-            arguments = forms.bind(module, call.arguments or {}, call.parameters)
+            assert job.prepared is not None
+            zone = job.prepared.zone
+            arguments = forms.bind(module, call.arguments or {}, call.parameters, zone=zone)
             if module.effect_of is not None:
                 effect = module.effect_of(arguments)
             account = await self._account(job, call)
 
             async def send(request: Request, step: int) -> Response:
-                nonlocal counted, before
+                nonlocal acted, before, counted
                 if before is not None:
                     job.journal.step(call.address, step - 1, before)
                     before = None
@@ -296,18 +301,22 @@ class Driver:
                 counted += size
                 before = [response.status, dict(response.headers), response.body, response.url]
                 if not 200 <= response.status < 300 and request.raises:
-                    raise refusal(connector, response, effect)
+                    error = refusal(connector, response, effect)
+                    raise half_done(error) if acted else error
+                acted |= effect == "once" and request.method.upper() not in _LOOKS
                 return response
 
             bundles = await perform(module, arguments, send)
         except StaleFence:
             raise
-        except JunctorError as error:
-            return await self._failed(job, call, error, effect, counted)
         except Exception as error:
-            log.exception("module_failed", module=module.id, run=str(job.run_id))
-            fault = Fault(reason=f"{module.id} raised {type(error).__name__}: {error}")
-            return await self._failed(job, call, fault, effect, counted)
+            known = error if isinstance(error, JunctorError) else None
+            if known is None:
+                log.exception("module_failed", module=module.id, run=str(job.run_id))
+                known = Fault(reason=f"{module.id} raised {type(error).__name__}: {error}")
+            if acted and not isinstance(known, VendorRefused):  # only a refusal says: not done
+                known = half_done(known)
+            return await self._failed(job, call, known, effect, counted)
         spent = (time.perf_counter() - begun) * 1000
         job.journal.done(call.address, bundles, counted, round(spent, 3), call.arguments)
         job.unsaved |= effect != "read" or job.journal.size >= SEGMENT_BYTES
@@ -365,7 +374,7 @@ class Driver:
             response = await self._accounts.send_as(account, target)
         else:
             response = await self._transport.send(target)
-        return response, _sent(request) + len(response.body)
+        return response, sent_bytes(request) + len(response.body)
 
     def _broken(self, job: Job, error: Exception) -> Result:
         """A run whose code failed: incomplete, with what is recorded kept."""
@@ -389,15 +398,3 @@ def storable(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
-
-
-def _sent(request: Request) -> int:
-    """Bytes of a request's body, as far as they are known without encoding it again."""
-    if isinstance(request.body, bytes):
-        return len(request.body)
-    content = request.json if request.json is not None else request.form
-    if content is not None:
-        return len(json.dumps(content, default=str))
-    if request.body is not None:
-        return sum(len(part.data) for part in request.body.parts)
-    return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from junctor.language.connector import Bundle, ModuleDef, Paging, Request, Respo
 from junctor.runtime.accounts import origin
 from junctor.runtime.outcomes import bundles_of, dig
 
-__all__ = ["MOST_PAGES", "Send", "perform"]
+__all__ = ["MOST_PAGES", "Send", "perform", "sent_bytes"]
 
 Send = Callable[[Request, int], Awaitable[Response]]
 """Sends a module's n-th request and returns its complete, good answer, or raises."""
@@ -98,3 +99,15 @@ def _page(first: Request, paging: Paging, place: Any, size: int, address: str) -
     if paging.param and not (paging.style == "cursor" and place == paging.first):
         query[paging.param] = place
     return dataclasses.replace(first, query=query)
+
+
+def sent_bytes(request: Request) -> int:
+    """Bytes of a request's body, as far as they are known without encoding it again."""
+    if isinstance(request.body, bytes):
+        return len(request.body)
+    content = request.json if request.json is not None else request.form
+    if content is not None:
+        return len(json.dumps(content, default=str))
+    if request.body is not None:
+        return sum(len(part.data) for part in request.body.parts)
+    return 0

@@ -18,7 +18,7 @@ from junctor.errors import (
 )
 from junctor.language.connector import Bundle, Connector, Effect, ModuleDef, Response
 
-__all__ = ["bundles_of", "dig", "refusal", "retry_after"]
+__all__ = ["bundles_of", "dig", "half_done", "refusal", "retry_after"]
 
 
 def refusal(connector: Connector | None, response: Response, effect: Effect) -> JunctorError:
@@ -44,6 +44,11 @@ def refusal(connector: Connector | None, response: Response, effect: Effect) -> 
         error.retry_after = retry_after(response)
         return error
     return VendorRefused(status=status, reason=reason)
+
+
+def half_done(error: JunctorError) -> Uncertain:
+    """A failure after the vendor had acted: doing it again would do it twice."""
+    return Uncertain(f"The vendor acted, and then this failed: {error.message}")
 
 
 def retry_after(response: Response) -> float | None:
