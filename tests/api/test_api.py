@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+from junctor.app.api.permissions import TABLE
 from junctor.app.oneshot import own_worker
 from tests.api.shapes import EXAMPLE, blueprint
 from tests.support import asynchronous
@@ -48,6 +49,19 @@ async def test_every_error_has_one_shape(api: Any) -> None:
             "/api/v1/tokens", content=b"{", headers={"content-type": "application/json"}
         )
         assert (broken.status_code, broken.json()["error"]["code"]) == (400, "bad_request")
+
+
+@asynchronous
+async def test_an_error_names_the_part_of_the_request(api: Any) -> None:
+    async with api() as it:
+        for method, path, body, where in (
+            ("GET", "/api/v1/scenarios?limit=0", None, "query.limit"),
+            ("POST", "/api/v1/tokens", {"name": 3, "scopes": []}, "body.name"),
+            ("POST", "/api/v1/tokens", {"name": "x", "scopes": [], "z": 1}, "body"),
+        ):
+            error = (await it.client.request(method, path, json=body)).json()["error"]
+            assert error["path"] == where
+            assert [each["path"] for each in error["params"]["problems"]] == [where]
 
 
 @asynchronous
@@ -258,6 +272,7 @@ async def test_health_and_description_are_open(api: Any) -> None:
 async def test_another_organisation_is_as_if_it_did_not_exist(api: Any) -> None:
     async with api() as it:
         made = await connection(it, "mine")
+        mine = await everything(it, made.json()["id"])
         other, _ = await it.core.catalog.create_organization("Other", actor="test")
         _, text = await it.core.catalog.create_token(
             other.organization_id, actor="test", name="o", scopes=["owner"]
@@ -268,3 +283,65 @@ async def test_another_organisation_is_as_if_it_did_not_exist(api: Any) -> None:
         assert (await it.client.get("/api/v1/connections", headers=theirs)).json()["items"] == []
         gone = await it.client.delete(path, headers={**theirs, "if-match": "*"})
         assert gone.status_code == 404
+        for kind in ("connections", "scenarios", "hooks", "runs", "data-stores"):
+            assert (await it.client.get(f"/api/v1/{kind}")).json()["items"], kind
+            listed = await it.client.get(f"/api/v1/{kind}", headers=theirs)
+            assert (listed.status_code, listed.json()["items"]) == (200, []), kind
+        tokens = await it.client.get("/api/v1/tokens", headers=theirs)
+        assert [each["name"] for each in tokens.json()["items"]] == ["o"]
+        written = {**theirs, "if-match": "*"}
+        for method, at, body in reaching(mine):
+            answer = await it.client.request(method, at, json=body, headers=written)
+            assert answer.status_code == 404, (method, at, answer.text)
+            assert answer.json()["error"]["code"] == "not_found"
+        for at in mine["paths"]:  # and nothing of it was changed
+            assert (await it.client.get(at)).status_code == 200, at
+
+
+async def everything(it: Any, connection_id: str) -> dict[str, Any]:
+    """One of each resource in the first organisation: ids and paths."""
+    trigger = {"id": 9, "module": "gateway:CustomWebHook", "version": 1, "mapper": {}}
+    shape = blueprint("theirs not")
+    shape["flow"].insert(0, trigger)
+    scenario = (await it.client.post("/api/v1/scenarios", json={"blueprint": shape})).json()["id"]
+    any_revision = {"if-match": "*"}
+    active = await it.client.post(f"/api/v1/scenarios/{scenario}/activate", headers=any_revision)
+    hook = active.json()["hooks"][0]["id"]
+    async with own_worker(it.core):
+        path = f"/api/v1/scenarios/{scenario}/runs"
+        run = (await it.client.post(path, params={"wait": "20"}, json={})).json()["id"]
+    store = (await it.client.post("/api/v1/data-stores", json={"name": "s"})).json()["id"]
+    await it.client.put(f"/api/v1/data-stores/{store}/records/ada", json={"age": 36})
+    found = {"scenario_id": scenario, "hook_id": hook, "run_id": run, "store_id": store}
+    found |= {"connection_id": connection_id, "key": "ada", "version": "1"}
+    tokens = (await it.client.get("/api/v1/tokens")).json()["items"]
+    found["token_id"] = tokens[0]["id"]
+    paths = [
+        f"/api/v1/scenarios/{scenario}",
+        f"/api/v1/connections/{connection_id}",
+        f"/api/v1/hooks/{hook}",
+        f"/api/v1/runs/{run}",
+        f"/api/v1/data-stores/{store}/records/ada",
+        "/api/v1/organization",
+    ]
+    return {"ids": found, "paths": paths}
+
+
+BODIES: dict[tuple[str, str], Any] = {
+    ("PUT", "draft"): {"blueprint": blueprint()},
+    ("PUT", "{key}"): {"age": 1},
+    ("POST", "runs"): {"input": {}},
+}
+"""What a write must hold to be one; others are an empty object."""
+
+
+def reaching(mine: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """Every route of the permission table that names a thing, with the first organisation's ids."""
+    out = []
+    for method, route in TABLE:
+        if "{" not in route or "/connectors/" in route:
+            continue
+        last = route.rpartition("/")[2]
+        body = BODIES.get((method, last), {}) if method in {"POST", "PUT", "PATCH"} else None
+        out.append((method, route.format(**mine["ids"]), body))
+    return out

@@ -65,6 +65,71 @@ def test_errors_are_one_line_or_one_envelope(junctor: Any) -> None:
     assert junctor("run", "show", "run_wrong").code == 1
 
 
+def test_an_unknown_connector_gets_a_hint(junctor: Any) -> None:
+    said = junctor("connectors", "tokyo")
+    assert (said.code, said.out) == (1, "")
+    assert "There is no connector 'tokyo'. Did you mean toky" in said.err
+    assert "There are: builtin, gateway" in junctor("connectors", "zzzz").err
+    assert junctor("connectors", "tokyo", "--json").json["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql://me:s3cret@127.0.0.1:1/x", "Could not reach the database"),
+        ("garbage s3cret", "postgresql://user:password@host"),
+    ],
+)
+def test_a_database_that_can_not_be_used_is_no_bug(
+    junctor: Any, monkeypatch: pytest.MonkeyPatch, url: str, says: str
+) -> None:
+    monkeypatch.setenv("JUNCTOR_DATABASE_URL", url)
+    said = junctor("scenarios")
+    assert said.code == 1
+    assert says in said.err
+    assert "bug" not in said.err
+    assert "s3cret" not in said.err
+
+
+def test_ids_in_a_pipe_are_whole(junctor: Any, tmp_path: Path) -> None:
+    file = tmp_path / "s.json"
+    file.write_text(json.dumps(blueprint("A rather long name of a scenario, to be folded")))
+    made = junctor("import", str(file), "--json").json
+    listed = junctor("scenarios").out
+    assert made["id"] in listed
+    assert "A rather long name of a scenario, to be folded" in listed
+
+
+def test_a_hook_is_given_its_secret(junctor: Any, tmp_path: Path) -> None:
+    shape = blueprint("Called")
+    trigger = {"id": 9, "module": "gateway:CustomWebHook", "version": 1, "mapper": {}}
+    shape["flow"].insert(0, trigger)
+    file = tmp_path / "s.json"
+    file.write_text(json.dumps(shape))
+    scenario = junctor("import", str(file), "--json").json["id"]
+    hook = junctor("activate", scenario, "--json").json["hooks"][0]["id"]
+    empty = junctor("hooks", "set", hook)
+    assert (empty.code, "Say what to change" in empty.err) == (1, True)
+    said = junctor("hooks", "set", scenario, "--set", f"api_key={SECRET}", "--json")
+    assert said.code == 0, said.out
+    assert (said.json["id"], said.json["secrets"]) == (hook, ["api_key"])
+    for argv in (("hooks", "show", hook), ("hooks", "list"), ("hooks", "list", "--json")):
+        shown = junctor(*argv)
+        assert shown.code == 0
+        assert SECRET not in shown.out + shown.err
+        assert hook in shown.out
+    assert junctor("hooks", "show", "Called", "--json").json["secrets"] == ["api_key"]
+    wrong = junctor("hooks", "set", hook, "--set", "colour=red")
+    assert (wrong.code, "There is no field 'colour'" in wrong.err) == (1, True)
+    short = junctor("hooks", "set", hook, "--set", "api_key=abc123")
+    assert (short.code, "at least 8" in short.err) == (1, True)
+    assert "abc123" not in short.err
+    assert junctor("hooks", "set", hook, "--set", "api_key=", "--json").json["secrets"] == []
+    off = junctor("hooks", "set", hook, "--disable", "--name", "Mine", "--json").json
+    assert (off["enabled"], off["name"]) == (False, "Mine")
+    assert "There are:" in junctor("hooks", "show", "nowhere").err
+
+
 def test_a_scenario_from_import_to_run(junctor: Any, tmp_path: Path) -> None:
     file = tmp_path / "pure.json"
     file.write_text(json.dumps(blueprint("Command life")))

@@ -46,8 +46,8 @@ def needs_of(scenario: Scenario, module: FindModule, connector: FindConnector) -
     out = []
     for placed in scenario.modules():
         found = module(placed.module)
-        if found is None:
-            continue
+        if found is None or (found.hook is not None and found.hook.register is None):
+            continue  # nothing is asked of the vendor: whoever knows the address may send
         of = connector(found.connector)
         if of is not None and of.connections:
             out.append(Need(placed.id, found.id, found.connector, placed.path))

@@ -94,7 +94,8 @@ class Machine:
     def start_processes(self, *, allow: tuple[str, ...] = ()) -> None:
         """Starts server and workers; ``allow`` are more addresses their requests may reach."""
         assert self._socket is not None, "choose_port comes first"
-        self.settings.address_file.write_text(self.settings.public_url + "\n")
+        lines = (self.settings.public_url, *self.settings.with_allowed(allow).egress_allow)
+        self.settings.address_file.write_text("".join(f"{line}\n" for line in lines))
         supervisor = self._children()
         env = self._environment(allow)
         fd = self._socket.fileno()

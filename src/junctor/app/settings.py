@@ -90,21 +90,23 @@ class Settings:
 
     @property
     def address_file(self) -> Path:
-        """Where a running machine says its address."""
+        """Where a running machine says its address, and below it what its egress may reach."""
         return self.data_dir / "address"
 
     def as_running(self) -> Settings:
-        """The same with the address of the machine that runs here, unless one was chosen.
+        """The same with what the machine that runs here was given and chose.
 
-        `up` may have taken another port; what registers hooks must know it.
+        `up` may have taken another port, and what registers hooks must know it; its demo's
+        simulators may be reached by commands, too.
         """
-        if self.public or self.port_fixed:
-            return self
         try:
-            found = self.address_file.read_text().strip()
-        except OSError:
+            address, *allowed = self.address_file.read_text().split()
+        except (OSError, ValueError):
             return self
-        return replace(self, public=found) if found.startswith("http") else self
+        running = self.with_allowed(tuple(allowed))
+        if self.public or self.port_fixed or not address.startswith("http"):
+            return running
+        return replace(running, public=address)
 
     def with_allowed(self, addresses: tuple[str, ...]) -> Settings:
         """The same, with more addresses that requests may reach."""

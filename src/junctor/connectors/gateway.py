@@ -14,7 +14,7 @@ from junctor.errors import BundleInvalid, DataError
 from junctor.language.calls import header_rows
 from junctor.language.connector import Answer, Bundle, Connector, Delivery, Field, HookDef, Secret
 from junctor.language.values import plain, to_text
-from junctor.language.verifiers import api_key, hmac_sha256, if_set
+from junctor.language.verifiers import api_key, check_secret, hmac_sha256, if_set
 
 __all__ = ["gateway"]
 
@@ -49,6 +49,11 @@ class HookSettings:
             "after `sha256=`.",
         ),
     ] = None
+
+    def __post_init__(self) -> None:
+        """Refuses secrets too short to believe."""
+        check_secret("api_key", self.api_key)
+        check_secret("signing_secret", self.signing_secret)
 
 
 @gateway.instant(

@@ -19,10 +19,19 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from junctor.errors import Unauthorized
+from junctor.errors import BundleInvalid, Unauthorized
 from junctor.language.connector import Delivery, Verifier
 
-__all__ = ["api_key", "ed25519", "hmac_sha256", "if_set", "key_in_url", "max_age"]
+__all__ = [
+    "api_key",
+    "check_public_key",
+    "check_secret",
+    "ed25519",
+    "hmac_sha256",
+    "if_set",
+    "key_in_url",
+    "max_age",
+]
 
 SHORTEST_SECRET = 8
 """Characters below which a secret protects nothing and counts as missing."""
@@ -125,6 +134,32 @@ def if_set(**checks: Verifier) -> Verifier:
                 check(delivery, settings)
 
     return verify
+
+
+def check_secret(field: str, value: str | None) -> None:
+    """For a form's ``__post_init__``: `BundleInvalid` on a secret that would let nobody in.
+
+    The value is never told.
+    """
+    if value is not None and len(value) < SHORTEST_SECRET:
+        raise BundleInvalid(
+            field=field,
+            reason=f"it has {len(value)} characters; give it at least {SHORTEST_SECRET}",
+        )
+
+
+def check_public_key(field: str, value: str) -> None:
+    """For a form's ``__post_init__``: `BundleInvalid` on a key that `ed25519` could not use."""
+    if not value:
+        return
+    try:
+        _public_key(value)
+    except Unauthorized as error:
+        raise BundleInvalid(
+            field=field,
+            reason=f"{error.params['reason']}: {value[:40]!r}; give an Ed25519 public key as PEM, "
+            "or its SubjectPublicKeyInfo (DER) in base64",
+        ) from error
 
 
 def _refused(reason: str) -> Unauthorized:

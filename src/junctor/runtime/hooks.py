@@ -104,20 +104,24 @@ class Hooks:
         self._find = find
         self._vault = vault
         self._cache: dict[str, tuple[float, Hook]] = {}
+        self._forgotten = 0
 
     def forget(self) -> None:
         """Something about hooks changed."""
         self._cache.clear()
+        self._forgotten += 1
 
     async def get(self, token: str) -> Hook:
         """The hook; `NotFound` if there is none, or none in use."""
         kept = self._cache.get(token)
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
+        before = self._forgotten
         hook = await self._load(token)
-        if len(self._cache) > 10_000:
-            self._cache.clear()
-        self._cache[token] = (time.monotonic() + KEEP_SECONDS, hook)
+        if before == self._forgotten:  # else it may be read from before the change
+            if len(self._cache) > 10_000:
+                self._cache.clear()
+            self._cache[token] = (time.monotonic() + KEEP_SECONDS, hook)
         return hook
 
     async def refused(self, hook: Hook) -> None:

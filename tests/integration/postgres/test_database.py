@@ -8,7 +8,7 @@ import pytest
 
 from junctor.adapters.postgres import database, queries
 from junctor.adapters.postgres.migrate import migrate, pending, ready
-from junctor.errors import Fault, Misconfigured
+from junctor.errors import Fault, Misconfigured, NotSent
 from tests.support import asynchronous, run
 
 ORGANIZATION = UUID(int=1)
@@ -52,9 +52,15 @@ async def test_json_comes_back_as_plain_data(database_url: str) -> None:
 
 def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
     url = "postgresql://junctor:s3cret@/junctor?host=/nowhere"
-    with pytest.raises(psycopg.OperationalError) as caught:
+    with pytest.raises(NotSent, match="Could not reach the database") as caught:
         run(database.connect(url, "api"))
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_url_that_is_none_is_said_without_the_password() -> None:
+    with pytest.raises(Misconfigured, match="postgresql://user:password@host") as caught:
+        run(database.connect("postgres s3cret", "api"))
+    assert "s3cret" not in caught.value.message
 
 
 @asynchronous

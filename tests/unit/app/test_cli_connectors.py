@@ -41,10 +41,3 @@ def test_machines_get_every_form(app: typer.Typer) -> None:
     assert row["schema"]["required"] == ["phone"]
     everything = json.loads(CliRunner().invoke(app, ["--json"]).stdout)["modules"]
     assert {"toky:getContact", "http:MakeRequest"} <= {row["id"] for row in everything}
-
-
-def test_an_unknown_name_gets_a_hint(app: typer.Typer) -> None:
-    done = CliRunner().invoke(app, ["tokyo"])
-    assert done.exit_code == 1
-    assert "There is no connector 'tokyo'. Did you mean toky" in done.stderr
-    assert "There are builtin, gateway" in CliRunner().invoke(app, ["zzzz"]).stderr

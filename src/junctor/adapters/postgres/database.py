@@ -16,11 +16,11 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, OperationalError, ProgrammingError, errors
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
-from junctor.errors import Misconfigured
+from junctor.errors import Misconfigured, NotSent
 
 __all__ = ["Connection", "Pool", "Role", "connect", "pool", "tenant"]
 
@@ -39,17 +39,26 @@ _CONNECT_TIMEOUT: Final = 10
 async def connect(url: str, role: Role, *, autocommit: bool = True) -> Connection:
     """One connection in ``role``, by itself (listening, leases, migrations).
 
-    `psycopg.OperationalError` if the server can't be reached; `Misconfigured` if it can't be used:
-    older than PostgreSQL 15, not migrated yet, or behind a pooler that lends a session per
-    transaction.
+    `NotSent` if the server can't be reached or refuses the user; `Misconfigured` if it can't be
+    used: its URL can't be read, it is older than PostgreSQL 15 or not migrated yet, or a pooler is
+    before it that lends a session per transaction.
     """
-    connection = await AsyncConnection.connect(
-        url,
-        autocommit=True,
-        application_name=f"junctor {role}",
-        connect_timeout=_CONNECT_TIMEOUT,
-        keepalives_idle=30,
-    )
+    try:
+        connection = await AsyncConnection.connect(
+            url,
+            autocommit=True,
+            application_name=f"junctor {role}",
+            connect_timeout=_CONNECT_TIMEOUT,
+            keepalives_idle=30,
+        )
+    except ProgrammingError as error:  # its text may hold the password, so it is not told
+        raise Misconfigured(
+            reason="the database's URL can't be read: write it as "
+            "postgresql://user:password@host:5432/name"
+        ) from error
+    except OperationalError as error:
+        reason = " ".join(str(error).split())
+        raise NotSent(host="the database", reason=reason) from error
     try:
         await _prepare(connection, role)
         await _refuse_shared_sessions(connection, url)

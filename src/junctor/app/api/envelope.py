@@ -84,13 +84,19 @@ def _invalid(error: ValidationException) -> tuple[int, dict[str, Any]]:
     extra = error.extra if isinstance(error.extra, list) else []
     found = [item for item in extra if isinstance(item, dict)]
     first = found[0] if found else {}
-    where = ".".join(str(first[key]) for key in ("source", "key") if first.get(key))
-    problems = [
-        {"path": str(item.get("key", "")), "message": str(item.get("message", ""))}
-        for item in found
-    ]
+    problems = [{"path": _where(item), "message": str(item.get("message", ""))} for item in found]
+    where = _where(first) if first else ""
     message = str(first.get("message") or error.detail or "The request is not valid.")
     return 422, as_body("invalid", message, {"problems": problems} if problems else {}, where)
+
+
+def _where(item: dict[str, Any]) -> str:
+    """``query.limit``, ``body.name``; a body that is wrong as a whole is ``body``."""
+    source = item.get("source", "")
+    parts = [str(getattr(source, "value", source)), str(item.get("key", ""))]
+    if parts == ["body", "data"]:
+        parts.pop()
+    return ".".join(part for part in parts if part)
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, Router, get, patch
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from junctor.app import hooks as service
 from junctor.app.api.http import (
     ApiRequest,
     Cursor,
@@ -17,11 +18,11 @@ from junctor.app.api.http import (
     Page,
     core_of,
     lost,
-    page_of,
     read_id,
     revision_of,
     tagged,
 )
+from junctor.app.core import Core
 from junctor.app.logs import redact
 from junctor.errors import Conflict
 from junctor.language import ids
@@ -31,7 +32,9 @@ __all__ = ["HookView", "router", "view"]
 
 
 class HookView(msgspec.Struct, kw_only=True):
-    """A hook. Its ``url`` is what the sender needs; signing secrets are never sent."""
+    """A hook. Its ``url`` is what the sender needs. ``secrets`` names those that are set; what
+    they are is never sent.
+    """
 
     id: str
     name: str
@@ -42,6 +45,7 @@ class HookView(msgspec.Struct, kw_only=True):
     module: int | None
     connection: str | None
     settings: dict[str, Any]
+    secrets: list[str]
     registered: bool
     registration_error: str | None
     enabled: bool
@@ -52,24 +56,30 @@ class HookView(msgspec.Struct, kw_only=True):
 
 
 class HookChange(msgspec.Struct, forbid_unknown_fields=True):
-    """What to change; a hook that is not enabled answers 404."""
+    """What to change; a hook that is not enabled answers 404.
 
-    name: str | None = None
+    ``values`` are fields of the trigger's form, secrets included: one that is not named stays as
+    it is, ``null`` takes it back to its default.
+    """
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
     enabled: bool | None = None
+    values: dict[str, Any] | None = None
 
 
-def view(found: catalog.Hook, url: str) -> HookView:
+async def view(core: Core, found: catalog.Hook) -> HookView:
     """What the API shows of a hook."""
     return HookView(
         id=ids.show("hok", found.id),
         name=found.name,
         connector=found.connector,
         kind=found.kind,
-        url=url,
+        url=core.registrations.url(found),
         scenario=ids.show("scn", found.scenario_id) if found.scenario_id else None,
         module=found.module,
         connection=ids.show("con", found.connection_id) if found.connection_id else None,
         settings=redact(dict(found.settings)),
+        secrets=await service.secret_names(core, found),
         registered=found.registration is not None,
         registration_error=found.registration_error,
         enabled=found.enabled,
@@ -95,7 +105,7 @@ async def list_hooks(
         cursor=cursor,
         limit=limit,
     )
-    return page_of(page, lambda hook: view(hook, core.registrations.url(hook)))
+    return Page([await view(core, hook) for hook in page.items], page.cursor)
 
 
 @get("/hooks/{hook_id:str}", summary="A hook")
@@ -103,7 +113,7 @@ async def read_hook(request: ApiRequest, hook_id: FromPath[str]) -> Response[Hoo
     """One hook."""
     core = core_of(request)
     found = await core.catalog.hook(request.user.organization_id, read_id("hok", hook_id))
-    return tagged(view(found, core.registrations.url(found)), found.revision)
+    return tagged(await view(core, found), found.revision)
 
 
 @patch("/hooks/{hook_id:str}", summary="Change a hook")
@@ -113,23 +123,25 @@ async def change_hook(
     data: JSONBody[HookChange],
     if_match: IfMatch = None,
 ) -> Response[HookView]:
-    """Renames it, or stops and starts receiving."""
+    """Renames it, stops and starts receiving, or changes its settings and secrets."""
     core = core_of(request)
     expected = revision_of(if_match)
     organization_id, found_id = request.user.organization_id, read_id("hok", hook_id)
+    found = await core.catalog.hook(organization_id, found_id)
     try:
-        found = await core.catalog.update_hook(
-            organization_id,
-            found_id,
+        found = await service.change_hook(
+            core,
+            found,
             actor=request.user.actor,
             revision=expected,
             name=data.name,
             enabled=data.enabled,
+            values=data.values,
         )
     except Conflict as error:
         current = await core.catalog.hook(organization_id, found_id)
         raise lost(error, expected, current.revision) from error
-    return tagged(view(found, core.registrations.url(found)), found.revision)
+    return tagged(await view(core, found), found.revision)
 
 
 router = Router(path="/", tags=["hooks"], route_handlers=[list_hooks, read_hook, change_hook])

@@ -301,7 +301,7 @@ async def activate(
         revision=expected,
     )
     done = await _write(request, scenario_id, expected, work)
-    return tagged(_activated(request, done), done.scenario.revision)
+    return tagged(await _activated(request, done), done.scenario.revision)
 
 
 @post("/scenarios/{scenario_id:str}/deactivate", summary="Deactivate a scenario", status_code=200)
@@ -317,14 +317,14 @@ async def deactivate(
         revision=expected,
     )
     done = await _write(request, scenario_id, expected, work)
-    return tagged(_activated(request, done), done.scenario.revision)
+    return tagged(await _activated(request, done), done.scenario.revision)
 
 
-def _activated(request: ApiRequest, done: activation.Activated) -> ActivatedView:
-    url = core_of(request).registrations.url
+async def _activated(request: ApiRequest, done: activation.Activated) -> ActivatedView:
+    core = core_of(request)
     return ActivatedView(
         **fields(done.scenario),
-        hooks=[hook_view(hook, url(hook)) for hook in done.hooks],
+        hooks=[await hook_view(core, hook) for hook in done.hooks],
         warnings=done.warnings,
     )
 

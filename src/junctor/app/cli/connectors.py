@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from junctor.errors import NotFound
 from junctor.language.connector import Connector, ModuleDef
 from junctor.language.forms import schema_of
 from junctor.runtime.registry import Registry
@@ -38,7 +39,7 @@ def connectors(
     else:
         found = registry.connector(name)
         if found is None:
-            raise typer.Exit(_unknown(name, registry))
+            raise _unknown(name, registry)
         chosen = [found]
     if as_json:
         rows = [_row(module) for connector in chosen for module in connector.modules.values()]
@@ -50,15 +51,12 @@ def connectors(
         Console().print(_details(chosen[0]))
 
 
-def _unknown(name: str, registry: Registry) -> int:
+def _unknown(name: str, registry: Registry) -> NotFound:
     near = registry.near(name)
     hint = (
-        f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(registry.names)}."
+        f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(registry.names)}."
     )
-    Console(stderr=True, highlight=False).print(
-        f"There is no connector {name!r}. {hint}", markup=False, soft_wrap=True
-    )
-    return 1
+    return NotFound(f"There is no connector '{name}'. {hint}", path="connector")
 
 
 def _row(module: ModuleDef) -> dict[str, Any]:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runs", "List runs, newest first."),
     "run": ("run", "Show a run, or run a scenario once."),
     "connections": ("connections", "Add, test, list or remove connections."),
+    "hooks": ("hooks", "List hooks, or change what they believe."),
     "call": ("call", "Call one module for real, through a connection."),
     "tokens": ("tokens", "List, create or revoke API tokens."),
     "check": ("check", "Check blueprints and say what would run."),

@@ -25,6 +25,10 @@ STYLES = {
 }
 
 
+WIDEST = 10_000
+"""Columns of a table that no terminal shows."""
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console on standard output or standard error."""
     from rich.console import Console
@@ -39,18 +43,30 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table for people; columns whose name begins with ``#`` are numbers, to the right."""
+    """A table for people; columns whose name begins with ``#`` are numbers, to the right.
+
+    The first column, which names things, is never folded, and in a pipe nothing is: what is read
+    there is copied or searched.
+    """
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
-    for column in columns:
-        right = column.startswith("#")
-        table.add_column(column.lstrip("#"), justify="right" if right else "left", overflow="fold")
+    piped = not sys.stdout.isatty()
+    for position, column in enumerate(columns):
+        table.add_column(
+            column.lstrip("#"),
+            justify="right" if column.startswith("#") else "left",
+            overflow="fold",
+            no_wrap=piped or (position == 0 and bool(column)),
+        )
     for row in rows:
         cells = ["" if cell is None else str(cell) for cell in row]
         table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in cells))
-    console().print(table)
+    out = console()
+    if piped:
+        out.width = WIDEST
+    out.print(table)
 
 
 def show_error(error: JunctorError, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 from junctor.connectors.highlevel.account import highlevel
 from junctor.errors import DataError
 from junctor.language.connector import Bundle, Delivery, Field, HookDef
-from junctor.language.verifiers import ed25519
+from junctor.language.verifiers import check_public_key, ed25519
 
 __all__ = ["PUBLIC_KEY"]
 
@@ -38,6 +38,10 @@ class EventSettings:
             advanced=True,
         ),
     ] = ""
+
+    def __post_init__(self) -> None:
+        """Refuses a key that no signature could be checked with."""
+        check_public_key("public_key", self.public_key)
 
 
 def _event_id(delivery: Delivery) -> str | None:

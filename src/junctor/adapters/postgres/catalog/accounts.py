@@ -332,6 +332,7 @@ class PostgresAccounts(Base):
         async with self._writing("A hook", organization_id) as connection:
             row = await self._change(connection, _HOOK, Hook, query, parameters, reader="hook")
             await self._audit(connection, organization_id, actor, verb, show("hok", id_), details)
+            await self._tell_doors(connection)
         return row
 
     async def delete_hook(
@@ -342,3 +343,4 @@ class PostgresAccounts(Base):
             await self._remove(
                 connection, _HOOK, Hook, "delete_hook", "hook", parameters, actor, show("hok", id)
             )
+            await self._tell_doors(connection)

@@ -142,6 +142,10 @@ class Base:
             connection, parameters["organization"], actor, "delete", thing, {"name": gone}
         )
 
+    async def _tell_doors(self, connection: Connection) -> None:
+        """With the commit, every server forgets the hooks that it keeps ready."""
+        await connection.execute("select pg_notify('junctor_hooks', '')")
+
     async def _audit(
         self,
         connection: Connection,

@@ -201,6 +201,7 @@ class PostgresScenarios(Base):
                 show("scn", id),
                 {"version": row.published},
             )
+            await self._tell_doors(connection)  # who answers, and in which order, may be another
         return row
 
     async def set_active(
