@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import typer
 
@@ -217,3 +218,29 @@ def test_migrate_and_doctor(junctor: Any) -> None:
     assert found["keys"]
     assert not found["worker"]
     assert not found["public URL"]
+
+
+def test_a_worker_that_was_killed_a_moment_ago_holds_nothing_up(
+    junctor: Any, tmp_path: Path, database_url: str
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute(
+            "insert into nodes (name, role, seen_at, details) values"
+            " ('killed', 'worker', clock_timestamp(), '{}')"
+        )
+        file = tmp_path / "s.json"
+        file.write_text(json.dumps(blueprint("Quick")))
+        scenario = junctor("import", str(file), "--json").json["id"]
+        said = junctor("run", "once", scenario, "--timeout", "30", "--json")
+        owner.execute("delete from nodes where name = 'killed'")
+    assert said.code == 0, said.out
+    assert said.json["state"] == "finished"
+
+
+def test_input_that_is_no_json_is_named(junctor: Any, tmp_path: Path) -> None:
+    file = tmp_path / "in.json"
+    file.write_text("{")
+    said = junctor("call", "util", "SetVariables", "--input", f"@{file}")
+    assert (said.code, f"{file} is no JSON" in said.err) == (1, True)
+    typed = junctor("call", "util", "SetVariables", "--input", "nope")
+    assert "'nope' is no JSON" in typed.err

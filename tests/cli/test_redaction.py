@@ -25,6 +25,7 @@ SECRET = "sk-canary-0123456789abcdef"
         f"GET https://x.test/?token={SECRET}&a=1",
         f"sent 'Authorization: Bearer {SECRET}'",
         f"postgresql://junctor:{SECRET}@/db",
+        f"https://me:{SECRET}@host:8443/path",
         {"anything": Secret(SECRET)},
         f"/hook/{SECRET}",
         "jct_" + SECRET,
@@ -42,6 +43,15 @@ def test_bundles_keep_harmless_names_and_lose_secrets() -> None:
         "password": logs.MASK,
         "n": 1,
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://127.0.0.1:8801/rec/1.mp3", "https://a.test:8443/x@y", "see http://a:1, write to b@c"],
+)
+def test_an_address_with_a_port_is_no_secret(text: str) -> None:
+    assert logs.redact(text) == text
+    assert logs.redact_bundle({"recording": text}) == {"recording": text}
 
 
 def test_log_lines_are_redacted_json(monkeypatch: pytest.MonkeyPatch) -> None:

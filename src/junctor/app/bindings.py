@@ -27,6 +27,8 @@ class Available:
     id: UUID
     name: str
     connector: str
+    refused: bool = False
+    """Whether its last test failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,9 @@ def choose_connections(
 
     ``chosen`` names connections by module id, module name or connector; ``before`` are bindings of
     the version before, kept where they still fit. Otherwise a connector's only connection is
-    taken, and of several the first by name. `NotFound` on a chosen connection that does not exist
-    or is of another connector; `Misconfigured` on a choice for a module that is not there.
+    taken, and of several the first by name whose last test did not fail. `NotFound` on a chosen
+    connection that does not exist or is of another connector; `Misconfigured` on a choice for a
+    module that is not there.
     """
     wanted = dict(chosen or {})
     unused = set(wanted)
@@ -84,7 +87,7 @@ def choose_connections(
     for need in needs:
         fitting = sorted(
             (each for each in available if each.connector == need.connector),
-            key=lambda each: each.name,
+            key=lambda each: (each.refused, each.name),
         )
         keys = [key for key in (str(need.module), need.name, need.connector) if key in wanted]
         unused.difference_update(keys)

@@ -30,9 +30,11 @@ BUNDLE_NAMES = re.compile(
     re.IGNORECASE,
 )
 TEXTS = re.compile(
-    r"(?i)(?P<keep>\b(?:bearer|basic)\s+|\b(?:key|token|api_?key|secret|password)=|://[^/\s:@]*:)"
+    r"(?i)(?P<keep>\b(?:bearer|basic)\s+|\b(?:key|token|api_?key|secret|password)=)"
     r"(?P<drop>[^\s&@\"',]+)"
 )
+USERINFO = re.compile(r"(?P<keep>://[^/\s:@]*:)(?P<drop>[^/\s@]+)(?=@)")
+"""A password in an address; a port, which no ``@`` follows, is none."""
 OURS = re.compile(r"\bjct_[A-Za-z0-9_-]{8,}|/hook/[A-Za-z0-9_-]{8,}")
 
 
@@ -53,7 +55,9 @@ def _redact(value: Any, name: str, depth: int, names: re.Pattern[str]) -> Any:
     if isinstance(value, Secret) or (value is not None and name and names.search(name)):
         return MASK
     if isinstance(value, str):
-        text = TEXTS.sub(lambda match: match["keep"] + MASK, value)
+        text = value
+        for pattern in (TEXTS, USERINFO):
+            text = pattern.sub(lambda match: match["keep"] + MASK, text)
         return OURS.sub(lambda match: match[0][:6] + MASK, text)
     if depth == 0:
         return "…" if isinstance(value, (Mapping, list, tuple)) else value

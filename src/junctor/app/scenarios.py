@@ -139,7 +139,10 @@ async def _bind(
     cursor = None
     while needs:
         page = await core.catalog.connections(organization_id, cursor=cursor, limit=200)
-        available.extend(Available(each.id, each.name, each.connector) for each in page.items)
+        available.extend(
+            Available(each.id, each.name, each.connector, refused=each.test_error is not None)
+            for each in page.items
+        )
         cursor = page.cursor
         if cursor is None:
             break

@@ -128,9 +128,9 @@ async def list_records(
     request: ApiRequest, store_id: FromPath[str], cursor: Cursor = None, limit: Limit = 50
 ) -> Page[RecordView]:
     """Records by key."""
-    page = await core_of(request).catalog.records(
-        request.user.organization_id, read_id("dst", store_id), cursor=cursor, limit=limit
-    )
+    catalog_, organization_id = core_of(request).catalog, request.user.organization_id
+    found = await catalog_.store(organization_id, read_id("dst", store_id))
+    page = await catalog_.records(organization_id, found.id, cursor=cursor, limit=limit)
     return page_of(page, _record)
 
 

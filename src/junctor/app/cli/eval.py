@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 __all__ = ["evaluate_line", "evaluate_request", "register"]
+
+_BUNDLES = "an object of bundles by module number"
+_SHAPE = '{"expr": text, "bundles": {number: {…}}}'
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +30,7 @@ def evaluate(
     ] = "{}",
     batch: Annotated[
         Path | None,
-        typer.Option(help="A file of lines {expr, bundles}; prints one result line for each."),
+        typer.Option(help="A file of lines {expr, bundles}, or -; prints a result line for each."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
@@ -37,7 +41,7 @@ def evaluate(
         raise typer.BadParameter("give a template, or --batch with a file")
     if batch is not None:
         try:
-            with batch.open("rb") as lines:
+            with nullcontext(sys.stdin.buffer) if str(batch) == "-" else batch.open("rb") as lines:
                 for line in _results(lines):
                     sys.stdout.write(line + "\n")
         except OSError as error:
@@ -83,15 +87,22 @@ def evaluate_request(request: Any) -> dict[str, Any]:
 
     from junctor.errors import JunctorError  # so too
     from junctor.language.expressions import compile_template  # so too
-    from junctor.language.values import plain  # so too
+    from junctor.language.values import kind, plain  # so too
 
-    try:
-        expression, bundles = request["expr"], request.get("bundles") or {}
-        numbers = {int(key): value for key, value in bundles.items()}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        return _error("input", f"Expected {{'expr': text, 'bundles': {{number: {{…}}}}}}: {error}")
+    if not isinstance(request, dict):
+        return _error("input", f"The line must be {_SHAPE}; it holds {kind(request)}.")
+    if "expr" not in request:
+        return _error("input", f"The line must be {_SHAPE}; 'expr' is missing.")
+    expression, bundles = request["expr"], request.get("bundles") or {}
     if not isinstance(expression, str):
-        return _error("input", "'expr' must be a text.")
+        return _error("input", f"'expr' must be a text; it is {kind(expression)}.")
+    if not isinstance(bundles, dict):
+        return _error("input", f"'bundles' must be {_BUNDLES}; it is {kind(bundles)}.")
+    numbers = {}
+    for key, value in bundles.items():
+        if not (key.isascii() and key.isdigit()):
+            return _error("input", f"'bundles' must be {_BUNDLES}; '{key}' is no number.")
+        numbers[int(key)] = value
     slots = {module: slot for slot, module in enumerate(numbers, 1)}
     try:
         result = {

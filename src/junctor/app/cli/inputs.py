@@ -26,13 +26,14 @@ def read_json(text: str) -> Any:
     """JSON as typed; ``@file`` or ``-`` read it from a file or standard input."""
     import msgspec
 
-    content = text.encode()
+    content, what = text.encode(errors="replace"), f"'{text[:40]}'"
     if text == "-" or text.startswith("@"):
-        content = read_bytes(text.removeprefix("@"))
+        path = text.removeprefix("@")
+        content, what = read_bytes(path), "Standard input" if path == "-" else path
     try:
         return msgspec.json.decode(content)
-    except msgspec.DecodeError as error:
-        raise Misconfigured(f"This is no JSON: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise Misconfigured(f"{what} is no JSON: {error}.") from error
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:

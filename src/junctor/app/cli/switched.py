@@ -39,8 +39,8 @@ def show_switched(done: Activated, urls: list[str], *, says: str, as_json: bool)
         out = console()
         out.print(f"'{done.scenario.name}' {says}.", markup=False)
         for hook in hooks:
-            state = "registered with the vendor" if hook["registered"] else "not registered"
-            out.print(f"Hook {hook['url']} ({state})", markup=False)
+            state = " (registered with the vendor)" if hook["registered"] else ""
+            out.print(f"Hook {hook['url']}{state}", markup=False, soft_wrap=True)
         for line in done.warnings:
             out.print(line, style="yellow", markup=False)
     if done.warnings:

@@ -80,3 +80,21 @@ def test_a_line_never_raises() -> None:
     assert evaluate_line(b'{"expr": "{{now}}"}')["value"].endswith("Z")
     assert 0 <= evaluate_line(b'{"expr": "{{random}}"}')["value"] < 1
     assert len(evaluate_line(b'{"expr": "{{uuid}}"}')["value"]) == 36
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b"[1]", "it holds"),
+        (b'{"bundles": {}}', "'expr' is missing"),
+        (b'{"expr": 5}', "'expr' must be a text"),
+        (b'{"expr": "x", "bundles": [1]}', "'bundles' must be an object"),
+        (b'{"expr": "x", "bundles": {"a": {}}}', "'a' is no number"),
+        (b"", "not valid JSON"),
+    ],
+)
+def test_an_odd_line_says_what_is_odd(line: bytes, says: str) -> None:
+    error = evaluate_line(line)["error"]
+    assert error["code"] == "input"
+    assert says in error["message"]
+    assert "object has no attribute" not in error["message"]

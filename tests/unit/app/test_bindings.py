@@ -1,0 +1,35 @@
+"""Which connections a blueprint's modules get."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from junctor.app.bindings import Available, choose_connections, needs_of
+from junctor.language.blueprint import load
+from junctor.runtime.registry import Registry
+
+REGISTRY = Registry.load()
+
+
+def needs(*modules: str) -> list[str]:
+    flow = [
+        {"id": number, "module": module, "version": 1, "mapper": {}}
+        for number, module in enumerate(modules, 1)
+    ]
+    scenario = load({"name": "x", "flow": flow, "metadata": {}}).scenario
+    return [need.name for need in needs_of(scenario, REGISTRY.find, REGISTRY.connector)]
+
+
+def test_a_trigger_that_registers_nothing_needs_no_connection() -> None:
+    assert needs("highlevel:watchEvents", "highlevel:addTags") == ["highlevel:addTags"]
+    assert needs("toky:watchNewCalls") == ["toky:watchNewCalls"]
+
+
+def test_a_connection_that_was_refused_is_the_last_choice() -> None:
+    flow = [{"id": 1, "module": "toky:listAgents", "version": 1, "mapper": {}}]
+    scenario = load({"name": "x", "flow": flow, "metadata": {}}).scenario
+    found = needs_of(scenario, REGISTRY.find, REGISTRY.connector)
+    bad = Available(UUID(int=1), "Bad", "toky", refused=True)
+    good = Available(UUID(int=2), "Good", "toky")
+    assert choose_connections(found, [bad, good]) == ({"1": str(good.id)}, [])
+    assert choose_connections(found, [bad]) == ({"1": str(bad.id)}, [])
