@@ -103,5 +103,7 @@ echo "setup: installing the packages of requirements/$kind.txt"
 "$python" -m pip install --quiet --disable-pip-version-check --no-input \
     --no-deps --no-build-isolation --editable . ||
     fail "pip could not install Junctor itself; its own words are above."
+# So that the first start is as quick as every other, also where Python may not write beside it.
+"$python" -m compileall -q src/junctor || true
 digest "$python" "$kind" >"$venv/.stamp-$kind"
 echo "setup: done, in $venv"
