@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from junctor.adapters.jobs import job_app
 from junctor.app.worker_process import keep_house
@@ -79,6 +80,22 @@ def test_a_worker_process_makes_partitions_and_cleans(database_url: str, tmp_pat
         row = db.execute(PARTITIONS).fetchone()
         assert row is not None
         assert row[0] > 0
+
+
+def test_a_worker_process_ends_though_its_database_is_away(
+    database_url: str, tmp_path: Path
+) -> None:
+    name = conninfo_to_dict(database_url)["dbname"]
+    theirs = f"from pg_stat_activity where datname = '{name}'"
+    with psycopg.connect(database_url, dbname="postgres", autocommit=True) as db:
+        try:
+            with worker(database_url, tmp_path):
+                jobs = f"select count(*) > 1 {theirs} and application_name = 'junctor jobs'"
+                until(db, jobs, True)
+                db.execute(f'alter database "{name}" allow_connections false')
+                db.execute(f"select pg_terminate_backend(pid) {theirs}")
+        finally:
+            db.execute(f'alter database "{name}" allow_connections true')
 
 
 @asynchronous

@@ -5,6 +5,7 @@ Pure and independent of expressions and engine: the example's texts are written 
 
 from __future__ import annotations
 
+from calendar import month_name
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,20 +15,6 @@ from typing import Any
 __all__ = ["Expected", "compare", "expect"]
 
 Row = Mapping[str, Any]
-MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
 
 
 @dataclass(slots=True)
@@ -62,7 +49,7 @@ def expect(events: Iterable[Row], contacts: Iterable[Row]) -> dict[str, Expected
 
 def _note(event: Row, caller: Row | None, *, voicemail: bool) -> str:
     at = datetime.strptime(event["date"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - only shown again
-    when = f"{at.day} {MONTHS[at.month - 1]} {at.year} {at.hour:02}:{at.minute:02}"
+    when = f"{at.day} {month_name[at.month]} {at.year} {at.hour:02}:{at.minute:02}"
     head = (
         f"Known in Toky as {caller['contact_name']}."
         if caller

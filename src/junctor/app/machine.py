@@ -23,14 +23,21 @@ from junctor.app.settings import Settings, free_port, is_free
 from junctor.app.supervisor import Child, Supervisor, junctor_command, listen
 from junctor.errors import JunctorError, Misconfigured
 
-__all__ = ["Machine", "fetch_json"]
+__all__ = ["Machine", "connections_for", "fetch_json"]
 
 Say = Callable[[str], None]
 
 REFUSED_WITHIN = 0.15
 """Seconds in which a data directory that is held elsewhere is refused."""
+CONNECTIONS_OF_A_WORKER = 24
+"""At the most; about ten when it has nothing to do."""
 CHECK_EVERY = 1.0
 """Seconds between looks at the database's process."""
+
+
+def connections_for(workers: int) -> int:
+    """How many connections the database must allow for so many workers, the server and commands."""
+    return max(100, 40 + CONNECTIONS_OF_A_WORKER * workers)
 
 
 class Machine:
@@ -58,7 +65,8 @@ class Machine:
         if settings.database_url:
             self.url = settings.database_url
             return
-        embedded = self._embedded = Embedded(settings.data_dir)
+        most = {"max_connections": str(connections_for(settings.workers))}
+        embedded = self._embedded = Embedded(settings.data_dir, settings=most)
         self._starting = asyncio.create_task(self._start(embedded), name="start database")
         if (embedded.cluster / "PG_VERSION").exists():
             # A directory that somebody else holds is refused at once.

@@ -21,6 +21,8 @@ HOUSE_DELAY = 1.0
 """Seconds of work before the installation's jobs are begun: loading them takes a moment."""
 HOUSE_PAUSE = 5.0
 """Seconds until they are begun again after their database was lost."""
+HOUSE_GRACE = 1.0
+"""Seconds that jobs may take to end once the worker has."""
 
 
 async def run_worker(settings: Settings, url: str, *, name: str) -> None:
@@ -48,7 +50,8 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
             await worker.run(stop)
         finally:
             house.cancel()
-            await asyncio.gather(house, return_exceptions=True)
+            # Bounded: signing off may wait for a database that is away.
+            await asyncio.wait({house}, timeout=HOUSE_GRACE)
     log.info("worker ended", worker=unique)
 
 

@@ -26,8 +26,10 @@ def test_a_package_is_absent_only_inside() -> None:
 @pytest.mark.parametrize(
     "program",
     [
-        "import junctor.app.logs, junctor.app.server;"
-        " from junctor.app.api.app import build; build(None, None)",
+        (
+            "import junctor.app.logs, junctor.app.server;"
+            " from junctor.app.api.app import build; build(None, None)"
+        ),
         "import junctor.app.logs, junctor.app.worker_process",
     ],
     ids=["server", "worker"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -293,15 +293,7 @@ async def activate(
     request: ApiRequest, scenario_id: FromPath[str], if_match: IfMatch = None
 ) -> Response[ActivatedView]:
     """Publishes the draft, makes its hook, registers it with the vendor, and starts it."""
-    expected = revision_of(if_match)
-    work = activation.activate(
-        core_of(request),
-        await _find(request, scenario_id),
-        actor=request.user.actor,
-        revision=expected,
-    )
-    done = await _write(request, scenario_id, expected, work)
-    return tagged(await _activated(request, done), done.scenario.revision)
+    return await _switch(request, scenario_id, if_match, activation.activate)
 
 
 @post("/scenarios/{scenario_id:str}/deactivate", summary="Deactivate a scenario", status_code=200)
@@ -309,24 +301,25 @@ async def deactivate(
     request: ApiRequest, scenario_id: FromPath[str], if_match: IfMatch = None
 ) -> Response[ActivatedView]:
     """Stops it and removes its hooks at the vendors; our addresses stay."""
-    expected = revision_of(if_match)
-    work = activation.deactivate(
-        core_of(request),
-        await _find(request, scenario_id),
-        actor=request.user.actor,
-        revision=expected,
-    )
+    return await _switch(request, scenario_id, if_match, activation.deactivate)
+
+
+async def _switch(
+    request: ApiRequest,
+    scenario_id: str,
+    if_match: str | None,
+    switch: Callable[..., Awaitable[activation.Activated]],
+) -> Response[ActivatedView]:
+    core, expected = core_of(request), revision_of(if_match)
+    found = await _find(request, scenario_id)
+    work = switch(core, found, actor=request.user.actor, revision=expected)
     done = await _write(request, scenario_id, expected, work)
-    return tagged(await _activated(request, done), done.scenario.revision)
-
-
-async def _activated(request: ApiRequest, done: activation.Activated) -> ActivatedView:
-    core = core_of(request)
-    return ActivatedView(
+    shown = ActivatedView(
         **fields(done.scenario),
         hooks=[await hook_view(core, hook) for hook in done.hooks],
         warnings=done.warnings,
     )
+    return tagged(shown, done.scenario.revision)
 
 
 @get("/scenarios/{scenario_id:str}/blueprint", summary="Export a blueprint")

@@ -1,21 +1,38 @@
-"""How `activate` and `deactivate` say what they did."""
+"""What `activate` and `deactivate` share: a scenario is switched, and said how it is then."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
 
 import typer
 
 from junctor.app.activation import Activated
 from junctor.app.cli.output import console, print_json
+from junctor.app.cli.session import actor, run_async, session
+from junctor.app.scenarios import find_scenario
 from junctor.language import ids
 
-__all__ = ["show_switched"]
+__all__ = ["switch"]
 
 
-def show_switched(done: Activated, urls: list[str], *, says: str, as_json: bool) -> None:
-    """Prints the scenario's state and hooks; exit code 1 if a vendor does not agree.
+def switch(
+    scenario: str, work: Callable[..., Awaitable[Activated]], *, says: str, as_json: bool
+) -> None:
+    """Does ``work`` with the scenario of this id or name, and prints how it is then.
 
-    ``urls``: where its hooks are reached, in their order.
+    Exit code 1 if a vendor does not agree.
     """
+
+    async def main() -> tuple[Activated, list[str]]:
+        async with session() as (core, organization_id):
+            found = await find_scenario(core, organization_id, scenario)
+            done = await work(core, found, actor=actor())
+            return done, [core.registrations.url(hook) for hook in done.hooks]
+
+    _show(*run_async(main()), says=says, as_json=as_json)
+
+
+def _show(done: Activated, urls: list[str], *, says: str, as_json: bool) -> None:
     hooks = [
         {
             "id": ids.show("hok", hook.id),
