@@ -244,3 +244,17 @@ def test_input_that_is_no_json_is_named(junctor: Any, tmp_path: Path) -> None:
     assert (said.code, f"{file} is no JSON" in said.err) == (1, True)
     typed = junctor("call", "util", "SetVariables", "--input", "nope")
     assert "'nope' is no JSON" in typed.err
+
+
+def test_a_scenario_that_could_not_run_is_not_activated(junctor: Any, tmp_path: Path) -> None:
+    for name, module in (("unknown", "nosuch:thing"), ("unnamed", None)):
+        shape = blueprint(f"Broken {name}")
+        shape["flow"].append({"id": 2, "module": module, "version": 1, "mapper": {}})
+        file = tmp_path / f"{name}.json"
+        file.write_text(json.dumps(shape))
+        scenario = junctor("import", str(file), "--json").json["id"]
+        said = junctor("activate", scenario)
+        assert (said.code, said.out) == (1, "")
+        assert f"'Broken {name}' can't run:" in said.err
+        listed = junctor("scenarios", "--json").json["scenarios"]
+        assert next(each for each in listed if each["id"] == scenario)["active"] is False

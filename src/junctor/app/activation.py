@@ -8,7 +8,8 @@ from uuid import UUID
 from junctor.app.bindings import needs_of, trigger_of
 from junctor.app.core import Core
 from junctor.app.scenarios import all_scenarios
-from junctor.errors import Misconfigured
+from junctor.engine.plan import compile_plan
+from junctor.errors import JunctorError, Misconfigured
 from junctor.language.blueprint import load
 from junctor.language.connector import ModuleDef
 from junctor.language.scenario import Module
@@ -32,7 +33,8 @@ async def activate(
     """Publishes the draft, makes the trigger's hook, starts the scenario, registers the hook.
 
     In this order, so that the first delivery after the vendor knows the address finds everything.
-    `Misconfigured` if a module has no connection.
+    `Misconfigured` if a module has no connection, or the scenario could not run at all: then
+    nothing is changed.
     """
     organization_id = scenario.organization_id
     version = await core.catalog.version(organization_id, scenario.id, scenario.draft)
@@ -45,6 +47,14 @@ async def activate(
                 f"'{need.connector}' and choose it, then activate again.",
                 path=need.path,
             )
+    try:
+        compile_plan(planned, core.registry.find, version=version.version)
+    except JunctorError as error:
+        raise Misconfigured(
+            f"'{scenario.name}' can't run: {error.message} Mend its blueprint, import it again, "
+            "and activate that.",
+            path=error.params.get("path", "flow"),
+        ) from error
     if scenario.published != scenario.draft:
         scenario = await core.catalog.publish(
             organization_id, scenario.id, actor=actor, revision=revision

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from junctor.app.settings import Settings
-from junctor.errors import Conflict, Misconfigured
+from junctor.errors import Conflict, Misconfigured, NotSent
 
 if TYPE_CHECKING:
     from junctor.app.core import Core
@@ -75,8 +75,6 @@ async def await_schema(url: str, *, within: float = 60.0) -> None:
 
     `Misconfigured` says what was still missing when time was up.
     """
-    from psycopg import OperationalError
-
     from junctor.adapters.postgres.database import connect
     from junctor.adapters.postgres.migrate import ready
 
@@ -88,10 +86,8 @@ async def await_schema(url: str, *, within: float = 60.0) -> None:
                 if await ready(connection):
                     return
             missing = "its schema is not this release's: run `junctor migrate`"
-        except OperationalError as error:
-            missing = str(error).partition("\n")[0]
-        except Misconfigured as error:
-            missing = error.message
+        except (NotSent, Misconfigured) as error:
+            missing = str(error.params.get("reason", error.message)).rstrip(".")
         if asyncio.get_running_loop().time() > deadline:
             raise Misconfigured(f"The database can't be used: {missing}.")
         await asyncio.sleep(0.05)
@@ -109,8 +105,6 @@ async def session() -> AsyncIterator[tuple[Core, UUID]]:
 
 
 async def _running(embedded: Any) -> str:
-    from psycopg import OperationalError
-
     from junctor.adapters.postgres.database import connect
 
     last: Exception | None = None
@@ -118,7 +112,7 @@ async def _running(embedded: Any) -> str:
         try:
             url: str = embedded.url
             await (await connect(url, "engine")).close()
-        except (OperationalError, FileNotFoundError, Misconfigured) as error:
+        except (NotSent, FileNotFoundError, Misconfigured) as error:
             last = error
             await asyncio.sleep(0.1)
         else:
