@@ -300,10 +300,11 @@ class Driver:
                 response, size = await self._send(job, call, request, step, effect, account)
                 counted += size
                 before = [response.status, dict(response.headers), response.body, response.url]
-                if not 200 <= response.status < 300 and request.raises:
+                good = 200 <= response.status < 300
+                if not good and request.raises:
                     error = refusal(connector, response, effect)
                     raise half_done(error) if acted else error
-                acted |= effect == "once" and request.method.upper() not in _LOOKS
+                acted |= good and effect == "once" and request.method.upper() not in _LOOKS
                 return response
 
             bundles = await perform(module, arguments, send)
