@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 import pytest
 
 from tests.durability import kit
-from tests.integration.runtime.door import WEBHOOK, door, flow, plant_hook, working
+from tests.integration.runtime.door import WEBHOOK, door, flow, idle, plant_hook, working
 from tests.integration.runtime.test_waits import SLEEP, sends
 from tests.support import run
 
@@ -23,10 +23,10 @@ def test_workers_killed_under_load_lose_and_repeat_nothing(database_url: str) ->
 
     async def check() -> None:
         draw = random.Random(20_260_101)
-        async with kit.vendor(delay=0.02) as vendor:
+        async with kit.vendor(delay=0.005) as vendor:
             scenario = kit.plant(database_url, kit.blueprint(vendor.port))
             workers = [
-                await kit.WorkerProcess.start(database_url, port=vendor.port, held=True)
+                await kit.WorkerProcess.start(database_url, port=vendor.port, lease=0.5, held=True)
                 for _ in range(4)
             ]
             runs = {}
