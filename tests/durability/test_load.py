@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from collections import Counter, defaultdict
+from uuid import UUID
 
 import pytest
 
@@ -24,15 +25,16 @@ def test_workers_killed_under_load_lose_and_repeat_nothing(database_url: str) ->
     async def check() -> None:
         draw = random.Random(20_260_101)
         async with kit.vendor(delay=0.005) as vendor:
-            scenario = kit.plant(database_url, kit.blueprint(vendor.port))
+            scenarios = [kit.plant(database_url, kit.blueprint(vendor.port)) for _ in range(10)]
             workers = [
                 await kit.WorkerProcess.start(database_url, port=vendor.port, lease=0.5, held=True)
                 for _ in range(4)
             ]
-            runs = {}
+            runs: dict[UUID, int] = {}
             for round_, victim in enumerate(workers[:3]):
-                numbers = range(round_ * 100, round_ * 100 + 100)
-                runs |= await kit.deliver(database_url, scenario, numbers)
+                for at, scenario in enumerate(scenarios):
+                    first = round_ * 100 + at * 10
+                    runs |= await kit.deliver(database_url, scenario, range(first, first + 10))
                 enough = vendor.done.total() + draw.randrange(1, 90)
                 victim.go()
                 await kit.until(lambda enough=enough: vendor.done.total() >= enough)  # type: ignore[misc]  # bound as it is now
@@ -62,7 +64,7 @@ def test_a_worker_told_to_end_leaves_nothing_undone_or_in_doubt(database_url: st
                 await kit.WorkerProcess.start(database_url, port=vendor.port, lease=60.0, held=True)
                 for _ in range(2)
             ]
-            runs = {}
+            runs: dict[UUID, int] = {}
             for at, scenario in enumerate(scenarios):
                 numbers = range(at * 100, at * 100 + 100)
                 runs |= await kit.deliver(database_url, scenario, numbers)

@@ -88,7 +88,9 @@ def once(url: str, vendor: kit.Vendor, senders: list[Sender]) -> None:
     acknowledged = [number for sender in senders for number in sender.acknowledged]
     others = [n for sender in senders for n in (*sender.unanswered, *sender.refused)]
     with psycopg.connect(url) as db:
-        ends = dict(db.execute("select state, count(*) from runs group by state").fetchall())
+        ends: dict[str, int] = dict(
+            db.execute("select state, count(*) from runs group by state").fetchall()
+        )
         assert db.execute("select count(*) from inbox").fetchone() == (0,)
     assert set(ends) <= {"finished", "uncertain"}
     assert len(acknowledged) <= sum(ends.values()) <= len(acknowledged) + len(others)

@@ -119,7 +119,9 @@ async def test_contents_that_break_things_end_in_runs_of_their_own(
         assert {answer.status for answer in answers} == {200}
         await idle(database_url)
         with psycopg.connect(database_url) as db:
-            found = dict(db.execute("select state, count(*) from runs group by state").fetchall())
+            found: dict[str, int] = dict(
+                db.execute("select state, count(*) from runs group by state").fetchall()
+            )
         assert sum(found.values()) == 2 * len(CONTENTS)
         assert found["finished"] >= len(CONTENTS)
         assert set(found) <= {"finished", "incomplete"}
