@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from junctor.adapters.system import system_ids
 from junctor.language.connector import Delivery
 from junctor.ports.inbox import NewDelivery
 from junctor.runtime.envelope import pack_call
+from junctor.runtime.worker import Worker
 
 HERE = Path(__file__).resolve().parent
 ORGANIZATION = UUID(int=1)
@@ -217,8 +218,17 @@ class WorkerProcess:
 
     @classmethod
     async def start(
-        cls, url: str, *, port: int, point: str = "", nth: int = 1, lease: float = 1.0
+        cls,
+        url: str,
+        *,
+        port: int,
+        point: str = "",
+        nth: int = 1,
+        lease: float = 1.0,
+        ahead: float = 0.0,
+        held: bool = False,
     ) -> WorkerProcess:
+        """Starts one; ``held``: it loads, and begins when told to `go`."""
         env = {**os.environ, "PYTHONPATH": str(HERE.parent.parent / "src")}
         return cls(
             await asyncio.create_subprocess_exec(
@@ -229,9 +239,21 @@ class WorkerProcess:
                 str(nth),
                 f"127.0.0.1:{port}",
                 str(lease),
+                str(ahead),
+                "held" if held else "",
                 env=env,
+                stdin=asyncio.subprocess.PIPE,
             )
         )
+
+    def go(self) -> None:
+        """Lets a held one begin."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"\n")
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
 
     async def died(self, *, seconds: float = 20) -> int:
         """Its exit status, once it is gone."""
@@ -241,6 +263,13 @@ class WorkerProcess:
         if self.process.returncode is None:
             self.process.send_signal(how)
             await self.died()
+
+
+async def until(look: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Waits until it is so."""
+    async with asyncio.timeout(seconds):
+        while not look():
+            await asyncio.sleep(0.005)
 
 
 def states(url: str) -> dict[UUID, str]:
@@ -260,3 +289,31 @@ async def settle(url: str, runs: dict[UUID, int], *, seconds: float = 30) -> dic
             left = {run: found.get(run) for run in runs if found.get(run) not in ENDED}
             raise AssertionError(f"not ended after {seconds} s: {left}")
         await asyncio.sleep(0.03)
+
+
+async def waiting(url: str, count: int = 1, *, seconds: float = 20) -> list[UUID]:
+    """The runs that wait for a time, once there are so many and nobody owns their backlog."""
+    async with asyncio.timeout(seconds):
+        while True:
+            with psycopg.connect(url, autocommit=True) as db:
+                rows = db.execute(
+                    "select id from runs r where state = 'waiting' and wait_reason = 'time'"
+                    " and exists (select from backlog b where b.scenario_id = r.scenario_id"
+                    " and b.owner is null and b.due_at is not null)"
+                ).fetchall()
+            if len(rows) == count:
+                return [row[0] for row in rows]
+            await asyncio.sleep(0.01)
+
+
+def advance(worker: Worker, seconds: float) -> None:
+    """Sets a worker's clock ahead."""
+    worker.driver._clock = lambda: time.time() + seconds
+
+
+async def make_due(url: str) -> None:
+    """Makes every run that waits for a time due; its worker's clock must be ahead, too."""
+    async with await psycopg.AsyncConnection.connect(url) as db:
+        await db.execute("update runs set due_at = now() where state = 'waiting'")
+        await db.execute("update backlog set due_at = now() where due_at is not null")
+        await db.execute("notify junctor_wake")

@@ -39,8 +39,9 @@ def test_a_worker_killed_at_this_point_loses_and_repeats_nothing(
             victim = await kit.WorkerProcess.start(
                 database_url, port=vendor.port, point=point, nth=1
             )
+            heir = await kit.WorkerProcess.start(database_url, port=vendor.port, held=True)
             assert await victim.died() == -signal.SIGKILL
-            heir = await kit.WorkerProcess.start(database_url, port=vendor.port)
+            heir.go()
             try:
                 found = await kit.settle(database_url, runs)
                 with psycopg.connect(database_url, autocommit=True) as db:
@@ -60,11 +61,12 @@ def test_a_worker_that_slept_beyond_its_lease_writes_nothing(database_url: str) 
         async with kit.vendor(delay=0.3) as vendor:
             scenario = kit.plant(database_url, kit.blueprint(vendor.port))
             zombie = await kit.WorkerProcess.start(database_url, port=vendor.port)
+            heir = await kit.WorkerProcess.start(database_url, port=vendor.port, held=True)
             runs = await kit.deliver(database_url, scenario, range(4))
             while sum(vendor.done.values()) < 4:
                 await asyncio.sleep(0.01)
             zombie.process.send_signal(signal.SIGSTOP)
-            heir = await kit.WorkerProcess.start(database_url, port=vendor.port)
+            heir.go()
             try:
                 found = await kit.settle(database_url, runs)
                 zombie.process.send_signal(signal.SIGCONT)
@@ -88,9 +90,12 @@ def test_a_dead_workers_runs_are_taken_over_in_time(database_url: str) -> None:
             victim = await kit.WorkerProcess.start(
                 database_url, port=vendor.port, point="after send", lease=10.0
             )
+            heir = await kit.WorkerProcess.start(
+                database_url, port=vendor.port, lease=10.0, held=True
+            )
             assert await victim.died() == -signal.SIGKILL
             begun = time.monotonic()
-            heir = await kit.WorkerProcess.start(database_url, port=vendor.port, lease=10.0)
+            heir.go()
             try:
                 await kit.settle(database_url, runs)
             finally:
@@ -107,12 +112,16 @@ def test_a_delivery_that_kills_its_worker_is_set_aside(database_url: str) -> Non
         async with kit.vendor() as vendor:
             scenario = kit.plant(database_url, kit.blueprint(vendor.port))
             runs = await kit.deliver(database_url, scenario, [1, 2, 3])
-            for _ in range(4):
-                victim = await kit.WorkerProcess.start(
-                    database_url, port=vendor.port, point="before intent", lease=0.5
+            *victims, heir = [
+                await kit.WorkerProcess.start(
+                    database_url, port=vendor.port, point=point, lease=0.5, held=True
                 )
+                for point in ["before intent"] * 4 + [""]
+            ]
+            for victim in victims:
+                victim.go()
                 assert await victim.died() == -signal.SIGKILL
-            heir = await kit.WorkerProcess.start(database_url, port=vendor.port, lease=0.5)
+            heir.go()
             try:
                 found = await kit.settle(database_url, runs)
             finally:

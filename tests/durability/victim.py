@@ -1,4 +1,6 @@
-"""A worker that kills itself at a named point: ``python victim.py URL POINT NTH ALLOW [LEASE]``.
+"""A worker that kills itself at a named point: ``victim.py URL POINT NTH ALLOW LEASE AHEAD HELD``.
+
+``AHEAD``: seconds that its clock is ahead. ``HELD``: it begins when a line comes in, loaded.
 
 The product has no such switch: the parts a worker is made of are wrapped here, in the test's own
 process. SIGKILL, so nothing is tidied up.
@@ -10,6 +12,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -110,8 +113,9 @@ def set_traps(worker: Worker, transport: AiohttpTransport, trap: Trap) -> None:
     transport.send = trapped_send  # type: ignore[method-assign]  # that is the trap
 
 
-async def main(url: str, point: str, nth: int, allow: str, lease: float) -> None:
-    registry = Registry.load()
+async def main(
+    registry: Registry, url: str, point: str, nth: int, allow: str, lease: float, ahead: float
+) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with pool(url, "engine", 1, 2) as engine:
@@ -127,6 +131,8 @@ async def main(url: str, point: str, nth: int, allow: str, lease: float) -> None
             transport=transport,
             lease=lease,
         )
+        if ahead:
+            worker.driver._clock = lambda: time.time() + ahead
         if point:
             set_traps(worker, transport, Trap(point, nth))
         await worker.run(stop)
@@ -134,4 +140,8 @@ async def main(url: str, point: str, nth: int, allow: str, lease: float) -> None
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], float(sys.argv[5])))
+    url, point, nth, allow, lease, ahead, held = sys.argv[1:]
+    loaded = Registry.load()
+    if held:
+        sys.stdin.readline()
+    uvloop.run(main(loaded, url, point, int(nth), allow, float(lease), float(ahead)))

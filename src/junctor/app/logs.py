@@ -85,7 +85,9 @@ def quiet() -> None:
             processors=[
                 structlog.processors.add_log_level,
                 _redactor,
-                structlog.dev.ConsoleRenderer(colors=False),
+                structlog.dev.ConsoleRenderer(
+                    colors=False, exception_formatter=structlog.dev.plain_traceback
+                ),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
             # What standard error is at the time: it may have been redirected since.

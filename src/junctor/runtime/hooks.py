@@ -15,12 +15,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from junctor.adapters.postgres.hot import Line
 from junctor.engine.plan import Plan
 from junctor.errors import JunctorError, Misconfigured, NotFound
 from junctor.language.connector import Delivery, HookDef, ModuleDef
 from junctor.language.expressions import Scope
+from junctor.language.values import to_text
 from junctor.ports.inbox import Answered
 from junctor.ports.vault import Vault
 from junctor.runtime.plans import Plans, Prepared
@@ -29,6 +31,8 @@ __all__ = ["Hook", "Hooks", "hook_aad", "plain_key"]
 
 KEEP_SECONDS = 10.0
 KEY_BYTES = 200
+
+log = structlog.get_logger(__name__)
 
 
 def hook_aad(organization_id: UUID, hook_id: UUID) -> bytes:
@@ -65,19 +69,36 @@ class Hook:
     prepared: Prepared | None
 
     def order_key(self, delivery: Delivery) -> str:
-        """The order key of a delivery, ``k:…``, or nothing."""
+        """The order key of a delivery, ``k:…``, or nothing.
+
+        Whatever its content breaks, it is stored all the same; the run will say what is wrong.
+        """
         plan: Plan | None = self.prepared.plan if self.prepared is not None else None
         if plan is None or self.prepared is None:
             return ""
-        if plan.order_key is None:
-            key = self.definition.order_key(delivery)
-            return f"k:{plain_key(key)}" if key else ""
         try:
-            bundles = list(self.module.function(delivery))
-            key = plan.order_key([_scope(self.prepared), bundles[0] if bundles else {}])
-        except Exception:  # stored all the same; the run will say what is wrong
+            if plan.order_key is None:
+                key: Any = self.definition.order_key(delivery)
+            else:
+                bundles = list(self.module.function(delivery))
+                key = plan.order_key([_scope(self.prepared), bundles[0] if bundles else {}])
+            text = to_text(key)
+        except Exception as error:
+            log.info("no_order_key", hook=str(self.id), error=type(error).__name__)
             return ""
-        return f"k:{plain_key(str(key))}" if key is not None and key != "" else ""
+        return f"k:{plain_key(text)}" if text else ""
+
+    def dedup_key(self, delivery: Delivery) -> str | None:
+        """What its sender repeats when it sends the same thing again, or nothing."""
+        try:
+            key = self.definition.dedup(delivery)
+        except Exception as error:
+            log.info("no_dedup_key", hook=str(self.id), error=type(error).__name__)
+            key = None
+        if key is None:
+            headers = delivery.headers
+            key = headers.get("idempotency-key") or headers.get("webhook-id")
+        return plain_key(key) if key else None
 
 
 def _scope(prepared: Prepared) -> Scope:

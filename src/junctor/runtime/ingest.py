@@ -26,7 +26,7 @@ from junctor.language.connector import Bundle, Delivery, ModuleDef
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.ports.vault import Vault
 from junctor.runtime.envelope import pack_call, pack_manual
-from junctor.runtime.hooks import Hook, Hooks, plain_key
+from junctor.runtime.hooks import Hook, Hooks
 from junctor.runtime.plans import Plans
 
 __all__ = ["Ingest"]
@@ -70,11 +70,13 @@ class Ingest:
         most_bytes: int = MOST_BYTES,
         patience: float = 5.0,
         answer_seconds: float = ANSWER_SECONDS,
+        body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._url = url
         self._server = server
         self._most = most_bytes
         self._answer_seconds = answer_seconds
+        self._body_seconds = body_seconds
         self._reads = Line(url, patience=patience)
         self._lines = [Line(url, patience=patience) for _ in range(CONNECTIONS)]
         self._answers = PostgresInbox(self._reads)
@@ -87,6 +89,11 @@ class Ingest:
         """Who waits for a delivery's answer: its caller, and those who sent it again."""
         self._told = asyncio.Event()
         self._ids = ids.Ids(lambda: time.time_ns() // 1_000_000, os.urandom)
+
+    @property
+    def callers(self) -> int:
+        """Callers that wait for an answer."""
+        return sum(len(waiting) for _, waiting in self._waiters.values())
 
     async def start(self) -> None:
         """Begins to accept."""
@@ -120,6 +127,10 @@ class Ingest:
         except (psycopg.Error, ConnectionError) as error:
             log.warning("not_stored", error=str(error))
             answer = Answered(503, (("retry-after", "5"),), b"Not stored. Please send it again.")
+        except Exception:
+            # Whatever a caller sent: the door stays open, and nothing was acknowledged.
+            log.exception("not_served")
+            answer = Answered(500, (), b"This delivery could not be taken.")
         await _send(send, answer)
 
     async def submit(
@@ -144,10 +155,17 @@ class Ingest:
         hook = await self._hooks.get(token)
         if scope["method"] == "OPTIONS":
             return Answered(204, (("access-control-allow-origin", "*"),), b"")
-        body = await self._body(receive)
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
+        if int(headers.get("content-length", 0)) > self._most:
+            raise TooLarge(what="The body", limit=self._most)
+        try:
+            # Before the first byte, too: a caller that sends nothing must not hold a place.
+            async with asyncio.timeout(self._body_seconds):
+                body = await self._body(receive)
+        except TimeoutError:
+            raise _TooSlow from None
         client = scope.get("client")
         query = scope["query_string"]
         delivery = Delivery(
@@ -170,12 +188,7 @@ class Ingest:
         return await self._take(hook, delivery)
 
     async def _take(self, hook: Hook, delivery: Delivery) -> Answered:
-        headers = delivery.headers
-        key = hook.definition.dedup(delivery)
-        if key is None:
-            key = headers.get("idempotency-key") or headers.get("webhook-id")
-        if key is not None:
-            key = plain_key(key)
+        key = hook.dedup_key(delivery)
         run = self._ids.new()
         answered: asyncio.Future[Answered] | None = None
         if hook.responds:
@@ -221,27 +234,18 @@ class Ingest:
                 del self._waiters[run]
 
     async def _body(self, receive: Receive) -> bytes:
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            if len(body) > self._most:
+        parts = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Gone
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self._most:
                 raise TooLarge(what="The body", limit=self._most)
-            return body
-        parts = [body]
-        size = len(body)
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                while message.get("more_body"):
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise _Gone
-                    parts.append(message.get("body", b""))
-                    size += len(parts[-1])
-                    if size > self._most:
-                        raise TooLarge(what="The body", limit=self._most)
-        except TimeoutError:
-            raise _TooSlow from None
-        return b"".join(parts)
+            if not message.get("more_body"):
+                return b"".join(parts)
 
     # Batches.
 
@@ -377,12 +381,19 @@ class _TooSlow(JunctorError):
     status = 408
 
 
+def _line(text: str) -> bytes:
+    """Part of a header: in UTF-8 what is not Latin-1, and never a line of its own."""
+    try:
+        raw = text.encode("latin-1")
+    except UnicodeEncodeError:
+        raw = text.encode("utf-8", "replace")
+    return raw.translate(None, b"\r\n\0")
+
+
 async def _send(send: Send, answer: Answered) -> None:
     headers: Iterable[tuple[bytes, bytes]] = _PLAIN
     if answer.headers:
-        headers = [
-            (name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers
-        ]
+        headers = [(_line(name), _line(value)) for name, value in answer.headers]
     length = (b"content-length", str(len(answer.body)).encode())
     await send(
         {"type": "http.response.start", "status": answer.status, "headers": [*headers, length]}

@@ -42,6 +42,7 @@ class Job:
     journal: Journal
     retention: str
     server: str | None
+    """Where the caller waits for an answer; empty if that is not known, ``None`` if none does."""
     trigger: str
     actor: str
     started_at: datetime

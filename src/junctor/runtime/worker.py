@@ -449,6 +449,8 @@ class Worker:
                 raise Fault(reason="its workers stopped three times; this run was set aside")
             delivery = await self.backlog.delivery(claim.organization_id, run.id)
             job.prepared = prepared
+            # Its caller may wait still, at a server that the delivery, gone since, knew.
+            job.server = "" if prepared.plan.respond else None
             recording = await self._jobs.read_back(job)
             if recording is None or not recording.header:
                 if delivery is None:

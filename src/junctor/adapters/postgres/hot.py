@@ -73,9 +73,10 @@ class Line:
 
     async def run(self, work: Callable[[AsyncConnection[Row]], Awaitable[T]]) -> T:
         """Does ``work`` with the connection, one at a time, again after deadlocks and losses."""
+        loop = asyncio.get_running_loop()
+        # Counted from here: who waited for the line while it was lost is told without more ado.
+        deadline = loop.time() + self._patience
         async with self._lock:
-            loop = asyncio.get_running_loop()
-            deadline = loop.time() + self._patience
             pause = 0.05
             while True:
                 try:

@@ -218,7 +218,7 @@ with held as materialized (
   on conflict do nothing
   returning server
 ), told as (
-  select pg_notify('junctor_answer_' || server, '') from (select distinct server from answered where server is not null) s
+  select pg_notify('junctor_answer_' || server, '') from (select distinct server from answered where server > '') s
 )
 select i::int from held left join told on true
 
