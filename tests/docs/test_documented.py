@@ -124,4 +124,15 @@ def test_every_import_is_a_dependency() -> None:
     assert not stray, f"imported, but not in pyproject.toml: {sorted(stray)}"
 
 
+def test_every_promise_names_tests_that_exist() -> None:
+    page = (DOCS / "reliability.md").read_text()
+    rows = re.findall(r"^\| [^|]+ \| [^|]+ \| ([^|]+) \|$", page, re.MULTILINE)
+    promises = [row for row in rows if row != "proved by"]
+    assert len(promises) > 10
+    for row in promises:
+        named = re.findall(r"`(tests/[\w/.]+)`", row)
+        assert named, row
+        assert all((ROOT / each).exists() for each in named), row
+
+
 STANDARD = set(__import__("sys").stdlib_module_names)
