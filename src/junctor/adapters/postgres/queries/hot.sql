@@ -203,9 +203,14 @@ with held as materialized (
   where d.organization_id = w.organization_id and d.id = w.id and w.claim in (select i from held)
 ), waits as (
   update backlog b set due_at = least(b.due_at, w.due), blocked_by_run = coalesce(w.blocked, b.blocked_by_run)
-  from unnest(%(wait_claims)s::int[], %(wait_organizations)s::uuid[], %(wait_scenarios)s::uuid[],
-    %(wait_order_keys)s::text[], %(wait_dues)s::timestamptz[], %(wait_blocks)s::uuid[])
-    w(claim, organization_id, scenario_id, order_key, due, blocked)
+  from (  -- of several rows that match one, UPDATE applies any: so the first wait of each claim
+    select claim, organization_id, scenario_id, order_key, min(due) as due,
+      (array_agg(blocked) filter (where blocked is not null))[1] as blocked
+    from unnest(%(wait_claims)s::int[], %(wait_organizations)s::uuid[], %(wait_scenarios)s::uuid[],
+      %(wait_order_keys)s::text[], %(wait_dues)s::timestamptz[], %(wait_blocks)s::uuid[])
+      w(claim, organization_id, scenario_id, order_key, due, blocked)
+    group by claim, organization_id, scenario_id, order_key
+  ) w
   where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id and b.order_key = w.order_key
     and w.claim in (select i from held)
 ), answered as (

@@ -1,0 +1,422 @@
+"""Inbox, backlog and ledger in memory: one `MemoryStore`, three small ports over it.
+
+    store = MemoryStore(clock=lambda: now)
+    store.plant(organization_id, scenario_id)
+    inbox, ledger = MemoryInbox(store), MemoryLedger(store)
+    backlog = MemoryBacklog(store, owner="a", lease=10)
+
+The store asks ``clock`` (epoch seconds) what time it is, so leases end and waits come due when a
+test says so. What Postgres refuses as a statement (one run's row twice in a commit, one dedup key
+twice in a batch) is a `ValueError` here, raised before anything is changed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+from junctor.ports.backlog import Backlog, Claim, DueRun, Taken
+from junctor.ports.inbox import Answered, Inbox, NewDelivery
+from junctor.ports.ledger import Ledger, RunRow, SegmentRow, Write
+
+__all__ = ["MemoryBacklog", "MemoryInbox", "MemoryLedger", "MemoryStore", "StoredRun"]
+
+Key = tuple[UUID, UUID, str]
+"""Organisation, scenario, order key."""
+Place = tuple[UUID, UUID]
+"""Organisation, delivery (or run)."""
+
+TERMINAL = frozenset({"finished", "discarded"})
+NOBODYS = float("-inf")
+TAKEN_BYTES = 64 * 1024 * 1024
+"""What one `take` brings at most, about; a scenario's next delivery always comes."""
+
+
+@dataclass(slots=True)
+class _Scenario:
+    published: int | None
+    draft: int
+    detail: Literal["full", "first", "errors"]
+    retention: str
+    active: bool
+
+
+@dataclass(slots=True)
+class _Delivery:
+    given: NewDelivery
+    received_at: datetime
+    attempts: int = 0
+    parked: bool = False
+
+    @property
+    def key(self) -> Key:
+        return self.given.organization_id, self.given.scenario_id, self.given.order_key
+
+    def taken(self) -> Taken:
+        return Taken(self.given.id, self.given.payload, self.given.server, self.received_at)
+
+
+@dataclass(slots=True)
+class _Backlog:
+    since: tuple[float, int]
+    """When it got to the end of the line; the second number tells equal instants apart."""
+    n: int = 1
+    idle: bool = False
+    due: float | None = None
+    blocked_by_run: UUID | None = None
+    lease_until: float = NOBODYS
+    fence: int = 0
+    owner: str | None = None
+    crashes: int = 0
+
+
+@dataclass(slots=True)
+class StoredRun:
+    """A run's row as it is kept."""
+
+    key: Key
+    retention: str
+    row: RunRow
+
+
+@dataclass
+class MemoryStore:
+    """What the three ports share. Reading its fields in a test is fine."""
+
+    clock: Callable[[], float] = time.time
+    scenarios: dict[tuple[UUID, UUID], _Scenario] = field(default_factory=dict)
+    inbox: dict[Place, _Delivery] = field(default_factory=dict)
+    seen: dict[tuple[UUID, UUID | None, str], UUID] = field(default_factory=dict)
+    backlog: dict[Key, _Backlog] = field(default_factory=dict)
+    runs: dict[Place, StoredRun] = field(default_factory=dict)
+    segments: dict[Place, dict[int, SegmentRow]] = field(default_factory=lambda: defaultdict(dict))
+    answers: dict[Place, Answered] = field(default_factory=dict)
+    _fences: int = 0
+    _turns: int = 0
+
+    def plant(
+        self,
+        organization_id: UUID,
+        scenario_id: UUID,
+        *,
+        published: int | None = 1,
+        draft: int = 1,
+        detail: Literal["full", "first", "errors"] = "full",
+        retention: str = "standard",
+        active: bool = True,
+    ) -> None:
+        """A scenario that can be claimed; again: as it is from now on."""
+        scenario = _Scenario(published, draft, detail, retention, active)
+        self.scenarios[organization_id, scenario_id] = scenario
+
+    def renew(self, owner: str, fences: Iterable[int], lease: float) -> None:
+        """What a worker's heartbeat does for the claims it names."""
+        named = set(fences)
+        for row in self.backlog.values():
+            if row.owner == owner and row.fence in named:
+                row.lease_until = self.clock() + lease
+
+    def discard(self, organization_id: UUID, run_id: UUID) -> None:
+        """A person gives a stopped run up; what stood behind it goes on."""
+        place = (organization_id, run_id)
+        run = self.runs.get(place)
+        if run is None or run.row.state not in {"incomplete", "uncertain", "waiting"}:
+            return
+        ended = run.row.ended_at or self.now()
+        run.row = run.row._replace(state="discarded", wait_reason=None, due_at=None, ended_at=ended)
+        self.inbox.pop(place, None)
+        row = self.backlog.get(run.key)
+        if row is not None:
+            row.n, row.idle = row.n + 1, False
+            row.blocked_by_run = None if row.blocked_by_run == run_id else row.blocked_by_run
+            row.due = self.first_due(run.key)
+
+    def resume(self, organization_id: UUID, run_id: UUID) -> None:
+        """A person asks for a stopped run: it is due now."""
+        run = self.runs.get((organization_id, run_id))
+        if run is None or run.row.state not in {"incomplete", "waiting"}:
+            return
+        run.row = run.row._replace(state="waiting", wait_reason="time", due_at=self.now())
+        row = self.backlog.get(run.key)
+        if row is None:
+            self.backlog[run.key] = _Backlog(self.turn(), idle=True, due=self.clock())
+        else:
+            row.n, row.due = row.n + 1, self.clock()
+
+    def now(self) -> datetime:
+        """The clock's instant."""
+        return datetime.fromtimestamp(self.clock(), UTC)
+
+    def turn(self) -> tuple[float, int]:
+        """The end of the line."""
+        self._turns += 1
+        return self.clock(), self._turns
+
+    def fence(self) -> int:
+        """A number never given before."""
+        self._fences += 1
+        return self._fences
+
+    def held(self, claim: Claim) -> _Backlog | None:
+        """The claim's row, if it is still its own."""
+        row = self.backlog.get(_key(claim))
+        return row if row is not None and row.fence == claim.fence else None
+
+    def waiting(self, key: Key) -> list[tuple[float, UUID, StoredRun]]:
+        """Waiting runs of a backlog that have a due time, the first due first."""
+        found = [
+            (run.row.due_at.timestamp(), run_id, run)
+            for (_, run_id), run in self.runs.items()
+            if run.key == key and run.row.state == "waiting" and run.row.due_at is not None
+        ]
+        return sorted(found, key=lambda each: each[:2])
+
+    def first_due(self, key: Key) -> float | None:
+        """When the first wait of a backlog ends."""
+        return next((due for due, _, _ in self.waiting(key)), None)
+
+
+def _key(claim: Claim) -> Key:
+    return claim.organization_id, claim.scenario_id, claim.order_key
+
+
+class MemoryInbox(Inbox):
+    """`ports.inbox.Inbox`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def accept(self, deliveries: Sequence[NewDelivery]) -> dict[UUID, UUID]:
+        store = self._store
+        keyed = [(d.organization_id, d.hook_id, d.key) for d in deliveries if d.key is not None]
+        if len(set(keyed)) < len(keyed):
+            raise ValueError("a dedup key twice in one batch: the second must wait for the next")
+        duplicates = {}
+        signalled = set()
+        for given in deliveries:
+            if given.key is not None:
+                mark = (given.organization_id, given.hook_id, given.key)
+                first = store.seen.setdefault(mark, given.id)
+                if first != given.id:
+                    duplicates[given.id] = first
+                    continue
+            place = (given.organization_id, given.id)
+            if place not in store.inbox:
+                store.inbox[place] = delivery = _Delivery(given, store.now())
+                signalled.add(delivery.key)
+        for key in sorted(signalled):
+            row = store.backlog.get(key)
+            if row is None:
+                store.backlog[key] = _Backlog(store.turn())
+                continue
+            row.since = store.turn() if row.idle else row.since
+            row.n, row.idle = row.n + 1, False
+        return duplicates
+
+    async def answers(self, ids: Sequence[tuple[UUID, UUID]]) -> dict[UUID, Answered]:
+        found = self._store.answers
+        return {place[1]: found[place] for place in ids if place in found}
+
+
+class MemoryBacklog(Backlog):
+    """`ports.backlog.Backlog`, for one worker: ``owner`` is its name, ``lease`` in seconds."""
+
+    def __init__(
+        self, store: MemoryStore, *, owner: str, lease: float, taken_bytes: int = TAKEN_BYTES
+    ) -> None:
+        self._store = store
+        self._owner = owner
+        self._lease = lease
+        self._taken_bytes = taken_bytes
+
+    async def claim(self, limit: int, each: int) -> list[Claim]:
+        by_organization: dict[UUID, list[tuple[Key, _Backlog]]] = defaultdict(list)
+        for key, row in sorted(self._store.backlog.items(), key=lambda item: item[1].since):
+            if self._ready(row):
+                by_organization[key[0]].append((key, row))
+        share = max(1, each // max(1, len(by_organization)))
+        picked = [
+            pair
+            for rows in by_organization.values()
+            for pair in [pair for pair in rows if self._runs(pair[0])][:share]
+        ]
+        return [self._claimed(key, row) for key, row in picked[:limit]]
+
+    def _ready(self, row: _Backlog) -> bool:
+        now = self._store.clock()
+        due = row.due is not None and row.due <= now
+        # At the very end of a lease it is over: a store's clock may stand still.
+        return row.lease_until <= now and (due or not (row.idle or row.blocked_by_run))
+
+    def _runs(self, key: Key) -> bool:
+        """Whether its scenario is on; runs started by hand go on all the same."""
+        scenario = self._store.scenarios.get(key[:2])
+        return scenario is not None and (scenario.active or key[2].startswith("~"))
+
+    def _claimed(self, key: Key, row: _Backlog) -> Claim:
+        crashed = row.lease_until > NOBODYS
+        row.crashes = row.crashes + 1 if crashed else 0
+        row.lease_until = self._store.clock() + self._lease
+        row.fence, row.owner = self._store.fence(), self._owner
+        scenario = self._store.scenarios[key[:2]]
+        left = [place[1] for place, d in self._store.inbox.items() if d.key == key and not d.parked]
+        return Claim(
+            *key,
+            fence=row.fence,
+            published=scenario.published,
+            draft=scenario.draft,
+            detail=scenario.detail,
+            retention=scenario.retention,
+            due=row.due is not None,
+            waits=row.due is not None,
+            blocked_by_run=row.blocked_by_run,
+            crashes=row.crashes,
+            cautious_until=max(left, default=None) if crashed else None,
+        )
+
+    async def take(
+        self, claims: Sequence[tuple[Claim, int]], busy: Sequence[UUID]
+    ) -> list[tuple[Claim, list[Taken]]]:
+        out = []
+        most = max(1, self._taken_bytes // max(1, len(claims)))
+        for claim, limit in claims:
+            row = self._store.held(claim)
+            if row is None:
+                claim.stale = True
+                continue
+            taken: list[Taken] = []
+            weight = 0
+            for (_, delivery_id), delivery in sorted(self._store.inbox.items()):
+                if len(taken) >= limit or weight >= most:
+                    break
+                if delivery.key == _key(claim) and not delivery.parked and delivery_id not in busy:
+                    taken.append(delivery.taken())
+                    weight += len(delivery.given.payload)
+            claim.n = row.n
+            claim.due = row.due is not None and row.due <= self._store.clock()
+            claim.more = len(taken) >= limit or weight >= most
+            out.append((claim, taken))
+        return out
+
+    async def due(self, claim: Claim, limit: int) -> list[DueRun]:
+        waiting = self._store.waiting(_key(claim))
+        now = self._store.clock()
+        found = [(i, run) for due, i, run in waiting if due <= now and i not in claim.busy]
+        return [_due_run(run_id, run) for run_id, run in found[:limit]]
+
+    async def attempt(self, deliveries: Sequence[tuple[Claim, UUID]]) -> dict[UUID, int]:
+        counts = {}
+        for claim, delivery_id in deliveries:
+            delivery = self._store.inbox.get((claim.organization_id, delivery_id))
+            if delivery is None or delivery.key != _key(claim) or self._store.held(claim) is None:
+                continue
+            delivery.attempts += 1
+            counts[delivery_id] = delivery.attempts
+        return counts
+
+    async def delivery(self, organization_id: UUID, id: UUID) -> Taken | None:  # noqa: A002 - the field's name
+        found = self._store.inbox.get((organization_id, id))
+        return found.taken() if found is not None else None
+
+    async def recorded(
+        self, organization_id: UUID, run: UUID
+    ) -> list[tuple[int, bytes, list[bytes]]]:
+        rows = self._store.segments.get((organization_id, run), {})
+        return [
+            (seq, row.data, [row.blobs[at : at + 16] for at in range(0, len(row.blobs), 16)])
+            for seq, row in sorted(rows.items())
+        ]
+
+    async def run_row(self, organization_id: UUID, run: UUID) -> tuple[DueRun, str] | None:
+        found = self._store.runs.get((organization_id, run))
+        return (_due_run(run, found), found.row.state) if found is not None else None
+
+    async def release(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            row = None if claim.stale else self._store.held(claim)
+            if row is not None:
+                self._released(claim, row)
+
+    def _released(self, claim: Claim, row: _Backlog) -> None:
+        store, key = self._store, _key(claim)
+        waits = claim.waits or claim.blocked_by_run is not None
+        quiet = row.n == claim.n and not claim.more
+        if quiet and not waits:
+            del store.backlog[key]
+            return
+        head = store.runs.get((claim.organization_id, claim.blocked_by_run or UUID(int=0)))
+        stands = head is not None and head.row.state not in TERMINAL
+        store.backlog[key] = replace(
+            row,
+            since=store.turn(),
+            idle=quiet,
+            due=store.first_due(key) if waits or row.due is not None else None,
+            blocked_by_run=claim.blocked_by_run if stands else None,
+            # Not all looked through after a crash: the next owner must be as careful.
+            lease_until=store.clock() if claim.cautious_until and claim.more else NOBODYS,
+            fence=0,
+            owner=None,
+            crashes=0,
+        )
+
+
+def _due_run(run_id: UUID, run: StoredRun) -> DueRun:
+    row = run.row
+    return DueRun(
+        run_id, row.version, run.retention, row.trigger, row.actor, row.started_at, row.segments
+    )
+
+
+class MemoryLedger(Ledger):
+    """`ports.ledger.Ledger`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def commit(self, writes: Sequence[Write]) -> list[bool]:
+        rows = [(w.claim.organization_id, w.run_id) for w in writes if w.row is not None]
+        if len(set(rows)) < len(rows):
+            raise ValueError("a run's row twice in one commit: the second must wait for the next")
+        ours = [self._store.held(write.claim) for write in writes]
+        for write, row in zip(writes, ours, strict=True):
+            if row is None:
+                write.claim.stale = True
+            else:
+                self._write(write, row)
+        return [row is not None for row in ours]
+
+    def _write(self, write: Write, row: _Backlog) -> None:
+        store, place = self._store, (write.claim.organization_id, write.run_id)
+        for segment in write.segments:
+            store.segments[place].setdefault(segment.seq, segment)
+        if write.row is not None:
+            self._put(place, write, write.row)
+        if write.done:
+            store.inbox.pop(place, None)
+        elif write.parked and place in store.inbox:
+            store.inbox[place].parked = True
+        if write.due_at is not None:
+            due = write.due_at.timestamp()
+            row.due = due if row.due is None else min(row.due, due)
+        if write.blocks:
+            row.blocked_by_run = write.run_id
+        if write.answer is not None:
+            store.answers.setdefault(place, write.answer)
+
+    def _put(self, place: Place, write: Write, row: RunRow) -> None:
+        """How a run began is said once; how it stands may change until it is over."""
+        old = self._store.runs.get(place)
+        if old is None:
+            self._store.runs[place] = StoredRun(_key(write.claim), write.retention, row)
+        elif old.row.state not in TERMINAL:
+            old.row = row._replace(
+                version=old.row.version,
+                trigger=old.row.trigger,
+                actor=old.row.actor,
+                started_at=old.row.started_at,
+            )

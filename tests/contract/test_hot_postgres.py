@@ -1,0 +1,95 @@
+"""The hot path's contract on Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from junctor.adapters.postgres.hot import Line, PostgresBacklog, PostgresInbox, PostgresLedger
+from junctor.adapters.postgres.queries import load
+from junctor.ports.backlog import Backlog, Claim
+from junctor.testing.contracts_hot import CHECKS, LEASE, Check, Stand
+from tests.support import run
+
+pytestmark = pytest.mark.timeout(60)
+SQL = load("hot")
+TEAM = UUID(int=3)
+
+
+class PostgresStand(Stand):
+    """Time passes by setting what is to come back."""
+
+    def __init__(self, line: Line, connection: psycopg.Connection[Any]) -> None:
+        self._line = line
+        self._connection = connection
+        self.inbox = PostgresInbox(line)
+        self.ledger = PostgresLedger(line)
+
+    def backlog(self, owner: str) -> Backlog:
+        return PostgresBacklog(self._line, owner=owner, lease=LEASE)
+
+    def plant(self, organization_id: UUID, scenario_id: UUID, *, active: bool = True) -> None:
+        given = {"o": organization_id, "s": scenario_id, "t": TEAM, "active": active}
+        self._do(
+            "insert into organizations (organization_id, name, created_by) values (%(o)s, 'o', 't')"
+            " on conflict do nothing",
+            given,
+        )
+        self._do(
+            "insert into teams (organization_id, id, name, created_by)"
+            " values (%(o)s, %(t)s, 't', 't') on conflict do nothing",
+            given,
+        )
+        self._do(
+            "insert into scenarios (organization_id, id, team_id, name, draft, published, active,"
+            " created_by, updated_by) values (%(o)s, %(s)s, %(t)s, 's', 1, 1, %(active)s, 't', 't')"
+            " on conflict (organization_id, id) do update set active = excluded.active",
+            given,
+        )
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def elapse(self, seconds: float) -> None:
+        given = {"seconds": seconds}
+        self._do(
+            "update backlog set lease_until = lease_until - make_interval(secs => %(seconds)s),"
+            " due_at = due_at - make_interval(secs => %(seconds)s),"
+            " oldest_at = oldest_at - make_interval(secs => %(seconds)s)",
+            given,
+        )
+        self._do("update runs set due_at = due_at - make_interval(secs => %(seconds)s)", given)
+
+    def renew(self, owner: str, claims: Sequence[Claim]) -> None:
+        fences = [claim.fence for claim in claims]
+        self._do(SQL["renew"], {"owner": owner, "lease": LEASE, "fences": fences})
+
+    def resume(self, organization_id: UUID, run_id: UUID) -> None:
+        self._do(SQL["resume"], {"organization": organization_id, "run": run_id})
+
+    def discard(self, organization_id: UUID, run_id: UUID) -> None:
+        self._do(SQL["discard"], {"organization": organization_id, "run": run_id})
+
+    def _do(self, query: str, given: Mapping[str, Any]) -> None:
+        self._connection.execute(query.encode(), given)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_postgres_keeps_the_contract(check: Check, database_url: str) -> None:
+    async def work() -> None:
+        line = Line(database_url, patience=0)
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute("set role junctor_engine")
+            for table in ("inbox", "backlog", "runs", "segments", "seen", "answers"):
+                connection.execute(f"delete from {table}".encode())
+            try:
+                await check(PostgresStand(line, connection))
+            finally:
+                await line.close()
+
+    run(work())

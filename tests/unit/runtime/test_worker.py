@@ -1,0 +1,169 @@
+"""The worker's passes over fakes: what it starts, holds back, parks and gives back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+
+from junctor.errors import Uncertain
+from junctor.language.connector import Request, Response
+from junctor.ports.inbox import NewDelivery
+from junctor.runtime.envelope import pack_manual
+from junctor.runtime.jobs import Jobs
+from junctor.runtime.worker import POISON, Worker
+from tests.support import asynchronous
+from tests.unit.runtime.drive_kit import OK, ORGANIZATION, SCENARIO, Bench, placed, world
+
+pytestmark = pytest.mark.timeout(10)
+SEND = placed(2, "send", {"text": "{{1.n}}"})
+BUSY = Response(429, {"retry-after": "60"}, b"")
+
+
+def worker_on(bench: Bench) -> Worker:
+    """A worker whose parts are the bench's; its own, never started, know no database."""
+    worker = Worker(
+        "",
+        name="me",
+        find=world.modules.get,
+        connector=lambda _: world,
+        vault=bench.vault,
+        blobs=bench.blobs,
+        transport=bench.transport,
+    )
+    worker.backlog = bench.backlog  # type: ignore[assignment]  # as the port has it
+    worker.committer, worker.driver = bench.committer, bench.driver
+    worker._jobs = Jobs(bench.backlog, bench.vault, bench.blobs, worker._prepared)
+    worker.plans._cache[ORGANIZATION, SCENARIO, 1] = bench.prepared
+    return worker
+
+
+async def accept(bench: Bench, *numbers: int, order_key: str = "") -> None:
+    await bench.inbox.accept(
+        [
+            NewDelivery(
+                ORGANIZATION,
+                UUID(int=number),
+                SCENARIO,
+                order_key,
+                None,
+                pack_manual([{"n": str(number)}], version=0, actor="me"),
+                None,
+                None,
+            )
+            for number in numbers
+        ]
+    )
+
+
+async def work(bench: Bench, worker: Worker) -> None:
+    """Passes until there is nothing to do now."""
+    bench.committer.start()
+    for _ in range(20):
+        started = await worker._pass()
+        while worker._tasks:
+            await asyncio.wait(worker._tasks)
+        if not started and not worker._claims:
+            break
+    else:
+        raise AssertionError("the worker finds no rest")
+    await bench.committer.stop()
+
+
+def sent(bench: Bench) -> list[str]:
+    return [request.json["text"] for request in bench.transport.sent]
+
+
+def states(bench: Bench) -> dict[int, str]:
+    return {run.int: stored.row.state for (_, run), stored in bench.store.runs.items()}
+
+
+def first(answer: Response | Exception, wanted: str) -> Callable[[Request], Response]:
+    """A vendor that answers so to the first request that says ``wanted``."""
+    left = [answer]
+
+    def handler(request: Request) -> Response:
+        if request.json["text"] == wanted and left:
+            given = left.pop()
+            if isinstance(given, Exception):
+                raise given
+            return given
+        return OK
+
+    return handler
+
+
+@asynchronous
+async def test_what_is_there_is_run_and_the_claim_given_back() -> None:
+    bench = Bench(SEND, handler=lambda _: OK)
+    await accept(bench, *range(1, 101))
+    worker = worker_on(bench)
+    await work(bench, worker)
+    assert sorted(map(int, sent(bench))) == list(range(1, 101))
+    assert set(states(bench).values()) == {"finished"}
+    assert worker.runs == 100
+    assert not bench.store.backlog
+    assert not bench.store.inbox
+
+
+@asynchronous
+async def test_a_line_stands_behind_a_run_that_waits() -> None:
+    bench = Bench(SEND, handler=first(BUSY, "1"))
+    await accept(bench, 1, 2, 3, order_key="k:a")
+    await accept(bench, 4, order_key="k:b")
+    worker = worker_on(bench)
+    await work(bench, worker)
+    assert states(bench) == {1: "waiting", 4: "finished"}
+    bench.time += 61
+    await work(bench, worker)
+    assert [text for text in sent(bench) if text != "4"] == ["1", "1", "2", "3"]
+    assert set(states(bench).values()) == {"finished"}
+
+
+@asynchronous
+async def test_a_line_behind_an_uncertain_run_goes_on_when_that_is_given_up() -> None:
+    bench = Bench(SEND, handler=first(Uncertain(), "1"))
+    await accept(bench, 1, 2, order_key="k:a")
+    worker = worker_on(bench)
+    await work(bench, worker)
+    assert states(bench) == {1: "uncertain"}
+    bench.store.discard(ORGANIZATION, UUID(int=1))
+    await work(bench, worker)
+    assert states(bench) == {1: "discarded", 2: "finished"}
+    assert sent(bench) == ["1", "2"]
+
+
+@asynchronous
+async def test_others_go_on_beside_a_run_that_waits() -> None:
+    bench = Bench(SEND, handler=first(BUSY, "1"))
+    await accept(bench, 1, 2)
+    worker = worker_on(bench)
+    await work(bench, worker)
+    assert states(bench) == {1: "waiting", 2: "finished"}
+    bench.time += 61
+    await work(bench, worker)
+    assert states(bench) == {1: "finished", 2: "finished"}
+
+
+@asynchronous
+async def test_after_a_crash_deliveries_are_run_in_order_and_the_poisonous_is_parked() -> None:
+    bench = Bench(SEND, handler=lambda _: OK)
+    await accept(bench, 1, 2, 3)
+    await bench.claimed()
+    bench.crash()
+    bench.store.inbox[ORGANIZATION, UUID(int=2)].attempts = POISON
+    worker = worker_on(bench)
+    await work(bench, worker)
+    assert sent(bench) == ["1", "3"]
+    assert states(bench) == {1: "finished", 2: "incomplete", 3: "finished"}
+    parked = bench.store.inbox[ORGANIZATION, UUID(int=2)]
+    assert parked.parked
+    error = json.loads(bench.store.runs[ORGANIZATION, UUID(int=2)].row.error or "")
+    assert "stopped its worker three times" in error["message"]
+    bench.store.resume(ORGANIZATION, UUID(int=2))
+    await work(bench, worker)
+    assert sent(bench) == ["1", "3", "2"]
+    assert bench.store.inbox == {}
