@@ -9,6 +9,8 @@ from junctor.language.ids import Ids
 
 __all__ = ["now_ms", "system_ids"]
 
+_FETCH = 4096
+
 
 def now_ms() -> int:
     """Milliseconds since 1970."""
@@ -17,4 +19,21 @@ def now_ms() -> int:
 
 def system_ids() -> Ids:
     """A generator of ids on the machine's clock and randomness; one per thread."""
-    return Ids(now_ms, os.urandom)
+    return Ids(now_ms, _Pool().take)
+
+
+class _Pool:
+    """Random bytes from the system, fetched many at a time: each fetch is a system call."""
+
+    __slots__ = ("_at", "_bytes")
+
+    def __init__(self) -> None:
+        self._bytes = b""
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        """The next ``count`` bytes; each is given once."""
+        if self._at + count > len(self._bytes):
+            self._bytes, self._at = os.urandom(max(_FETCH, count)), 0
+        self._at += count
+        return self._bytes[self._at - count : self._at]

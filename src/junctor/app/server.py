@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 
 from junctor.app.core import open_core
+from junctor.app.lean import settle_memory
 from junctor.app.settings import Settings
 from junctor.app.supervisor import listen
 from junctor.runtime.ingest import Ingest
@@ -98,6 +99,7 @@ async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
             backlog=2048,
             timeout_graceful_shutdown=GRACE,
         )
+        settle_memory()
         log.info("server ready", host=settings.host, port=settings.port, server=name)
         await _Server(config).serve(sockets=[sock])
     log.info("server ended", server=name)

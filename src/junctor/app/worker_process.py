@@ -12,6 +12,7 @@ import socket
 import structlog
 
 from junctor.app.core import open_core
+from junctor.app.lean import settle_memory
 from junctor.app.settings import Settings
 from junctor.runtime.worker import Worker
 
@@ -44,6 +45,7 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
             blobs=core.blobs,
             transport=core.transport,
         )
+        settle_memory()
         log.info("worker ready", worker=unique)
         house = asyncio.create_task(keep_house(url, stop), name="keep house")
         try:

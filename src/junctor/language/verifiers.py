@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -62,7 +61,7 @@ def hmac_sha256(
     def verify(delivery: Delivery, settings: Mapping[str, Any]) -> None:
         key = _secret(settings, secret)
         given = _decoded(_header(delivery, name, prefix), encoding, name)
-        expected = hmac.new(key.encode(), delivery.body, hashlib.sha256).digest()
+        expected = hmac.digest(key.encode(), delivery.body, "sha256")
         if not hmac.compare_digest(given, expected):
             raise _refused(f"the signature in {name} does not match the body")
 

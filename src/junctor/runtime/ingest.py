@@ -7,7 +7,6 @@ While one batch is being committed the next one gathers. Nothing here decides wh
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from datetime import UTC, datetime
@@ -20,8 +19,8 @@ import structlog
 
 from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.hot import Line, PostgresInbox, is_lost
+from junctor.adapters.system import system_ids
 from junctor.errors import JunctorError, TooLarge, Unauthorized
-from junctor.language import ids
 from junctor.language.connector import Bundle, Delivery, ModuleDef
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.ports.vault import Vault
@@ -51,7 +50,7 @@ HEAVIEST_BATCH = 16 * 1024 * 1024
 """Bytes after which a batch takes no more."""
 MOST_QUEUED = 128 * 1024 * 1024
 """Bytes that wait to be stored; what comes then is told to come again."""
-CONNECTIONS = 2
+CONNECTIONS = 1
 """Batches on their way at once."""
 
 _PLAIN = ((b"content-type", b"text/plain; charset=utf-8"),)
@@ -88,7 +87,9 @@ class Ingest:
         self._waiters: dict[UUID, tuple[UUID, list[asyncio.Future[Answered]]]] = {}
         """Who waits for a delivery's answer: its caller, and those who sent it again."""
         self._told = asyncio.Event()
-        self._ids = ids.Ids(lambda: time.time_ns() // 1_000_000, os.urandom)
+        self._ids = system_ids()
+        self._reading: dict[asyncio.Task[Any], float] = {}
+        """Until when each body must be whole; 0: it is too late."""
 
     @property
     def callers(self) -> int:
@@ -105,6 +106,7 @@ class Ingest:
             ),
             loop.create_task(self._listen(), name="listen"),
             loop.create_task(self._deliver_answers(), name="answers"),
+            loop.create_task(self._watch_bodies(), name="bodies"),
         ]
 
     async def stop(self) -> None:
@@ -160,12 +162,7 @@ class Ingest:
         }
         if int(headers.get("content-length", 0)) > self._most:
             raise TooLarge(what="The body", limit=self._most)
-        try:
-            # Before the first byte, too: a caller that sends nothing must not hold a place.
-            async with asyncio.timeout(self._body_seconds):
-                body = await self._body(receive)
-        except TimeoutError:
-            raise _TooSlow from None
+        body = await self._body_in_time(receive)
         client = scope.get("client")
         query = scope["query_string"]
         delivery = Delivery(
@@ -232,6 +229,34 @@ class Ingest:
             waiting[1].remove(answered)
             if not waiting[1]:
                 del self._waiters[run]
+
+    async def _body_in_time(self, receive: Receive) -> bytes:
+        """The body; `_TooSlow` if it isn't whole in time, or its first byte doesn't come at all.
+
+        One task watches all bodies: a timer for each costs a tenth of a delivery's time.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        self._reading[task] = time.monotonic() + self._body_seconds
+        try:
+            return await self._body(receive)
+        except asyncio.CancelledError:
+            if self._reading.get(task, 0.0) > 0.0:
+                raise
+            task.uncancel()
+            raise _TooSlow from None
+        finally:
+            del self._reading[task]
+
+    async def _watch_bodies(self) -> None:
+        """Ends the reading of bodies that are overdue."""
+        while True:
+            await asyncio.sleep(min(1.0, self._body_seconds / 10))
+            now = time.monotonic()
+            for task, until in list(self._reading.items()):
+                if 0.0 < until < now:
+                    self._reading[task] = 0.0
+                    task.cancel()
 
     async def _body(self, receive: Receive) -> bytes:
         parts = []
