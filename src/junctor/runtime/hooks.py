@@ -7,6 +7,7 @@ the database.
 from __future__ import annotations
 
 import hashlib
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ from junctor.runtime.plans import Plans, Prepared
 
 __all__ = ["Hook", "Hooks", "hook_aad", "plain_key"]
 
-KEEP_SECONDS = 10.0
+KEEP_SECONDS = 60.0
+"""At least; a change is told (`junctor_hooks`), this is the net. They expire at different times."""
 KEY_BYTES = 200
 
 log = structlog.get_logger(__name__)
@@ -142,7 +144,7 @@ class Hooks:
         if before == self._forgotten:  # else it may be read from before the change
             if len(self._cache) > 10_000:
                 self._cache.clear()
-            self._cache[token] = (time.monotonic() + KEEP_SECONDS, hook)
+            self._cache[token] = (time.monotonic() + KEEP_SECONDS * random.uniform(1, 2), hook)
         return hook
 
     async def refused(self, hook: Hook) -> None:

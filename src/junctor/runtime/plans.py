@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +20,9 @@ from junctor.language.blueprint import load
 from junctor.language.connector import ModuleDef
 
 __all__ = ["Plans", "Prepared"]
+
+KEEP_SECONDS = 300.0
+"""At least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Prepared:
 
 
 class Plans:
-    """Loads and compiles versions once; a version never changes."""
+    """Loads and compiles versions. A version never changes, but its organisation's zone may."""
 
     def __init__(
         self, line: Line, find: Callable[[str], ModuleDef | None], *, keep: int = 2000
@@ -63,15 +68,15 @@ class Plans:
         self._line = line
         self._find = find
         self._keep = keep
-        self._cache: OrderedDict[tuple[UUID, UUID, int], Prepared] = OrderedDict()
+        self._cache: OrderedDict[tuple[UUID, UUID, int], tuple[float, Prepared]] = OrderedDict()
 
     async def get(self, organization_id: UUID, scenario_id: UUID, version: int) -> Prepared:
         """The version, ready; `NotFound`, or what is wrong with its blueprint."""
         key = (organization_id, scenario_id, version)
         ready = self._cache.get(key)
-        if ready is not None:
+        if ready is not None and ready[0] > time.monotonic():
             self._cache.move_to_end(key)
-            return ready
+            return ready[1]
         rows = await self._line.fetch(
             "version",
             {"organization": organization_id, "scenario": scenario_id, "version": version},
@@ -82,7 +87,7 @@ class Plans:
         scenario = load(blueprint).scenario
         plan = compile_plan(scenario, self._find, version=version)
         used = [self._find(module) for module, _, _ in plan.pins.values()]
-        ready = Prepared(
+        made = Prepared(
             organization_id=organization_id,
             scenario_id=scenario_id,
             version=version,
@@ -101,7 +106,8 @@ class Plans:
                 for module, connection in bindings.get("connections", {}).items()
             },
         )
-        self._cache[key] = ready
+        until = time.monotonic() + KEEP_SECONDS * random.uniform(1, 2)
+        self._cache[key] = (until, made)
         while len(self._cache) > self._keep:
             self._cache.popitem(last=False)
-        return ready
+        return made
