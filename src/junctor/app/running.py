@@ -16,7 +16,7 @@ from junctor.errors import Conflict, JunctorError, Misconfigured, NotFound
 from junctor.language import ids
 from junctor.language.blueprint import load
 from junctor.ports.catalog import Run
-from junctor.runtime.job import segment_aad
+from junctor.runtime.flight import segment_aad
 
 __all__ = ["ENDED", "as_bundles", "operations", "resolve", "wait_for_run", "worker_alive"]
 

@@ -45,7 +45,7 @@ from junctor.ports.transport import Transport
 from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
 from junctor.runtime.committer import Committer
 from junctor.runtime.effects import perform, sent_bytes
-from junctor.runtime.job import ACCEPTED, FAILED, Job, segment_aad
+from junctor.runtime.flight import ACCEPTED, FAILED, Flight, segment_aad
 from junctor.runtime.outcomes import half_done, refusal
 
 __all__ = ["LONG_WAIT", "SLICE", "Driver", "storable"]
@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
 _LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
 LONG_WAIT = 30.0
 """Seconds; a longer wait ends the claim and leaves a due time."""
-SLICE = 0.002
+SLICE = 0.001
 """Seconds a run may compute before others get their turn."""
 
 
@@ -81,198 +81,200 @@ class Driver:
         self._clock = clock
         self._sleep = sleep
 
-    def advance(self, job: Job, value: Any = None) -> Command | Result:
+    def advance(self, flight: Flight, value: Any = None) -> Command | Result:
         """Steps the run until it asks for something that takes time, or ends."""
-        assert job.steps is not None
+        assert flight.steps is not None
         until = time.perf_counter() + SLICE
         try:
             while True:
-                command = job.steps.send(value)
+                command = flight.steps.send(value)
                 value = None
                 if type(command) is Flush:
-                    if job.journal.size >= SEGMENT_BYTES or time.perf_counter() > until:
+                    if flight.journal.size >= SEGMENT_BYTES or time.perf_counter() > until:
                         return command
                 elif type(command) is Respond:
                     headers = tuple(
                         (storable(name), storable(value)) for name, value in command.headers
                     )
-                    job.answer = Answered(command.status, headers, command.body)
-                    job.unsent_answer = job.unsaved = True
+                    flight.answer = Answered(command.status, headers, command.body)
+                    flight.unsent_answer = flight.unsaved = True
                 elif type(command) is Start:
-                    value = self._start(job, command.call)
+                    value = self._start(flight, command.call)
                 else:
                     return command
         except StopIteration as stop:
             result: Result = stop.value
             return result
         except Exception as error:
-            return self._broken(job, error)
+            return self._broken(flight, error)
 
-    async def drive(self, job: Job, command: Command | Result) -> None:
+    async def drive(self, flight: Flight, command: Command | Result) -> None:
         """Goes on from a command that `advance` gave, to the end of the run or a long wait."""
         try:
             while not isinstance(command, Result):
                 if isinstance(command, Wait):
-                    if not await self._wait(job, command):
+                    if not await self._wait(flight, command):
                         return
                     value: Any = None
                 elif isinstance(command, Flush):
-                    await self._breathe(job)
+                    await self._breathe(flight)
                     value = None
                 elif isinstance(command, Await):
-                    self._save(job)
-                    value = await job.calls.pop(command.ticket)
+                    self._save(flight)
+                    value = await flight.calls.pop(command.ticket)
                 else:
                     assert isinstance(command, Call)
-                    value = await self._do(job, command)
-                command = self.advance(job, value)
-            if job.calls:
-                await asyncio.gather(*job.calls.values(), return_exceptions=True)
-                job.calls.clear()
-            if not await self._committer.submit(self.finish(job, command)):
+                    value = await self._do(flight, command)
+                command = self.advance(flight, value)
+            if flight.calls:
+                await asyncio.gather(*flight.calls.values(), return_exceptions=True)
+                flight.calls.clear()
+            if not await self._committer.submit(self.finish(flight, command)):
                 raise StaleFence
         except StaleFence:
-            job.state = "stale"
+            flight.state = "stale"
         except Exception as error:
-            log.exception("run_not_stored", run=str(job.run_id))
-            await self.set_aside(job, error)
+            log.exception("run_not_stored", run=str(flight.run_id))
+            await self.set_aside(flight, error)
         finally:
-            for task in job.calls.values():
+            for task in flight.calls.values():
                 task.cancel()
 
-    async def set_aside(self, job: Job, error: BaseException) -> None:
+    async def set_aside(self, flight: Flight, error: BaseException) -> None:
         """Ends a run whose record could not be stored, with what is stored; raises if even that
         can't be.
         """
-        job.journal = Journal()
-        job.answer, job.unsent_answer = None, False
-        job.parks, job.stored = job.parks or job.stored, False
+        flight.journal = Journal()
+        flight.answer, flight.unsent_answer = None, False
+        flight.parks, flight.stored = flight.parks or flight.stored, False
         reason = f"the run's record could not be stored ({type(error).__name__}: {error})"
-        write = self.finish(job, Result(status="incomplete", error=Fault(reason=reason)))
+        write = self.finish(flight, Result(status="incomplete", error=Fault(reason=reason)))
         write.last_words = True
         if not await self._committer.submit(write):
-            job.state = "stale"
+            flight.state = "stale"
 
-    def finish(self, job: Job, result: Result) -> Write:
+    def finish(self, flight: Flight, result: Result) -> Write:
         """The last write of a run that ended."""
-        job.state = result.status
-        if job.answer is None and job.server is not None:
-            job.answer = ACCEPTED if result.status == "finished" else FAILED
-            job.unsent_answer = True
+        flight.state = result.status
+        if flight.answer is None and flight.server is not None:
+            flight.answer = ACCEPTED if result.status == "finished" else FAILED
+            flight.unsent_answer = True
         error = None
         if result.error is not None:
             error = json.dumps(storable(result.error.as_record()), default=str)
-        write = self._write(job)
+        write = self._write(flight)
         write.row = RunRow(
-            version=job.version,
+            version=flight.version,
             # Rolled back by its own handler: over, with its error, and nothing to go on with.
             state="discarded" if result.status == "failed" else result.status,
             wait_reason=None,
             due_at=None,
-            trigger=job.trigger,
-            actor=job.actor,
-            started_at=job.started_at,
+            trigger=flight.trigger,
+            actor=flight.actor,
+            started_at=flight.started_at,
             ended_at=datetime.fromtimestamp(self._clock(), UTC),
             operations=result.operations,
             bytes=result.bytes,
-            segments=job.seq,
+            segments=flight.seq,
             error=error,
             failed_module=result.failed.module if result.failed else None,
             dropped=json.dumps(result.dropped) if result.dropped else None,
         )
-        write.done, write.parked = job.stored, job.parks
-        write.blocks = job.claim.ordered and result.status in {"incomplete", "uncertain"}
+        write.done, write.parked = flight.stored, flight.parks
+        write.blocks = flight.claim.ordered and result.status in {"incomplete", "uncertain"}
         return write
 
-    def _write(self, job: Job) -> Write:
+    def _write(self, flight: Flight) -> Write:
         """What the journal holds now, sealed."""
-        write = Write(claim=job.claim, run_id=job.run_id, retention=job.retention)
-        taken = job.journal.take()
+        write = Write(claim=flight.claim, run_id=flight.run_id, retention=flight.retention)
+        taken = flight.journal.take()
         if taken is not None:
-            aad = segment_aad(job.claim.organization_id, job.run_id, job.seq)
-            sealed = job.keyring.seal(encode_segment(taken.raw), aad)
-            write.segments = (SegmentRow(job.seq, sealed, b"".join(taken.blobs)),)
+            aad = segment_aad(flight.claim.organization_id, flight.run_id, flight.seq)
+            sealed = flight.keyring.seal(encode_segment(taken.raw), aad)
+            write.segments = (SegmentRow(flight.seq, sealed, b"".join(taken.blobs)),)
             write.blobs = taken.blobs
-            job.seq += 1
-        if job.unsent_answer and job.server is not None:
-            write.answer, write.server = job.answer, job.server
-        job.unsent_answer = False
+            flight.seq += 1
+        if flight.unsent_answer and flight.server is not None:
+            write.answer, write.server = flight.answer, flight.server
+        flight.unsent_answer = False
         return write
 
-    def _flush(self, job: Job, *, due: datetime | None = None) -> asyncio.Future[bool] | None:
+    def _flush(self, flight: Flight, *, due: datetime | None = None) -> asyncio.Future[bool] | None:
         """Sends what is collected to the group commit."""
-        job.unsaved = False
-        if not job.journal.size and not job.unsent_answer and due is None:
+        flight.unsaved = False
+        if not flight.journal.size and not flight.unsent_answer and due is None:
             return None
-        write = self._write(job)
-        if due is not None or not job.visible:
-            write.row = self._row(job, due)
+        write = self._write(flight)
+        if due is not None or not flight.visible:
+            write.row = self._row(flight, due)
             write.due_at = due
-            write.done = due is not None and job.stored
-            write.blocks = due is not None and job.claim.ordered
-            job.visible = True
+            write.done = due is not None and flight.stored
+            write.blocks = due is not None and flight.claim.ordered
+            flight.visible = True
         return self._committer.submit(write)
 
-    def _row(self, job: Job, due: datetime | None) -> RunRow:
+    def _row(self, flight: Flight, due: datetime | None) -> RunRow:
         return RunRow(
-            version=job.version,
+            version=flight.version,
             state="running" if due is None else "waiting",
             wait_reason=None if due is None else "time",
             due_at=due,
-            trigger=job.trigger,
-            actor=job.actor,
-            started_at=job.started_at,
-            segments=job.seq,
+            trigger=flight.trigger,
+            actor=flight.actor,
+            started_at=flight.started_at,
+            segments=flight.seq,
         )
 
-    def _save(self, job: Job) -> None:
+    def _save(self, flight: Flight) -> None:
         """Sends what should be durable to the group commit, without waiting for it."""
-        if job.unsaved:
-            self._flush(job)
+        if flight.unsaved:
+            self._flush(flight)
 
-    async def _settled(self, job: Job) -> None:
+    async def _settled(self, flight: Flight) -> None:
         """Makes what the journal holds durable."""
-        future = self._flush(job)
+        future = self._flush(flight)
         if future is not None and not await future:
             raise StaleFence
 
-    async def _breathe(self, job: Job) -> None:
+    async def _breathe(self, flight: Flight) -> None:
         """Lets others run; writes when there is much to write, two segments ahead at most."""
-        if job.journal.size >= SEGMENT_BYTES:
-            future = self._flush(job)
+        if flight.journal.size >= SEGMENT_BYTES:
+            future = self._flush(flight)
             if future is not None:
-                job.pending.append(future)
-            while len(job.pending) > 2:
-                if not await job.pending.pop(0):
+                flight.pending.append(future)
+            while len(flight.pending) > 2:
+                if not await flight.pending.pop(0):
                     raise StaleFence
         await self._turn()
 
-    async def _wait(self, job: Job, wait: Wait) -> bool:
+    async def _wait(self, flight: Flight, wait: Wait) -> bool:
         """True when the wait is over; False if the run left to wait in the database."""
         now = self._clock()
         due = wait.due if wait.due is not None else now + wait.seconds
         if wait.due is None:
-            job.journal.wait(wait.address, due)
+            flight.journal.wait(wait.address, due)
         if due - now <= LONG_WAIT:
-            await self._settled(job)
+            await self._settled(flight)
             await self._sleep(max(0.0, due - now))
             return True
         # Lanes: what is being sent is recorded before the claim may go to somebody else.
-        await asyncio.gather(*job.calls.values(), return_exceptions=True)
-        future = self._flush(job, due=datetime.fromtimestamp(due, UTC))
-        assert job.steps is not None
-        job.steps.close()
-        job.state = "waiting"
+        await asyncio.gather(*flight.calls.values(), return_exceptions=True)
+        future = self._flush(flight, due=datetime.fromtimestamp(due, UTC))
+        assert flight.steps is not None
+        flight.steps.close()
+        flight.state = "waiting"
         if future is not None and not await future:
             raise StaleFence
         return False
 
-    def _start(self, job: Job, call: Call) -> int:
-        job.tickets += 1
-        job.calls[job.tickets] = asyncio.get_running_loop().create_task(self._do(job, call))
-        return job.tickets
+    def _start(self, flight: Flight, call: Call) -> int:
+        flight.tickets += 1
+        flight.calls[flight.tickets] = asyncio.get_running_loop().create_task(
+            self._do(flight, call)
+        )
+        return flight.tickets
 
-    async def _do(self, job: Job, call: Call) -> Outcome:
+    async def _do(self, flight: Flight, call: Call) -> Outcome:
         """One operation: bound, sent, recorded."""
         begun = time.perf_counter()
         counted = 0
@@ -282,22 +284,22 @@ class Driver:
         connector = self._connector(module.connector)
         effect: Effect = module.effect
         try:
-            assert job.prepared is not None
-            zone = job.prepared.zone
+            assert flight.prepared is not None
+            zone = flight.prepared.zone
             arguments = forms.bind(module, call.arguments or {}, call.parameters, zone=zone)
             if module.effect_of is not None:
                 effect = module.effect_of(arguments)
-            account = await self._account(job, call)
+            account = await self._account(flight, call)
 
             async def send(request: Request, step: int) -> Response:
                 nonlocal acted, before, counted
                 if before is not None:
-                    job.journal.step(call.address, step - 1, before)
+                    flight.journal.step(call.address, step - 1, before)
                     before = None
                 recorded = call.steps.get(step)
                 if recorded is not None:
                     return Response(*recorded)
-                response, size = await self._send(job, call, request, step, effect, account)
+                response, size = await self._send(flight, call, request, step, effect, account)
                 counted += size
                 before = [response.status, dict(response.headers), response.body, response.url]
                 good = 200 <= response.status < 300
@@ -313,32 +315,32 @@ class Driver:
         except Exception as error:
             known = error if isinstance(error, JunctorError) else None
             if known is None:
-                log.exception("module_failed", module=module.id, run=str(job.run_id))
+                log.exception("module_failed", module=module.id, run=str(flight.run_id))
                 known = Fault(reason=f"{module.id} raised {type(error).__name__}: {error}")
             if acted and not isinstance(known, VendorRefused):  # only a refusal says: not done
                 known = half_done(known)
-            return await self._failed(job, call, known, effect, counted)
+            return await self._failed(flight, call, known, effect, counted)
         spent = (time.perf_counter() - begun) * 1000
-        job.journal.done(call.address, bundles, counted, round(spent, 3), call.arguments)
-        job.unsaved |= effect != "read" or job.journal.size >= SEGMENT_BYTES
-        if job.calls:  # a lane's: the run may be awaiting another one for long
-            self._save(job)
+        flight.journal.done(call.address, bundles, counted, round(spent, 3), call.arguments)
+        flight.unsaved |= effect != "read" or flight.journal.size >= SEGMENT_BYTES
+        if flight.calls:  # a lane's: the run may be awaiting another one for long
+            self._save(flight)
         return Outcome(bundles=bundles, bytes=counted)
 
     async def _failed(
-        self, job: Job, call: Call, error: JunctorError, effect: Effect, counted: int
+        self, flight: Flight, call: Call, error: JunctorError, effect: Effect, counted: int
     ) -> Outcome:
         if isinstance(error, Uncertain) and effect != "once":
             again = VendorUnavailable(f"No complete answer: {error.message}", status=0)
             error = again
-        job.journal.failed(call.address, error)
-        await self._settled(job)
+        flight.journal.failed(call.address, error)
+        await self._settled(flight)
         return Outcome(error=error, bytes=counted)
 
-    async def _account(self, job: Job, call: Call) -> Account | None:
+    async def _account(self, flight: Flight, call: Call) -> Account | None:
         """The connection of the placed module, if its connector has any."""
-        assert job.prepared is not None
-        connection = job.prepared.connections.get(call.address.module)
+        assert flight.prepared is not None
+        connection = flight.prepared.connections.get(call.address.module)
         if connection is None:
             connector = self._connector(call.module.connector)
             if connector is not None and connector.connections:
@@ -347,11 +349,11 @@ class Driver:
                     "choose one for it"
                 )
             return None
-        return await self._accounts.get(job.claim.organization_id, connection)
+        return await self._accounts.get(flight.claim.organization_id, connection)
 
     async def _send(
         self,
-        job: Job,
+        flight: Flight,
         call: Call,
         request: Request,
         step: int,
@@ -367,19 +369,19 @@ class Driver:
             )
         if effect in {"once", "keyed", "idempotent"}:
             summary = {"method": target.method, "url": target.url.partition("?")[0]}
-            job.journal.intent(call.address, step, print_, summary)
+            flight.journal.intent(call.address, step, print_, summary)
             if effect == "once":
-                await self._settled(job)
-        self._save(job)
+                await self._settled(flight)
+        self._save(flight)
         if account is not None:
             response = await self._accounts.send_as(account, target)
         else:
             response = await self._transport.send(target)
         return response, sent_bytes(request) + len(response.body)
 
-    def _broken(self, job: Job, error: Exception) -> Result:
+    def _broken(self, flight: Flight, error: Exception) -> Result:
         """A run whose code failed: incomplete, with what is recorded kept."""
-        log.error("run_failed", run=str(job.run_id), exc_info=error)
+        log.error("run_failed", run=str(flight.run_id), exc_info=error)
         if not isinstance(error, JunctorError):
             error = Fault(reason=f"{type(error).__name__}: {error}")
         return Result(status="incomplete", error=error)

@@ -28,9 +28,9 @@ from junctor.ports.vault import Vault
 from junctor.runtime.accounts import Accounts
 from junctor.runtime.committer import Committer
 from junctor.runtime.drive import SLICE, Driver
+from junctor.runtime.flight import Flight
+from junctor.runtime.flights import Flights
 from junctor.runtime.heartbeat import Heartbeat
-from junctor.runtime.job import Job
-from junctor.runtime.jobs import Jobs
 from junctor.runtime.plans import Plans, Prepared
 
 __all__ = ["LEASE", "Worker"]
@@ -39,12 +39,12 @@ log = structlog.get_logger(__name__)
 
 LEASE = 10.0
 """Seconds until a silent worker's claims are taken over."""
-GATHER = 0.005
+GATHER = 0.002
 """Seconds between passes under load."""
 MOST_CLAIMS = 64
 MOST_RUNS = 512
 """Runs in flight in one process."""
-SLICE_RUNS = 64
+SLICE_RUNS = 128
 """Deliveries of one claim in flight, if it has effects to wait for."""
 PURE_RUNS = 500
 """The same if it has none."""
@@ -89,7 +89,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = False
         self._starting = False
-        self._jobs = Jobs(self.backlog, vault, blobs, self._prepared)
+        self._flights = Flights(self.backlog, vault, blobs, self._prepared)
         self.runs = 0
 
     @property
@@ -270,26 +270,26 @@ class Worker:
         """Starts one delivery: in place if it is pure, as a task if it has effects."""
         claim.busy.add(delivery.id)
         try:
-            job, command = await self._first(claim, prepared, delivery)
+            flight, command = await self._first(claim, prepared, delivery)
             write = None
-            if isinstance(command, Result) and not job.calls:
-                write = self.driver.finish(job, command)
+            if isinstance(command, Result) and not flight.calls:
+                write = self.driver.finish(flight, command)
         except Exception as error:
             self._give_up(claim, error)
             return
         if write is not None:
             future = self.committer.submit(write)
-            future.add_done_callback(lambda done: self._ended(job, done))
+            future.add_done_callback(lambda done: self._ended(flight, done))
         else:
-            self._spawn(self._drive(job, command))
+            self._spawn(self._drive(flight, command))
 
     async def _first(
         self, claim: Claim, prepared: Prepared, delivery: Taken, *, read_back: bool = False
-    ) -> tuple[Job, Any]:
+    ) -> tuple[Flight, Any]:
         """A run and its first command; one that can't begin ends at once."""
         try:
-            job = await self._jobs.of_delivery(claim, prepared, delivery, read_back=read_back)
-            return job, self.driver.advance(job)
+            flight = await self._flights.of_delivery(claim, prepared, delivery, read_back=read_back)
+            return flight, self.driver.advance(flight)
         except Exception as error:
             if is_lost(error):
                 raise
@@ -302,39 +302,39 @@ class Worker:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _drive(self, job: Job, command: Any) -> None:
+    async def _drive(self, flight: Flight, command: Any) -> None:
         try:
-            await self.driver.drive(job, command)
+            await self.driver.drive(flight, command)
         except Exception as error:
-            self._give_up(job.claim, error)
+            self._give_up(flight.claim, error)
         else:
-            self._ended(job, None)
+            self._ended(flight, None)
 
-    async def _set_aside(self, job: Job, error: BaseException) -> None:
+    async def _set_aside(self, flight: Flight, error: BaseException) -> None:
         try:
-            await self.driver.set_aside(job, error)
+            await self.driver.set_aside(flight, error)
         except Exception as again:
-            self._give_up(job.claim, again)
+            self._give_up(flight.claim, again)
         else:
-            self._ended(job, None)
+            self._ended(flight, None)
 
-    def _ended(self, job: Job, done: asyncio.Future[bool] | None) -> None:
+    def _ended(self, flight: Flight, done: asyncio.Future[bool] | None) -> None:
         if done is not None:
             if done.cancelled():
                 return
             error = done.exception()
             if error is not None:
-                self._spawn(self._set_aside(job, error))
+                self._spawn(self._set_aside(flight, error))
                 return
         self.runs += 1
-        claim = job.claim
-        claim.busy.discard(job.run_id)
-        if job.state == "waiting":
+        claim = flight.claim
+        claim.busy.discard(flight.run_id)
+        if flight.state == "waiting":
             claim.waits = True
         in_order = claim.ordered
-        if in_order and job.state in {"incomplete", "uncertain", "waiting"}:
-            claim.blocked_by_run = job.run_id
-        elif claim.blocked_by_run == job.run_id:
+        if in_order and flight.state in {"incomplete", "uncertain", "waiting"}:
+            claim.blocked_by_run = flight.run_id
+        elif claim.blocked_by_run == flight.run_id:
             claim.blocked_by_run = None
             claim.more = True
         if not claim.busy:
@@ -377,9 +377,9 @@ class Worker:
         if isinstance(prepared, JunctorError):
             await self._park(claim, delivery, prepared)
             return
-        job, command = await self._first(claim, prepared, delivery, read_back=read_back)
-        await self.driver.drive(job, command)
-        self._ended(job, None)
+        flight, command = await self._first(claim, prepared, delivery, read_back=read_back)
+        await self.driver.drive(flight, command)
+        self._ended(flight, None)
 
     async def _attempts(self, claim: Claim, delivery: Taken) -> int:
         counts = await self.backlog.attempt([(claim, delivery.id)])
@@ -387,18 +387,18 @@ class Worker:
 
     async def _park(self, claim: Claim, delivery: Taken, error: JunctorError) -> None:
         """Sets a delivery aside as an incomplete run that still has its delivery."""
-        job, result = await self._stillborn(claim, delivery, error)
-        await self.driver.drive(job, result)
-        self._ended(job, None)
+        flight, result = await self._stillborn(claim, delivery, error)
+        await self.driver.drive(flight, result)
+        self._ended(flight, None)
 
     async def _stillborn(
         self, claim: Claim, delivery: Taken, error: Exception
-    ) -> tuple[Job, Result]:
+    ) -> tuple[Flight, Result]:
         """A run that can't begin; its delivery stays, parked, for a retry."""
         if not isinstance(error, JunctorError):
             error = Fault(reason=f"{type(error).__name__}: {error}")
-        job = await self._jobs.bare(claim, delivery.id, delivery.server)
-        return job, Result(status="incomplete", error=error)
+        flight = await self._flights.bare(claim, delivery.id, delivery.server)
+        return flight, Result(status="incomplete", error=error)
 
     # Runs that waited.
 
@@ -437,10 +437,14 @@ class Worker:
     async def _resume(self, claim: Claim, run: DueRun) -> None:
         """Goes on with a run from its journal, or from its parked delivery if it has none."""
         prepared = await self._prepared(claim, run.version)
-        job = await self._jobs.bare(claim, run.id, None)
-        job.retention, job.started_at, job.version = run.retention, run.started_at, run.version
-        job.trigger, job.actor, job.parks = run.trigger, run.actor, False
-        job.visible = True
+        flight = await self._flights.bare(claim, run.id, None)
+        flight.retention, flight.started_at, flight.version = (
+            run.retention,
+            run.started_at,
+            run.version,
+        )
+        flight.trigger, flight.actor, flight.parks = run.trigger, run.actor, False
+        flight.visible = True
         command: Any
         try:
             if isinstance(prepared, JunctorError):
@@ -448,28 +452,32 @@ class Worker:
             if claim.crashes > POISON:
                 raise Fault(reason="its workers stopped three times; this run was set aside")
             delivery = await self.backlog.delivery(claim.organization_id, run.id)
-            job.prepared = prepared
+            flight.prepared = prepared
             # Its caller may wait still, at a server that the delivery, gone since, knew.
-            job.server = "" if prepared.plan.respond else None
-            recording = await self._jobs.read_back(job)
+            flight.server = "" if prepared.plan.respond else None
+            recording = await self._flights.read_back(flight)
             if recording is None or not recording.header:
                 if delivery is None:
                     raise Fault(reason="the run has neither a journal nor a delivery")
-                job = await self._jobs.of_delivery(claim, prepared, delivery)
-                job.visible, job.retention, job.started_at = True, run.retention, run.started_at
+                flight = await self._flights.of_delivery(claim, prepared, delivery)
+                flight.visible, flight.retention, flight.started_at = (
+                    True,
+                    run.retention,
+                    run.started_at,
+                )
             else:
-                job.stored = delivery is not None
-                job.journal = Journal(claim.detail)
-                self._jobs.load(job, recording, [])
-            command = self.driver.advance(job)
+                flight.stored = delivery is not None
+                flight.journal = Journal(claim.detail)
+                self._flights.load(flight, recording, [])
+            command = self.driver.advance(flight)
         except Exception as error:
             if is_lost(error):
                 raise
             log.exception("run_not_resumed", run=str(run.id))
             known = error if isinstance(error, JunctorError) else Fault(reason=repr(error))
             command = Result(status="incomplete", error=known)
-        await self.driver.drive(job, command)
-        self._ended(job, None)
+        await self.driver.drive(flight, command)
+        self._ended(flight, None)
 
 
 def _looking_through(claim: Claim) -> bool:

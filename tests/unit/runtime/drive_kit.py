@@ -20,8 +20,8 @@ from junctor.runtime.accounts import Accounts
 from junctor.runtime.committer import Committer
 from junctor.runtime.drive import Driver
 from junctor.runtime.envelope import pack_manual
-from junctor.runtime.job import Job, segment_aad
-from junctor.runtime.jobs import Jobs
+from junctor.runtime.flight import Flight, segment_aad
+from junctor.runtime.flights import Flights
 from junctor.runtime.plans import Prepared
 from junctor.testing.blobs import FakeBlobs
 from junctor.testing.hot import MemoryBacklog, MemoryInbox, MemoryLedger, MemoryStore
@@ -124,7 +124,7 @@ class Bench:
             country="",
             organization_name="o",
         )
-        self.jobs = Jobs(self.backlog, self.vault, self.blobs, self._prepare)
+        self.flights = Flights(self.backlog, self.vault, self.blobs, self._prepare)
         self.order_key = order_key
         self.keyring: Keyring | None = None
 
@@ -142,31 +142,31 @@ class Bench:
         (claim,) = await self.backlog.claim(1, 1)
         return claim
 
-    async def job(self, claim: Claim, *, read_back: bool = False) -> Job:
+    async def flight(self, claim: Claim, *, read_back: bool = False) -> Flight:
         ((_, (taken,)),) = await self.backlog.take([(claim, 2)], [])
-        return await self.jobs.of_delivery(claim, self.prepared, taken, read_back=read_back)
+        return await self.flights.of_delivery(claim, self.prepared, taken, read_back=read_back)
 
-    async def resumed(self, claim: Claim) -> Job:
+    async def resumed(self, claim: Claim) -> Flight:
         """The run that waited, from its journal."""
         (run,) = await self.backlog.due(claim, 1)
-        job = await self.jobs.bare(claim, run.id, None)
-        job.prepared, job.parks, job.visible = self.prepared, False, True
-        recording = await self.jobs.read_back(job)
-        job.journal = Journal()
-        self.jobs.load(job, recording, [])
-        return job
+        flight = await self.flights.bare(claim, run.id, None)
+        flight.prepared, flight.parks, flight.visible = self.prepared, False, True
+        recording = await self.flights.read_back(flight)
+        flight.journal = Journal()
+        self.flights.load(flight, recording, [])
+        return flight
 
-    async def drive(self, job: Job) -> Job:
+    async def drive(self, flight: Flight) -> Flight:
         """To the end, or to a long wait; what is queued is committed."""
         self.committer.start()
         try:
-            await self.driver.drive(job, self.driver.advance(job))
+            await self.driver.drive(flight, self.driver.advance(flight))
         finally:
             await self.committer.stop()
-        return job
+        return flight
 
-    async def run(self, **bundle: Any) -> Job:
-        return await self.drive(await self.job(await self.accepted(**bundle)))
+    async def run(self, **bundle: Any) -> Flight:
+        return await self.drive(await self.flight(await self.accepted(**bundle)))
 
     def crash(self) -> None:
         """The owner is not heard of any more."""

@@ -44,10 +44,10 @@ async def spins(condition: Callable[[], bool]) -> bool:
 @asynchronous
 async def test_a_run_that_ends_leaves_its_row_its_journal_and_no_delivery() -> None:
     bench = Bench(placed(2, "send", {"text": "{{1.who}}"}), handler=script(OK))
-    job = await bench.run(who="Ada")
-    assert job.state == bench.row.state == "finished"
+    flight = await bench.run(who="Ada")
+    assert flight.state == bench.row.state == "finished"
     assert bench.transport.sent[0].json == {"text": "Ada"}
-    assert (bench.row.operations, bench.row.segments) == (2, job.seq)
+    assert (bench.row.operations, bench.row.segments) == (2, flight.seq)
     assert (bench.row.trigger, bench.row.actor) == ("manual", "me")
     assert bench.store.inbox == {}
     assert [record[5] for record in bench.records(Tag.DONE)] == [[{"ok": True}]]
@@ -71,12 +71,12 @@ async def test_an_intent_is_durable_before_anything_leaves() -> None:
 @asynchronous
 async def test_a_stale_fence_sends_nothing() -> None:
     bench = Bench(placed(2, "send"), handler=script())
-    job = await bench.job(await bench.accepted())
+    flight = await bench.flight(await bench.accepted())
     bench.crash()
     await bench.claimed()
-    await bench.drive(job)
-    assert job.state == "stale"
-    assert job.claim.stale
+    await bench.drive(flight)
+    assert flight.state == "stale"
+    assert flight.claim.stale
     assert bench.transport.sent == []
     assert (bench.store.runs, dict(bench.store.segments)) == ({}, {})
     assert PLACE in bench.store.inbox
@@ -85,8 +85,8 @@ async def test_a_stale_fence_sends_nothing() -> None:
 @asynchronous
 async def test_what_was_not_sent_is_tried_again() -> None:
     bench = Bench(placed(2, "send"), handler=script(UNREACHED, UNREACHED, OK))
-    job = await bench.run()
-    assert job.state == "finished"
+    flight = await bench.run()
+    assert flight.state == "finished"
     assert bench.slept == [1.0, 2.0]
     assert len(bench.records(Tag.FAILED)) == 2
     assert [record[4] for record in bench.records(Tag.INTENT)] == [0, 1, 2]
@@ -98,8 +98,8 @@ async def test_an_unknown_outcome_of_what_must_not_be_repeated_stops_the_run(
     outcome: Response | Exception,
 ) -> None:
     bench = Bench(placed(2, "send"), placed(3, "find"), handler=script(outcome))
-    job = await bench.run()
-    assert job.state == bench.row.state == "uncertain"
+    flight = await bench.run()
+    assert flight.state == bench.row.state == "uncertain"
     assert len(bench.transport.sent) == 1
     assert bench.row.failed_module == 2
     assert json.loads(bench.row.error)["code"] == "uncertain"
@@ -112,8 +112,8 @@ async def test_an_unknown_outcome_of_what_may_be_repeated_is_tried_again(
     name: str, answer: Response
 ) -> None:
     bench = Bench(placed(2, name), handler=script(Uncertain(), Response(500, {}, b""), answer))
-    job = await bench.run()
-    assert job.state == "finished"
+    flight = await bench.run()
+    assert flight.state == "finished"
     assert len(bench.transport.sent) == 3
     assert [record[5]["code"] for record in bench.records(Tag.FAILED)] == ["vendor_unavailable"] * 2
 
@@ -131,13 +131,13 @@ async def test_a_long_wait_leaves_and_goes_on_from_the_journal() -> None:
     busy = Response(429, {"retry-after": "60"}, b"")
     flow = (placed(2, "send", {"text": "a"}), placed(3, "send", {"text": "b"}))
     bench = Bench(*flow, handler=script(OK, busy, OK))
-    job = await bench.run()
-    assert job.state == bench.row.state == "waiting"
+    flight = await bench.run()
+    assert flight.state == bench.row.state == "waiting"
     assert bench.slept == []
     assert bench.row.due_at.timestamp() == bench.time + 60
     assert bench.store.inbox == {}  # the journal knows all that is needed
-    job.claim.waits = True
-    await bench.backlog.release([job.claim])
+    flight.claim.waits = True
+    await bench.backlog.release([flight.claim])
     assert await bench.backlog.claim(1, 1) == []
     bench.time += 61
     again = await bench.drive(await bench.resumed(await bench.claimed()))
@@ -166,8 +166,8 @@ async def test_lanes_are_in_flight_together_and_recorded_as_they_end() -> None:
 
     flow = (placed(2, "each", {"array": ["a", "b", "c"]}, lanes=3),)
     bench = Bench(*flow, placed(3, "send", {"text": "{{2.value}}"}), handler=handler)
-    job = await bench.run()
-    assert job.state == "finished"
+    flight = await bench.run()
+    assert flight.state == "finished"
     done = {tuple(record[3]): record[5][0]["text"] for record in bench.records(Tag.DONE)}
     assert sorted(done.items()) == [((0, 0), "a"), ((0, 1), "b"), ((0, 2), "c")]
     assert len(bench.records(Tag.INTENT)) == 3
@@ -176,8 +176,8 @@ async def test_lanes_are_in_flight_together_and_recorded_as_they_end() -> None:
 @asynchronous
 async def test_a_bug_in_a_connector_makes_the_run_incomplete() -> None:
     bench = Bench(placed(2, "bug"), handler=script())
-    job = await bench.run()
-    assert job.state == bench.row.state == "incomplete"
+    flight = await bench.run()
+    assert flight.state == bench.row.state == "incomplete"
     error = json.loads(bench.row.error)
     assert error["code"] == "fault"
     assert "world:bug raised KeyError" in error["message"]
@@ -230,19 +230,19 @@ async def test_after_a_crash_in_the_middle_of_a_send(name: str, state: str, sent
     bench.crash()
     heir = await bench.claimed()
     assert heir.cautious_until == RUN
-    job = await bench.drive(await bench.job(heir, read_back=True))
-    assert job.state == bench.row.state == state
+    flight = await bench.drive(await bench.flight(heir, read_back=True))
+    assert flight.state == bench.row.state == state
     assert len(bench.transport.sent) == sent
 
 
 @asynchronous
 async def test_what_is_recorded_is_not_done_again() -> None:
     bench = Bench(placed(2, "send"), placed(3, "bug"), handler=script(OK))
-    job = await bench.job(await bench.accepted())
+    flight = await bench.flight(await bench.accepted())
     original = bench.store.inbox.copy()
-    await bench.drive(job)
+    await bench.drive(flight)
     bench.store.inbox.update(original)  # as if its end had not been committed
     bench.crash()
-    again = await bench.drive(await bench.job(await bench.claimed(), read_back=True))
+    again = await bench.drive(await bench.flight(await bench.claimed(), read_back=True))
     assert again.state == "incomplete"
     assert len(bench.transport.sent) == 1

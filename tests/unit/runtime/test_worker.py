@@ -13,7 +13,7 @@ from junctor.errors import Uncertain
 from junctor.language.connector import Request, Response
 from junctor.ports.inbox import NewDelivery
 from junctor.runtime.envelope import pack_manual
-from junctor.runtime.jobs import Jobs
+from junctor.runtime.flights import Flights
 from junctor.runtime.worker import POISON, Worker
 from tests.support import asynchronous
 from tests.unit.runtime.drive_kit import OK, ORGANIZATION, SCENARIO, Bench, placed, world
@@ -36,7 +36,7 @@ def worker_on(bench: Bench) -> Worker:
     )
     worker.backlog = bench.backlog  # type: ignore[assignment]  # as the port has it
     worker.committer, worker.driver = bench.committer, bench.driver
-    worker._jobs = Jobs(bench.backlog, bench.vault, bench.blobs, worker._prepared)
+    worker._flights = Flights(bench.backlog, bench.vault, bench.blobs, worker._prepared)
     worker.plans._cache[ORGANIZATION, SCENARIO, 1] = bench.prepared
     return worker
 

@@ -17,14 +17,14 @@ from junctor.ports.backlog import Backlog, Claim, Taken
 from junctor.ports.blobs import Blobs
 from junctor.ports.vault import Vault
 from junctor.runtime.envelope import Manual, unpack
-from junctor.runtime.job import Job, segment_aad
+from junctor.runtime.flight import Flight, segment_aad
 from junctor.runtime.plans import Prepared
 
-__all__ = ["Jobs"]
+__all__ = ["Flights"]
 
 
-class Jobs:
-    """Makes jobs. ``prepare`` gives a claim's version, or why it can't be had."""
+class Flights:
+    """Makes flights. ``prepare`` gives a claim's version, or why it can't be had."""
 
     def __init__(
         self,
@@ -38,9 +38,9 @@ class Jobs:
         self._blobs = blobs
         self._prepare = prepare
 
-    async def bare(self, claim: Claim, run_id: UUID, server: str | None) -> Job:
+    async def bare(self, claim: Claim, run_id: UUID, server: str | None) -> Flight:
         """A run that has nothing to step yet; as it is, it can only end, its delivery parked."""
-        return Job(
+        return Flight(
             claim=claim,
             run_id=run_id,
             prepared=None,
@@ -57,7 +57,7 @@ class Jobs:
 
     async def of_delivery(
         self, claim: Claim, prepared: Prepared, delivery: Taken, *, read_back: bool = False
-    ) -> Job:
+    ) -> Flight:
         """A run of a delivery, ready to be stepped; with ``read_back``, from what it wrote."""
         call = unpack(delivery.id, delivery.payload, delivery.received_at)
         trigger, actor = "delivery", "hook"
@@ -68,17 +68,22 @@ class Jobs:
                 if isinstance(other, JunctorError):
                     raise other
                 prepared = other
-        job = await self.bare(claim, delivery.id, delivery.server)
-        job.prepared, job.version, job.parks, job.stored = prepared, prepared.version, False, True
-        job.trigger, job.actor = trigger, actor
-        job.journal = Journal(claim.detail)
-        recording = await self.read_back(job) if read_back else None
+        flight = await self.bare(claim, delivery.id, delivery.server)
+        flight.prepared, flight.version, flight.parks, flight.stored = (
+            prepared,
+            prepared.version,
+            False,
+            True,
+        )
+        flight.trigger, flight.actor = trigger, actor
+        flight.journal = Journal(claim.detail)
+        recording = await self.read_back(flight) if read_back else None
         begun = recording.header.get("version") if recording is not None else None
         if begun is not None and begun != prepared.version:  # another was published meanwhile
             other = await self._prepare(claim, begun)
             if isinstance(other, JunctorError):
                 raise other
-            job.prepared, job.version = other, begun
+            flight.prepared, flight.version = other, begun
         bundles: list[dict[str, Any]] = []
         if isinstance(call, Manual):
             bundles = call.bundles
@@ -88,18 +93,20 @@ class Jobs:
             if definition is None or definition.hook is None:
                 raise DataError(reason="the scenario has no trigger that takes deliveries")
             bundles = [dict(bundle) for bundle in definition.function(call)]
-        self.load(job, recording, bundles)
-        return job
+        self.load(flight, recording, bundles)
+        return flight
 
-    def load(self, job: Job, recording: Recording | None, bundles: list[dict[str, Any]]) -> None:
-        """Gives the job its steps."""
-        prepared = job.prepared
+    def load(
+        self, flight: Flight, recording: Recording | None, bundles: list[dict[str, Any]]
+    ) -> None:
+        """Gives the flight its steps."""
+        prepared = flight.prepared
         assert prepared is not None
-        shown = ids.show("run", job.run_id)
+        shown = ids.show("run", flight.run_id)
         run = Run(
             prepared.plan,
             run_id=shown,
-            journal=job.journal,
+            journal=flight.journal,
             recording=recording,
             clock=_now,
             seed=os.urandom(16),
@@ -108,28 +115,28 @@ class Jobs:
             locale=prepared.locale,
             country=prepared.country,
         )
-        job.steps = run.execute(bundles)
+        flight.steps = run.execute(bundles)
 
-    async def read_back(self, job: Job) -> Recording | None:
+    async def read_back(self, flight: Flight) -> Recording | None:
         """What the run wrote before; ``None`` if it has not begun."""
-        organization = job.claim.organization_id
-        rows = await self._backlog.recorded(organization, job.run_id)
+        organization = flight.claim.organization_id
+        rows = await self._backlog.recorded(organization, flight.run_id)
         if not rows:
             return None
         blobs = {}
         for _, _, names in rows:
             for name in names:
-                blobs[name] = await self._blobs.get(organization, job.run_id, name)
+                blobs[name] = await self._blobs.get(organization, flight.run_id, name)
         segments = [
-            job.keyring.open(data, segment_aad(organization, job.run_id, seq))
+            flight.keyring.open(data, segment_aad(organization, flight.run_id, seq))
             for seq, data, _ in rows
         ]
-        job.seq = rows[-1][0] + 1
-        row = await self._backlog.run_row(organization, job.run_id)
+        flight.seq = rows[-1][0] + 1
+        row = await self._backlog.run_row(organization, flight.run_id)
         if row is not None:
-            job.visible = True
-            job.retention, job.started_at = row[0].retention, row[0].started_at
-            job.trigger, job.actor = row[0].trigger, row[0].actor
+            flight.visible = True
+            flight.retention, flight.started_at = row[0].retention, row[0].started_at
+            flight.trigger, flight.actor = row[0].trigger, row[0].actor
         return Recording(segments, blobs)
 
 

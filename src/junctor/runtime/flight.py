@@ -16,7 +16,7 @@ from junctor.ports.inbox import Answered
 from junctor.ports.vault import Keyring
 from junctor.runtime.plans import Prepared
 
-__all__ = ["ACCEPTED", "FAILED", "Job", "segment_aad"]
+__all__ = ["ACCEPTED", "FAILED", "Flight", "segment_aad"]
 
 ACCEPTED = Answered(200, (("content-type", "text/plain; charset=utf-8"),), b"Accepted")
 FAILED = Answered(
@@ -30,7 +30,7 @@ def segment_aad(organization_id: UUID, run_id: UUID, seq: int) -> bytes:
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class Flight:
     """One run in flight."""
 
     claim: Claim
