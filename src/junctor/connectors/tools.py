@@ -129,7 +129,7 @@ def feeder(_parameters: Mapper, mapper: Mapper) -> Iterator[Bundle]:
     items = to_array(mapper.get("array"))
     count = len(items)
     for index, item in enumerate(items, start=1):
-        bundle = dict(item) if isinstance(item, Mapping) else {"value": item}
+        bundle = dict(item) if isinstance(item, dict) else {"value": item}
         bundle["__IMTLENGTH__"] = count
         bundle["__IMTINDEX__"] = index
         yield bundle
@@ -365,7 +365,7 @@ for _version in ("GetVariable2", "GetVariable"):
 )
 def set_variables(_parameters: Mapper, mapper: Mapper) -> tuple[Bundle, Scope]:
     """Remembers several values under their names, for later modules on any route."""
-    rows = [row for row in to_array(mapper.get("variables")) if isinstance(row, Mapping)]
+    rows = [row for row in to_array(mapper.get("variables")) if isinstance(row, dict)]
     return {str(row["name"]): row.get("value") for row in rows if row.get("name")}, _scope(mapper)
 
 
@@ -380,7 +380,7 @@ def set_variables(_parameters: Mapper, mapper: Mapper) -> tuple[Bundle, Scope]:
 def get_variables(_parameters: Mapper, mapper: Mapper) -> list[str]:
     """Gives variables that were set before; null for those that weren't."""
     names = (
-        row.get("name") if isinstance(row, Mapping) else row
+        row.get("name") if isinstance(row, dict) else row
         for row in to_array(mapper.get("variables"))
     )
     return [str(name) for name in names if name]
