@@ -37,7 +37,7 @@ def worker_on(bench: Bench) -> Worker:
     worker.backlog = bench.backlog  # type: ignore[assignment]  # as the port has it
     worker.committer, worker.driver = bench.committer, bench.driver
     worker._flights = Flights(bench.backlog, bench.vault, bench.blobs, worker._prepared)
-    worker.plans._cache[ORGANIZATION, SCENARIO, 1] = bench.prepared
+    worker.plans._cache[ORGANIZATION, SCENARIO, 1] = (float("inf"), bench.prepared)
     return worker
 
 
