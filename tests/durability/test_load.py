@@ -66,7 +66,7 @@ def test_a_worker_told_to_end_leaves_nothing_undone_or_in_doubt(database_url: st
             ]
             runs: dict[UUID, int] = {}
             for at, scenario in enumerate(scenarios):
-                numbers = range(at * 200, at * 200 + 200)
+                numbers = range(at * 400, at * 400 + 400)
                 runs |= await kit.deliver(database_url, scenario, numbers)
             worker.go()
             await kit.until(lambda: vendor.done.total() >= 20)
@@ -81,7 +81,7 @@ def test_a_worker_told_to_end_leaves_nothing_undone_or_in_doubt(database_url: st
                 await heir.stop()
             assert time.monotonic() - begun < 15
         assert set(found.values()) == {"finished"}
-        assert vendor.done == dict.fromkeys(range(800), 1)
+        assert vendor.done == dict.fromkeys(range(1600), 1)
 
     run(check())
 
