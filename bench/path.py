@@ -3,9 +3,7 @@
     python bench/path.py [ingest] [runs] [post] [get] [lanes]
 
 2 cores are shared by wrk, server, worker and Postgres. Runs per second are finished runs in the
-database over wall time, load included. What dominates is written where it was found:
-py-spy on the worker, 2026-11-21: writing array parameters as text was a third of its time; in binary
-(adapters/postgres/arrays.py) the same run went from 3,300 to 5,800 runs/s on a busy machine.
+database over wall time, load included. What dominated, and what was done, is in docs/benchmarks.md.
 """
 
 from __future__ import annotations

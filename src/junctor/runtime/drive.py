@@ -298,10 +298,11 @@ class Driver:
                     before = None
                 recorded = call.steps.get(step)
                 if recorded is not None:
-                    return Response(*recorded)
-                response, size = await self._send(flight, call, request, step, effect, account)
-                counted += size
-                before = [response.status, dict(response.headers), response.body, response.url]
+                    response = Response(*recorded)
+                else:
+                    response, size = await self._send(flight, call, request, step, effect, account)
+                    counted += size
+                    before = [response.status, dict(response.headers), response.body, response.url]
                 good = 200 <= response.status < 300
                 if not good and request.raises:
                     error = refusal(connector, response, effect)
@@ -331,8 +332,7 @@ class Driver:
         self, flight: Flight, call: Call, error: JunctorError, effect: Effect, counted: int
     ) -> Outcome:
         if isinstance(error, Uncertain) and effect != "once":
-            again = VendorUnavailable(f"No complete answer: {error.message}", status=0)
-            error = again
+            error = VendorUnavailable(f"No complete answer: {error.message}", status=0)
         flight.journal.failed(call.address, error)
         await self._settled(flight)
         return Outcome(error=error, bytes=counted)

@@ -11,7 +11,7 @@ from uuid import UUID
 from junctor.adapters.postgres.hot import Line
 from junctor.engine.journal import Journal, Tag, decode_segment
 from junctor.engine.plan import compile_plan
-from junctor.language.connector import Answer, Bundle, Connector, Field, Request, Response
+from junctor.language.connector import Answer, Bundle, Connector, Field, Flow, Request, Response
 from junctor.language.scenario import Module, Scenario
 from junctor.ports.backlog import Claim
 from junctor.ports.inbox import NewDelivery
@@ -49,6 +49,13 @@ world.module("Starts", kind="trigger", name="start")(_unused)
 @world.action("Sends", effect="once")
 def send(text: Text = "") -> Request:
     return Request("POST", "https://vendor.test/send", json={"text": text})
+
+
+@world.action("Sends twice", effect="once")
+def twice() -> Flow:
+    yield Request("POST", "https://vendor.test/first")
+    answer = yield Request("POST", "https://vendor.test/second")
+    return answer.json()
 
 
 @world.action("Puts", effect="idempotent")

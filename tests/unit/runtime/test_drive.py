@@ -246,3 +246,23 @@ async def test_what_is_recorded_is_not_done_again() -> None:
     again = await bench.drive(await bench.flight(await bench.claimed(), read_back=True))
     assert again.state == "incomplete"
     assert len(bench.transport.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "answers", "state"),
+    [
+        ("send", [Response(200, {}, b"not JSON")], "uncertain"),
+        ("send", [Response(422, {}, b"no")], "incomplete"),
+        ("twice", [OK, Response(429, {}, b"")], "uncertain"),
+        ("twice", [OK, Response(422, {}, b"no")], "uncertain"),
+        ("twice", [Response(422, {}, b"no")], "incomplete"),
+    ],
+)
+@asynchronous
+async def test_what_fails_after_the_vendor_acted_is_never_offered_again(
+    name: str, answers: list[Response], state: str
+) -> None:
+    bench = Bench(placed(2, name), handler=script(*answers))
+    flight = await bench.run()
+    assert flight.state == bench.row.state == state
+    assert len(bench.transport.sent) == len(answers)
