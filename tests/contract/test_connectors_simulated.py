@@ -46,6 +46,7 @@ def play(name: str, connector: Connector, story: Callable[[Do, Simulator], Await
                     return await perform(definition, bind(definition, mapper, {}), send)
 
                 test = connection.test
+                assert test is not None
                 request = test if isinstance(test, Request) else test(account)
                 assert (await send(request, 0)).status == 200
                 return await story(do, simulator)

@@ -49,13 +49,19 @@ class Plan:
     """Module id → (module, version, hash of its signature), for the run's header."""
 
 
-def compile_plan(scenario: Scenario, find: Find, *, version: int = 0) -> Plan:
-    """The plan of a scenario.
+def compile_plan(
+    scenario: Scenario,
+    find: Find,
+    *,
+    version: int = 0,
+    given: Mapping[int, Mapping[str, Any]] | None = None,
+) -> Plan:
+    """The plan of a scenario; ``given`` are parameters from outside it, by module id.
 
     Raises `Unsupported` with the path of a reachable module that ``find`` does not know,
     `Misconfigured` on a structure that can't run, and what the expressions raise.
     """
-    compiler = _Compiler(scenario, find)
+    compiler = _Compiler(scenario, find, given or {})
     head, _ = compiler.flow(scenario.flow, {}, {})
     trigger = scenario.flow[0] if head is not None and head.step is Step.TRIGGER else None
     key = scenario.settings.order_key
@@ -133,6 +139,7 @@ Slots = dict[int, int]
 class _Compiler:
     scenario: Scenario
     find: Find
+    given: Mapping[int, Mapping[str, Any]]
     slots: Slots = field(init=False)
     nodes: list[Node] = field(default_factory=list)
     variables: bool = False
@@ -205,6 +212,9 @@ class _Compiler:
         mapper = {} if module.mapper is None else module.mapper
         group_by = module.flags.get("groupBy")
         arguments = compile_value(mapper, seen)
+        parameters = {**module.parameters, **self.given.get(module.id, {})}
+        if definition.typed:
+            parameters["__expect__"] = module.expect
         node = Node(
             id=module.id,
             slot=self.slots[module.id],
@@ -214,8 +224,8 @@ class _Compiler:
             definition=definition,
             filter=_filter(module.filter, seen),
             arguments=arguments,
-            evaluate=_function(definition, module.parameters, arguments),
-            parameters=module.parameters,
+            evaluate=_function(definition, parameters, arguments),
+            parameters=parameters,
             random=self.draws(mapper, group_by, *_sides(module.filter)),
             lanes=module.lanes,
             retry=RetryPolicy.of(module.flags, module.path),

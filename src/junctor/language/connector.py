@@ -28,6 +28,8 @@ from junctor.errors import DataError, JunctorError, Misconfigured
 
 __all__ = [
     "Answer",
+    "Ask",
+    "Asks",
     "Bundle",
     "Connection",
     "Connector",
@@ -41,6 +43,7 @@ __all__ = [
     "Multipart",
     "Paging",
     "Part",
+    "Poll",
     "Registration",
     "Request",
     "Response",
@@ -77,6 +80,8 @@ Kind = Literal[
     "set_variables",
     "get_variables",
     "sleep",
+    "returner",  # gives values back to who started the run
+    "namer",  # names the run
     "directive",
     "placeholder",
 ]
@@ -191,8 +196,21 @@ class Response:
             return self.body.decode("utf-8", errors="replace")
 
 
+class Ask:
+    """Something that a module asks of Junctor itself: a record, a mail, a run of another scenario.
+
+    A value like `Request`, returned or yielded in its place; the answer is what its own docstring
+    says. The kinds are in `language.asks`; `runtime.services` does them.
+    """
+
+    __slots__ = ()
+
+
 Flow = Generator[Request, Response, Any]
 """Work of several requests; its return value is the bundle, or a list of bundles."""
+
+Asks = Generator[Ask, Any, Any]
+"""The same of several `Ask`s, each sent its answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +264,22 @@ class Paging:
     """Number of the first page, or the first offset."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """How a trigger that polls tells new items from old. Its function lists like a search's; the
+    framework remembers where it was, passes on what is new, oldest first, and no more than the
+    limit at a time.
+    """
+
+    id: Callable[[Bundle], str]
+    date: Callable[[Bundle], datetime | None] | None = None
+    """The item's instant, where it has one; else the ids alone say what is new."""
+    newest_first: bool = True
+    """The order in which the function lists, for items without a date."""
+    limit_field: str = "limit"
+    """The argument that caps the bundles of one cycle."""
+
+
 Signer = Callable[[Request, Any], Request]
 Verifier = Callable[[Delivery, Mapping[str, Any]], None]
 """Raises `errors.Unauthorized` if a delivery isn't genuine; the mapping is the hook's settings with
@@ -260,7 +294,10 @@ class Connection:
     """A frozen dataclass; its fields are ``Annotated[T, Field(...)]``, `Secret` ones are sealed."""
     base_url: str
     sign: Signer
-    test: Request | Callable[[Any], Request]
+    test: Request | Callable[[Any], Request] | None = None
+    """A request that shows whether the account works; ``None``: see ``probe``."""
+    probe: Ask | None = None
+    """The same for accounts that are not reached by HTTP."""
     label: str = ""
     help: str = ""
 
@@ -321,6 +358,11 @@ class ModuleDef:
     """Dotted path to the result inside the answer: a list for a search, an object for an action."""
     paging: Paging | None = None
     hook: HookDef | None = None
+    poll: Poll | None = None
+    """For kind ``trigger``; one without it gives out what its function makes of its arguments."""
+    typed: bool = False
+    """Whether its parameters also get ``__expect__``, the form spec of the mapper as exported, and
+    ``__structure__``, the data structure it is bound to (``{"spec": […], "strict": bool}``)."""
     limit_field: str | None = None
     """The argument that caps how many bundles a search emits."""
     stateless: bool = True

@@ -161,8 +161,10 @@ class Accounts:
         return await self._transport.send(signed)
 
     async def test(self, account: Account) -> Response:
-        """The connection's own test request."""
+        """The connection's own test request. `Misconfigured` if it has none."""
         test = account.definition.test
+        if test is None:
+            raise Misconfigured(reason=f"a {account.connector.label} connection can't be tested")
         return await self.send_as(
             account, test if isinstance(test, Request) else test(account.form)
         )

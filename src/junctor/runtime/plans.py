@@ -44,6 +44,9 @@ class Prepared:
     """Whether none of its modules has effects."""
     connections: Mapping[int, UUID] = field(default_factory=dict)
     """By module id."""
+    bindings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What modules are bound to here: kind (``connections``, ``stores``, ``structures``,
+    ``scenarios``) → module id as text → the thing's id."""
 
     def variables(self, run_id: str) -> dict[str, Any]:
         """What `var.*` reads in a run."""
@@ -104,7 +107,9 @@ class Plans:
             connections={
                 int(module): UUID(connection)
                 for module, connection in bindings.get("connections", {}).items()
+                if module.isdecimal()
             },
+            bindings=bindings,
         )
         until = time.monotonic() + KEEP_SECONDS * random.uniform(1, 2)
         self._cache[key] = (until, made)

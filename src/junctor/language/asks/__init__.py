@@ -1,0 +1,1 @@
+"""What modules may ask of Junctor itself, one file per service; done by `runtime.services`."""

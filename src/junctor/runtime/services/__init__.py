@@ -1,0 +1,90 @@
+"""What modules ask of Junctor itself, done: `Services` finds the function for each kind of `Ask`.
+
+A service is ``async def f(ask, asking) -> Any``; its answer must be plain data (it is recorded when
+another step follows). It raises the errors of `junctor.errors`: what was perhaps done and must not
+be done twice is `Uncertain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+from uuid import UUID
+
+from junctor.adapters.postgres.hot import Line
+from junctor.engine.commands import Address
+from junctor.errors import Unsupported
+from junctor.language.connector import Ask
+from junctor.ports.transport import Transport
+from junctor.runtime.accounts import Account
+from junctor.runtime.plans import Prepared
+from junctor.runtime.staging import Staged
+
+__all__ = ["SERVICES", "Asking", "Service", "Services", "Tools"]
+
+SERVICES: Mapping[str, str] = {
+    "ClearRecords": "junctor.runtime.services.records:clear",
+    "CountRecords": "junctor.runtime.services.records:count",
+    "FindRecords": "junctor.runtime.services.records:find",
+    "ReadRecord": "junctor.runtime.services.records:read",
+    "ReadState": "junctor.runtime.services.records:read_state",
+    "WriteRecord": "junctor.runtime.services.records:write",
+    "WriteState": "junctor.runtime.services.records:write_state",
+}
+"""Name of the `Ask` → the function that does it; imported when first asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What services work with."""
+
+    line: Line
+    """To read; what is written goes through `Staged`, or has a port of its own."""
+    transport: Transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who asks."""
+
+    tools: Tools
+    organization_id: UUID
+    scenario_id: UUID
+    run_id: UUID
+    address: Address
+    parameters: Mapping[str, Any]
+    """Static parameters of the placed module."""
+    account: Account | None = None
+    """The module's connection."""
+    prepared: Prepared | None = None
+    staged: Staged = field(default_factory=Staged)
+
+    def bound(self, kind: str) -> UUID | None:
+        """What the placed module is bound to: ``bound("stores")`` is its data store's id."""
+        bindings = self.prepared.bindings.get(kind, {}) if self.prepared is not None else {}
+        found = bindings.get(str(self.address.module))
+        return UUID(found) if found else None
+
+
+Service = Callable[[Any, Asking], Awaitable[Any]]
+
+
+class Services:
+    """Finds services by what is asked. ``more`` adds or replaces some, for tests."""
+
+    def __init__(self, more: Mapping[str, Service] | None = None) -> None:
+        self._known: dict[str, Service] = dict(more or {})
+
+    async def do(self, ask: Ask, asking: Asking) -> Any:
+        """The answer; `Unsupported` if nobody does such a thing."""
+        name = type(ask).__name__
+        service = self._known.get(name)
+        if service is None:
+            place = SERVICES.get(name)
+            if place is None:
+                raise Unsupported(what=f"what the module asks for ({name})")
+            module, _, function = place.partition(":")
+            service = self._known[name] = getattr(import_module(module), function)
+        return await service(ask, asking)
