@@ -13,6 +13,7 @@
     │   └── VendorRefused    a complete 4xx answer
     ├── Uncertain            it was sent and its outcome is unknown: never repeated by itself
     ├── Stop                 going on is pointless until someone changes something
+    │   ├── Inconsistent     what a cycle wrote can't be committed: another run changed it meanwhile
     │   ├── Misconfigured    a scenario, setting or connection is wrong
     │   ├── BlueprintInvalid a blueprint can't be read; carries problems with paths
     │   ├── Unsupported      a module or feature we do not have
@@ -36,6 +37,7 @@ __all__ = [
     "ExpressionError",
     "Fault",
     "Forbidden",
+    "Inconsistent",
     "JunctorError",
     "Misconfigured",
     "NotFound",
@@ -188,6 +190,14 @@ class Stop(JunctorError):
     code = "stop"
     status = 400
     make_type = "InvalidConfigurationError"
+
+
+class Inconsistent(Stop):
+    """Another run changed {what} meanwhile; nothing of this cycle was kept."""
+
+    code = "inconsistent"
+    status = 409
+    make_type = "InconsistencyError"
 
 
 class Misconfigured(Stop):

@@ -14,7 +14,7 @@ from junctor.adapters.transport import AiohttpTransport
 from junctor.connectors.highlevel import highlevel
 from junctor.connectors.toky import toky
 from junctor.errors import VendorRefused
-from junctor.language.connector import Bundle, Connector, Request, Response
+from junctor.language.connector import Ask, Bundle, Connector, Request
 from junctor.language.forms import bind, build
 from junctor.runtime.effects import perform
 from junctor.simulators import make
@@ -31,7 +31,8 @@ def play(name: str, connector: Connector, story: Callable[[Do, Simulator], Await
             account: Any = build(connection.form, simulator.credentials)
             async with AiohttpTransport([urlsplit(base).netloc]) as transport:
 
-                async def send(request: Request, _step: int) -> Response:
+                async def send(request: Request | Ask, _step: int) -> Any:
+                    assert isinstance(request, Request)
                     target = replace(request, url=base + request.url)
                     response = await transport.send(connection.sign(target, account))
                     if request.raises and response.status >= 400:

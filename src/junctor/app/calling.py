@@ -8,11 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from junctor.app.core import Core
+from junctor.engine.commands import Address
 from junctor.errors import Misconfigured, NotFound, Unsupported
 from junctor.language import forms
-from junctor.language.connector import Bundle, Effect, ModuleDef, Request, Response
+from junctor.language.connector import Ask, Bundle, Effect, ModuleDef, Request
 from junctor.runtime.effects import perform
 from junctor.runtime.outcomes import refusal
+from junctor.runtime.services import Asking
 
 __all__ = ["Called", "call_module"]
 
@@ -57,10 +59,24 @@ async def call_module(
         raise NotFound(
             f"That connection is of '{account.connector.name}', not '{module.connector}'."
         )
+    if module.transactional:
+        raise Unsupported(f"{module.id} works on what a run keeps; it can't be called by itself.")
+    nobody = UUID(int=0)
+    asking = Asking(
+        tools=core.services.tools,
+        organization_id=organization_id,
+        scenario_id=nobody,
+        run_id=core.ids.new(),
+        address=Address(0, 0, ()),
+        parameters=dict(arguments),
+        account=account,
+    )
     requests = size = 0
 
-    async def send(request: Request, _step: int) -> Response:
+    async def send(request: Request | Ask, _step: int) -> Any:
         nonlocal requests, size
+        if isinstance(request, Ask):
+            return await core.services.do(request, asking)
         requests += 1
         if account is None:
             response = await core.transport.send(request)

@@ -10,6 +10,7 @@ import msgspec
 
 from junctor.app.core import Core
 from junctor.app.logs import redact
+from junctor.engine.commands import Address
 from junctor.errors import JunctorError, Misconfigured, NotFound
 from junctor.language import forms, ids
 from junctor.language.connector import Connection as Definition
@@ -17,6 +18,7 @@ from junctor.language.connector import Connector
 from junctor.ports.catalog import Connection
 from junctor.runtime.accounts import seal_aad
 from junctor.runtime.outcomes import refusal
+from junctor.runtime.services import Asking
 
 __all__ = [
     "add_connection",
@@ -154,9 +156,23 @@ async def test_connection(
     error: str | None = None
     try:
         account = await core.accounts.get(organization_id, connection.id)
-        answer = await core.accounts.test(account)
-        if not 200 <= answer.status < 300:
-            error = refusal(account.connector, answer, "read").message
+        if account.definition.probe is not None:
+            await core.services.do(
+                account.definition.probe,
+                Asking(
+                    tools=core.services.tools,
+                    organization_id=organization_id,
+                    scenario_id=UUID(int=0),
+                    run_id=connection.id,
+                    address=Address(0, 0, ()),
+                    parameters={},
+                    account=account,
+                ),
+            )
+        else:
+            answer = await core.accounts.test(account)
+            if not 200 <= answer.status < 300:
+                error = refusal(account.connector, answer, "read").message
     except JunctorError as failed:
         error = failed.message
     shown = None if error is None else str(redact(error))[:500]

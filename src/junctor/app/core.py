@@ -22,6 +22,7 @@ from junctor.ports.vault import Vault
 from junctor.runtime.accounts import Accounts
 from junctor.runtime.registrations import Registrations
 from junctor.runtime.registry import Registry
+from junctor.runtime.services import Services, Tools
 
 __all__ = ["Core", "open_core"]
 
@@ -41,6 +42,7 @@ class Core:
     transport: Transport
     accounts: Accounts
     registrations: Registrations
+    services: Services
     ids: Ids
 
 
@@ -77,6 +79,7 @@ async def open_core(settings: Settings, url: str) -> AsyncIterator[Core]:
                     connector=registry.connector,
                     public_url=settings.public_url,
                 ),
+                services=Services(Tools(line=line, transport=transport)),
                 ids=system_ids(),
             )
         finally:

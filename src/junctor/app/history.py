@@ -38,7 +38,7 @@ def operations_of(
 
 def _merge(found: dict[Key, dict[str, Any]], record: list[Any], names: Mapping[int, str]) -> None:
     tag = record[0]
-    if tag in {Tag.HEADER, Tag.VALUE, Tag.END}:
+    if tag in {Tag.HEADER, Tag.VALUE, Tag.END, Tag.STAGED, Tag.SETTLED}:
         return
     cycle, module, path, attempt = record[1], record[2], tuple(record[3]), record[4]
     # Lists of an iterator's bundles are numbered where other records count attempts.

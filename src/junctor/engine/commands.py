@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from junctor.errors import JunctorError
 from junctor.language.connector import Bundle, ModuleDef
@@ -22,6 +22,7 @@ __all__ = [
     "Outcome",
     "Respond",
     "Result",
+    "Settle",
     "Start",
     "Wait",
 ]
@@ -101,7 +102,20 @@ class Flush:
     """The journal's buffer is full, or it is time to breathe; ``None`` is sent back."""
 
 
-Command = Call | Start | Await | Respond | Wait | Flush
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """A cycle is over: apply what its transactional modules wrote (``commit``), forget it
+    (``rollback``), or keep it for when the run is resumed (``hold``). ``None`` is sent back, or the
+    error that kept it from being applied.
+    """
+
+    cycle: int
+    records: Literal["commit", "rollback", "hold"]
+    trigger: bool
+    """Whether a trigger that polls has dealt with its items, so that it goes on after them."""
+
+
+Command = Call | Start | Await | Respond | Wait | Flush | Settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,5 +141,7 @@ class Result:
     failed: Address | None = None
     dropped: dict[int, int] = field(default_factory=dict)
     """Bundles that a module's filter stopped, by module id."""
+    name: str = ""
+    """What the run called itself."""
     unrecorded: int = 0
     """Pure operations that the history's detail left out."""

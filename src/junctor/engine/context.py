@@ -41,6 +41,7 @@ class Context:
         zone: tzinfo,
         locale: str,
         country: str,
+        cycles: int,
     ) -> None:
         self._plan = plan
         self._journal = journal
@@ -57,6 +58,7 @@ class Context:
             if pinned["zone"] != str(zone):
                 zone = ZoneInfo(pinned["zone"])
             locale, country = pinned["locale"], pinned["country"]
+            cycles = pinned.get("cycles", 1)
         else:
             journal.header(
                 {
@@ -68,9 +70,11 @@ class Context:
                     "locale": locale,
                     "country": country,
                     "detail": journal.detail,
+                    "cycles": cycles,
                     "pins": {module: list(pin) for module, pin in plan.pins.items()},
                 }
             )
+        self.cycles = cycles
         if plan.variables:
             variables = self._value("variables", lambda: dict(variables))
         self.scope = Scope(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from junctor.engine.commands import Address, Await, Call, Command, Outcome, Respond, Wait
 from junctor.engine.nodes import Halt, Node, Path
 from junctor.engine.recording import MISSING, Recorded
@@ -15,7 +17,10 @@ from junctor.language.forms import bind
 if TYPE_CHECKING:
     from junctor.engine.run import Run
 
-__all__ = ["call", "respond", "wait"]
+__all__ = ["RETURNED", "call", "respond", "wait"]
+
+RETURNED = "application/vnd.junctor+msgpack"
+"""Media type of what a run gives back to the one that started it."""
 
 
 def call(
@@ -116,6 +121,9 @@ def respond(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Comma
         run.answered = run.answered or entry.answer
         return
     answer = run.evaluated(node, env, path)
+    if isinstance(answer, dict):  # for the run that started this one
+        content = msgspec.msgpack.encode(answer)
+        answer = Answer(headers=(("content-type", RETURNED),), body=content)
     if not isinstance(answer, Answer):
         raise Fault(reason=f"{node.module} gave {type(answer).__name__}, not an Answer")
     first, run.answered = not run.answered, True

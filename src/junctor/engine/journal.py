@@ -19,6 +19,8 @@ the segment is.
     (7, end)                                                          how the run ended
     (8, cycle, module, path, attempt, due)                            a wait, until epoch seconds
     (9, cycle, module, path, attempt, sent, status, headers, body)    an answer to the caller
+    (10, cycle, module, path, attempt, writes)                        what is written, not applied
+    (11, cycle, writes)                                               what is left of it: settled
 
 An iterator's bundles, and those of a pure module that gives several, are recorded in lists of up to
 `CHUNK`; there *attempt* is the number of the list, counted from 0, and the last is shorter.
@@ -88,6 +90,8 @@ class Tag(IntEnum):
     END = 7
     WAIT = 8
     ANSWER = 9
+    STAGED = 10
+    SETTLED = 11
 
 
 def _plain(value: Any) -> Any:
@@ -242,6 +246,14 @@ class Journal:
     def wait(self, address: Address, due: float) -> None:
         """A wait was begun that is over at ``due`` (epoch seconds)."""
         self.write((8, *address, due))
+
+    def staged(self, address: Address, writes: Any) -> None:
+        """What an operation wrote to data stores and remembered; others can't see it yet."""
+        self.write((10, *address, writes))
+
+    def settled(self, cycle: int, writes: Any) -> None:
+        """What was written is applied or taken back; ``writes`` are left."""
+        self.write((11, cycle, writes))
 
     def write(self, record: tuple[Any, ...]) -> bool:
         """Adds any record; true if the buffer is full. Called for every bundle, hence so plain."""

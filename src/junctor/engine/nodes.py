@@ -8,9 +8,9 @@ from enum import IntEnum
 from typing import Any
 
 from junctor.engine.commands import Address
-from junctor.engine.retry import RetryPolicy
 from junctor.errors import JunctorError
 from junctor.language.connector import ModuleDef
+from junctor.language.retry import RetryPolicy
 
 __all__ = ["Evaluate", "Halt", "Node", "Path", "Step"]
 
@@ -39,6 +39,7 @@ class Step(IntEnum):
     RESPOND = 12
     DIRECTIVE = 13
     PASS = 14
+    NAME = 15
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -70,6 +71,8 @@ class Node:
     handler: Node | None = None
     random: bool = False
     """Whether a mapping here draws random numbers."""
+    polls: bool = False
+    """Whether this is a trigger that asks for new items."""
     lanes: int = 1
     lane_call: Node | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)

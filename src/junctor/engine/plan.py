@@ -15,12 +15,12 @@ from inspect import signature
 from typing import Any
 
 from junctor.engine.nodes import Evaluate, Node, Step
-from junctor.engine.retry import RetryPolicy
 from junctor.errors import Misconfigured, Unsupported
 from junctor.language.connector import ModuleDef
 from junctor.language.expressions import compile_value, uses
 from junctor.language.filters import compile_filter
 from junctor.language.forms import bind
+from junctor.language.retry import RetryPolicy
 from junctor.language.scenario import Filter, Module, Scenario
 
 __all__ = ["Plan", "compile_plan"]
@@ -41,6 +41,14 @@ class Plan:
     """Whether a responder may answer the hook's caller."""
     order_key: Evaluate | None
     """Text by which runs are sequential, of an env with the trigger's bundle in slot 1."""
+    cycles: int
+    """How often, at most, a run that is not one delivery's goes through its modules."""
+    auto_commit: bool
+    """Whether a transactional module's writes are applied after it, not at the end of the cycle."""
+    trigger_last: bool
+    """Whether a trigger that polls goes on only when the cycle is committed."""
+    transactional: bool
+    """Whether there is anything to commit."""
     slots: int
     """Length of an env: the scope, then one slot per module."""
     variables: bool
@@ -77,12 +85,23 @@ def compile_plan(
         version=version,
         head=head,
         trigger=trigger,
-        respond=any(node.step is Step.RESPOND for node in compiler.nodes),
+        respond=any(_kind(node) == "responder" for node in compiler.nodes),
+        cycles=max(1, scenario.settings.roundtrips),
+        auto_commit=scenario.settings.auto_commit,
+        trigger_last=scenario.settings.auto_commit_trigger_last,
+        transactional=any(
+            node.polls or (node.definition is not None and node.definition.transactional)
+            for node in compiler.nodes
+        ),
         order_key=order_key,
         slots=len(compiler.slots) + 1,
         variables=compiler.variables,
         pins={node.id: _pin(node) for node in compiler.nodes if node.definition is not None},
     )
+
+
+def _kind(node: Node) -> str:
+    return "" if node.definition is None else node.definition.kind
 
 
 def _pin(node: Node) -> tuple[str, int, str]:
@@ -123,12 +142,16 @@ _STEPS: Mapping[str, Step] = {
     "set_variables": Step.SET,
     "get_variables": Step.GET,
     "sleep": Step.WAIT,
+    "returner": Step.RESPOND,
+    "namer": Step.NAME,
     "directive": Step.DIRECTIVE,
     "placeholder": Step.PASS,
 }
 
 _FLOW = frozenset({"iterator", "repeater", "set_variables", "get_variables", "sleep"})
-_KEYWORDS = frozenset({"transform", "responder", "action", "search"})
+_KEYWORDS = frozenset(
+    {"transform", "responder", "action", "search", "trigger", "returner", "namer"}
+)
 _NO_SOURCES = frozenset({Step.ROUTER, Step.CHOICE, Step.DIRECTIVE, Step.PASS})
 """Modules that give out no bundles of their own."""
 
@@ -231,6 +254,7 @@ class _Compiler:
             retry=RetryPolicy.of(module.flags, module.path),
             group_by=compile_value(group_by, seen) if group_by not in (None, "") else None,
             stop_if_empty=bool(module.flags.get("stopIfEmpty")),
+            polls=definition.poll is not None,
         )
         if module.onerror:
             inside = {**seen, module.id: node.slot}

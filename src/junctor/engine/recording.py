@@ -74,6 +74,8 @@ class Recording:
         """Ends of the run read so far."""
         self.end: Mapping[str, Any] | None = None
         """The last of them."""
+        self.staged: list[Any] = []
+        """What was written and not applied, in order, so far as read."""
         self.header: Mapping[str, Any] = {}
         """What the run pinned; empty if nothing was recorded."""
         self._read()
@@ -129,6 +131,10 @@ class Recording:
         elif tag == Tag.END:
             self.ends += 1
             self.end = record[1]
+        elif tag == Tag.SETTLED:
+            self.staged = [record[2]]
+        elif tag == Tag.STAGED:
+            self.staged.append(record[5])
         else:
             key = (record[1], record[2], tuple(record[3]), record[4])
             entry = self._pending.get(key)

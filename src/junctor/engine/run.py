@@ -15,6 +15,7 @@ from typing import Any
 from junctor.engine.bundles import FLUSH, Groups, Several, chunks, emit, found
 from junctor.engine.commands import Address, Command, Result
 from junctor.engine.context import Context
+from junctor.engine.cycle import execute
 from junctor.engine.effects import call, respond, wait
 from junctor.engine.handlers import handle
 from junctor.engine.journal import BREATH, Journal
@@ -23,7 +24,7 @@ from junctor.engine.nodes import Halt, Node, Path, Step
 from junctor.engine.plan import Plan
 from junctor.engine.recording import MISSING, Recorded, Recording
 from junctor.engine.routes import choose, route
-from junctor.errors import Fault, JunctorError, Uncertain
+from junctor.errors import Fault, JunctorError
 from junctor.language.connector import Bundle
 
 __all__ = ["Run"]
@@ -37,8 +38,9 @@ class Run:
     """One run of a plan.
 
     ``clock`` gives aware instants and ``seed`` is random; both are asked at most once, as the first
-    ``now`` and the seed are values of the run. ``variables`` is what ``var.…`` reads. With a
-    ``recording`` the run continues it: what is recorded there is not recorded again.
+    ``now`` and the seed are values of the run. ``variables`` is what ``var.…`` reads; ``cycles``:
+    how many at most. With a ``recording`` the run continues it: what is recorded there is not
+    recorded again.
     """
 
     def __init__(
@@ -53,15 +55,17 @@ class Run:
         zone: tzinfo,
         locale: str,
         country: str = "",
+        cycles: int = 1,
         recording: Recording | None = None,
     ) -> None:
         self.plan = plan
         self.journal = journal
         self.context = Context(
             plan, journal, recording, run_id=run_id, clock=clock, seed=seed,
-            variables=variables, zone=zone, locale=locale, country=country,
+            variables=variables, zone=zone, locale=locale, country=country, cycles=cycles,
         )  # fmt: skip
         self.cycle = 0
+        self.name = ""
         self.operations = 0
         self.bytes = 0
         self.dropped: dict[int, int] = {}
@@ -75,49 +79,12 @@ class Run:
         """What the handler that runs has said to do."""
         self._live = recording is None
 
-    def execute(self, bundles: list[Bundle], *, cycle: int = 0) -> Generator[Command, Any, Result]:
-        """One cycle with the trigger's bundles (those of the recording, if it has them).
-
-        Without a trigger the first module runs once. Raises `Conflict` if the recording is of
-        another plan (in the constructor). Variables of scope *roundtrip* end with their cycle.
+    def execute(self, bundles: list[Bundle] | None) -> Generator[Command, Any, Result]:
+        """The run, with the trigger's bundles (those of the recording, if it has them); ``None``:
+        the trigger gives them. Raises `Conflict` if the recording is of another plan (in the
+        constructor).
         """
-        self.cycle = cycle
-        self.variables = {
-            name: held for name, held in self.variables.items() if held[1] == "execution"
-        }
-        halt: Halt | None = None
-        try:
-            yield from self._start(bundles)
-        except Halt as stopped:
-            halt = stopped
-        return self._end(halt)
-
-    def _start(self, bundles: list[Bundle]) -> Generator[Command, Any, None]:
-        head = self.plan.head
-        env: list[Any] = [None] * self.plan.slots
-        env[0] = self.context.scope
-        if head is None:
-            return
-        if head.step is not Step.TRIGGER:
-            yield from self.branch(head, env, (0,))
-            return
-        self.operations += 1
-        given = self.recorded(head, ())
-        if given is MISSING:
-            given = bundles
-            self.journal.operation(self.cycle, head.id, (), 0, bundles)
-        yield from emit(self, head, [given], env, ())
-
-    def _end(self, halt: Halt | None) -> Result:
-        result = Result("finished", self.operations, self.bytes, dropped=self.dropped)
-        result.unrecorded = self.journal.skipped
-        if halt is not None:
-            unknown = isinstance(halt.error, Uncertain)
-            result.status = halt.status or ("uncertain" if unknown else "incomplete")
-            if result.status != "finished":
-                result.error, result.failed = halt.error, halt.address
-        self.context.end(self.cycle, result)
-        return result
+        return execute(self, bundles)
 
     def branch(
         self,
@@ -220,6 +187,10 @@ class Run:
             return self.once(node, path, lambda: self._get(node, env, path))
         if step is Step.SET:
             return self._set(node, env, path)
+        if step is Step.NAME:
+            output = self.once(node, path, lambda: self.evaluated(node, env, path))
+            self.name = str(output.get("name") or "")
+            return output
         if step is Step.WAIT:
             yield from wait(self, node, env, path)
         elif step is Step.RESPOND:

@@ -365,6 +365,8 @@ class ModuleDef:
     ``__structure__``, the data structure it is bound to (``{"spec": […], "strict": bool}``)."""
     limit_field: str | None = None
     """The argument that caps how many bundles a search emits."""
+    transactional: bool = False
+    """Whether what it writes (by `Ask`s) is applied, or taken back, with the run's commit."""
     stateless: bool = True
     """Whether its result depends on its arguments alone (variables make it false)."""
     raw: bool = False

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from junctor.ports.backlog import Claim
 from junctor.ports.inbox import Answered
 
-__all__ = ["Ledger", "RunRow", "SegmentRow", "Write"]
+__all__ = ["Kept", "Ledger", "RecordWrite", "RunRow", "SegmentRow", "StateWrite", "Write"]
 
 
 class SegmentRow(NamedTuple):
@@ -40,6 +40,34 @@ class RunRow(NamedTuple):
     error: str | None = None
     failed_module: int | None = None
     dropped: str | None = None
+    name: str | None = None
+    """What the run called itself."""
+
+
+class RecordWrite(NamedTuple):
+    """A record of a data store to put, or to remove (``data`` is ``None``)."""
+
+    store_id: UUID
+    key: str
+    data: dict[str, Any] | None
+    expected: int | None
+    """The revision it replaces, 0 if there was none; ``None``: whatever is there."""
+
+
+class StateWrite(NamedTuple):
+    """What a placed module remembers for later runs."""
+
+    module: int
+    value: Any
+    expected: int | None
+
+
+class Kept(NamedTuple):
+    """What a run's commit applies: stores are emptied first, then records and states are put."""
+
+    records: Sequence[RecordWrite] = ()
+    cleared: frozenset[UUID] = frozenset()
+    states: Sequence[StateWrite] = ()
 
 
 @dataclass(slots=True)
@@ -63,6 +91,11 @@ class Write:
     """When to look at the scenario again."""
     blocks: bool = False
     """What stands behind this run must wait for it: so from this very commit."""
+    kept: Kept | None = None
+    """Applied with the segments, if nobody has changed what it was based on; a write that has it
+    has segments, too: where those are stored, it has been applied."""
+    conflict: str = ""
+    """Set by the ledger: what somebody changed meanwhile; then nothing of this was written."""
     last_words: bool = False
     """Why the run stopped, as something before this could not be stored."""
 
@@ -72,6 +105,8 @@ class Ledger(Protocol):
 
     async def commit(self, writes: Sequence[Write]) -> list[bool]:
         """All of them in one commit; False for each whose claim isn't ours any more.
+
+        One whose ``kept`` is based on what is no longer there gets its ``conflict`` set instead.
 
         Committing the same write twice is as once, so a lost connection may be answered by trying
         again.

@@ -8,14 +8,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from junctor.errors import DataError, Misconfigured
-from junctor.language.connector import Bundle, ModuleDef, Paging, Request, Response
+from junctor.language.connector import Ask, Bundle, ModuleDef, Paging, Request
 from junctor.runtime.accounts import origin
 from junctor.runtime.outcomes import bundles_of, dig
 
 __all__ = ["MOST_PAGES", "Send", "perform", "sent_bytes"]
 
-Send = Callable[[Request, int], Awaitable[Response]]
-"""Sends a module's n-th request and returns its complete, good answer, or raises."""
+Send = Callable[[Request | Ask, int], Awaitable[Any]]
+"""Sends a module's n-th request and returns its complete, good answer, or raises; of what is asked
+of Junctor itself, whatever is answered."""
 
 MOST_PAGES = 10_000
 """A search that asks for more pages than this is going round in circles."""
@@ -24,6 +25,8 @@ MOST_PAGES = 10_000
 async def perform(module: ModuleDef, arguments: Mapping[str, Any], send: Send) -> list[Bundle]:
     """The bundles of one operation of an action or search."""
     made = module.function(**arguments)
+    if isinstance(made, Ask):
+        return _bundles(await send(made, 0))
     if isinstance(made, Request):
         if module.paging is not None:
             return await _paged(module, made, module.paging, arguments, send)
@@ -32,16 +35,19 @@ async def perform(module: ModuleDef, arguments: Mapping[str, Any], send: Send) -
     try:
         request = next(made)
         while True:
-            if not isinstance(request, Request):
+            if not isinstance(request, Request | Ask):
                 raise Misconfigured(reason=f"{module.id} yielded something that is no Request")
             answer = await send(request, step)
             step += 1
             request = made.send(answer)
     except StopIteration as stop:
-        result = stop.value
-        return result if isinstance(result, list) else [] if result is None else [result]
+        return _bundles(stop.value)
     finally:
         made.close()
+
+
+def _bundles(result: Any) -> list[Bundle]:
+    return result if isinstance(result, list) else [] if result is None else [result]
 
 
 async def _paged(

@@ -2,15 +2,16 @@
 
 ``[1, method, query, headers, body, remote, settings]`` is a call that a hook received, with the
 hook's own settings (no secrets) at that moment;
-``[2, bundles, version, actor]`` is a run that a person or program started, with its trigger bundles
-(``version`` 0: the published one).
+``[2, bundles, version, actor, options]`` is a run that a person or program started, with its
+trigger's bundles, or nil if the trigger is to give them (``version`` 0: the published one).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -31,9 +32,12 @@ _PRIVATE = frozenset({"authorization", "cookie", "proxy-authorization", "x-make-
 class Manual:
     """A run started by hand."""
 
-    bundles: list[Bundle]
+    bundles: list[Bundle] | None
     version: int
     actor: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """``cycles``: how many at most (1); ``start``: where a trigger that has not polled before
+    begins (``now``, ``all``, or an ISO date)."""
 
 
 def pack_call(delivery: Delivery) -> bytes:
@@ -52,9 +56,16 @@ def pack_call(delivery: Delivery) -> bytes:
     )
 
 
-def pack_manual(bundles: Sequence[Bundle], *, version: int, actor: str) -> bytes:
+def pack_manual(
+    bundles: Sequence[Bundle] | None,
+    *,
+    version: int,
+    actor: str,
+    options: Mapping[str, Any] | None = None,
+) -> bytes:
     """A manual start for the inbox."""
-    return _encode((2, list(bundles), version, actor))
+    given = None if bundles is None else list(bundles)
+    return _encode((2, given, version, actor, dict(options or {})))
 
 
 def unpack(

@@ -13,10 +13,12 @@ from junctor.engine.commands import Command, Outcome, Result
 from junctor.engine.journal import Journal
 from junctor.ports.backlog import Claim
 from junctor.ports.inbox import Answered
+from junctor.ports.ledger import Kept
 from junctor.ports.vault import Keyring
 from junctor.runtime.plans import Prepared
+from junctor.runtime.staging import Staged
 
-__all__ = ["ACCEPTED", "FAILED", "Flight", "segment_aad"]
+__all__ = ["ACCEPTED", "FAILED", "Flight", "by_itself", "polled", "segment_aad"]
 
 ACCEPTED = Answered(200, (("content-type", "text/plain; charset=utf-8"),), b"Accepted")
 FAILED = Answered(
@@ -50,6 +52,9 @@ class Flight:
     """Whether its delivery lies in the inbox, to leave it when the run ends."""
     parks: bool = False
     """Whether its delivery stays there, for a retry."""
+    start: str = "now"
+    """Where a trigger that has not polled before begins."""
+    staged: Staged = field(default_factory=Staged)
     seq: int = 0
     steps: Generator[Command, Any, Result] | None = None
     answer: Answered | None = None
@@ -59,6 +64,27 @@ class Flight:
     visible: bool = False
     """Whether its row says that it is running."""
     state: str = "running"
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Modules that write what a commit applies go one at a time, lanes or not."""
     calls: dict[int, asyncio.Task[Outcome]] = field(default_factory=dict)
     tickets: int = 0
     pending: list[asyncio.Future[bool]] = field(default_factory=list)
+
+
+def by_itself(flight: Flight) -> Kept:
+    """What is applied right after a module, as the scenario commits by itself."""
+    plan = flight.prepared.plan if flight.prepared is not None else None
+    if plan is None or not plan.auto_commit:
+        return Kept()
+    last = plan.head.id if plan.head is not None and plan.head.polls and plan.trigger_last else None
+    return flight.staged.to_apply(
+        states={module for module, _ in flight.staged.states if module != last}
+    )
+
+
+def polled(flight: Flight) -> Kept:
+    """Where the trigger is that polls, alone."""
+    head = flight.prepared.plan.head if flight.prepared is not None else None
+    if head is None or not head.polls:
+        return Kept()
+    return flight.staged.to_apply(records=False, states={head.id})

@@ -19,6 +19,7 @@ from junctor.ports.vault import Vault
 from junctor.runtime.envelope import Manual, unpack
 from junctor.runtime.flight import Flight, segment_aad
 from junctor.runtime.plans import Prepared
+from junctor.runtime.staging import Staged
 
 __all__ = ["Flights"]
 
@@ -84,20 +85,30 @@ class Flights:
             if isinstance(other, JunctorError):
                 raise other
             flight.prepared, flight.version = other, begun
-        bundles: list[dict[str, Any]] = []
+        bundles: list[dict[str, Any]] | None = None
+        cycles = 1
         if isinstance(call, Manual):
-            bundles = call.bundles
+            bundles, cycles = call.bundles, call.options.get("cycles", 1)
+            flight.start = call.options.get("start", "now")
+            head = flight.prepared.plan.head if flight.prepared is not None else None
+            hooked = head is not None and head.definition is not None and head.definition.hook
+            if bundles is None and hooked:
+                bundles = [{}]  # a hook has nothing to give by itself
         elif recording is None:
             head = prepared.plan.head
             definition = head.definition if head is not None and prepared.plan.trigger else None
             if definition is None or definition.hook is None:
                 raise DataError(reason="the scenario has no trigger that takes deliveries")
             bundles = [dict(bundle) for bundle in definition.function(call)]
-        self.load(flight, recording, bundles)
+        self.load(flight, recording, bundles, cycles)
         return flight
 
     def load(
-        self, flight: Flight, recording: Recording | None, bundles: list[dict[str, Any]]
+        self,
+        flight: Flight,
+        recording: Recording | None,
+        bundles: list[dict[str, Any]] | None = None,
+        cycles: int = 1,
     ) -> None:
         """Gives the flight its steps."""
         prepared = flight.prepared
@@ -114,7 +125,13 @@ class Flights:
             zone=prepared.zone,
             locale=prepared.locale,
             country=prepared.country,
+            cycles=cycles,
         )
+        if recording is not None and prepared.plan.transactional:
+            recording.finish()
+            for record in recording.staged:
+                # Whoever resumes a run that could not commit wants it written all the same.
+                flight.staged.add(Staged.from_record(record, expect=not recording.ends))
         flight.steps = run.execute(bundles)
 
     async def read_back(self, flight: Flight) -> Recording | None:

@@ -7,34 +7,17 @@ time do not overwrite each other's change: the later one is done again.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+from junctor.ports.ledger import Kept, RecordWrite, StateWrite
 
 __all__ = ["RecordWrite", "Staged", "StateWrite"]
 
 RecordKey = tuple[UUID, str]
 StateKey = tuple[int, str]
-
-
-@dataclass(frozen=True, slots=True)
-class RecordWrite:
-    """A record to put, or to remove (``data`` is ``None``)."""
-
-    store_id: UUID
-    key: str
-    data: dict[str, Any] | None
-    expected: int | None
-    """The revision it replaces, 0 if there was none; ``None``: whatever is there."""
-
-
-@dataclass(frozen=True, slots=True)
-class StateWrite:
-    """What a placed module remembers for later runs."""
-
-    module: int
-    value: Any
-    expected: int | None
 
 
 @dataclass(slots=True)
@@ -48,3 +31,99 @@ class Staged:
     """By module and scope; only those of scope ``scenario`` outlive the run."""
     seen: dict[RecordKey | int, int] = field(default_factory=dict)
     """Revisions as read, by record, or by module for its state."""
+
+    def copy(self) -> Staged:
+        """As it is now, to compare with or go back to."""
+        return Staged(dict(self.records), set(self.cleared), dict(self.states), dict(self.seen))
+
+    def restore(self, before: Staged) -> None:
+        """Back to what it was."""
+        self.records, self.cleared = dict(before.records), set(before.cleared)
+        self.states, self.seen = dict(before.states), dict(before.seen)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is written."""
+        return not (self.records or self.cleared or self.states)
+
+    def since(self, before: Staged) -> Staged:
+        """What was written after ``before`` was copied."""
+        gone = {store for store, _ in before.records.keys() - self.records.keys()}
+        return Staged(
+            {key: put for key, put in self.records.items() if before.records.get(key) is not put},
+            (self.cleared - before.cleared) | gone,
+            {key: put for key, put in self.states.items() if before.states.get(key) is not put},
+        )
+
+    def add(self, later: Staged) -> None:
+        """What `since` gave, written again."""
+        for store in later.cleared:
+            self.clear(store)
+        self.records |= later.records
+        self.states |= later.states
+
+    def clear(self, store: UUID) -> None:
+        """Empties a store."""
+        self.records = {key: put for key, put in self.records.items() if key[0] != store}
+        self.cleared.add(store)
+
+    def to_apply(self, *, records: bool = True, states: Container[int] | None = None) -> Kept:
+        """What a commit writes down: records, and states of these modules (all if ``None``)."""
+        return Kept(
+            list(self.records.values()) if records else [],
+            frozenset(self.cleared) if records else frozenset(),
+            [
+                put
+                for (module, scope), put in self.states.items()
+                if scope == "scenario" and (states is None or module in states)
+            ],
+        )
+
+    def applied(self, kept: Kept) -> None:
+        """Forgets what was written down."""
+        done = {put.module for put in kept.states}
+        self.states = {
+            key: put
+            for key, put in self.states.items()
+            if key[1] != "scenario" or key[0] not in done
+        }
+        if kept.records or kept.cleared:
+            self.records, self.cleared = {}, set()
+        self.seen = {}
+
+    def drop(self, *scopes: str) -> bool:
+        """Forgets states of these scopes; with ``scenario``, records too: a rollback. Whether there
+        was anything to forget.
+        """
+        states = {key: put for key, put in self.states.items() if key[1] not in scopes}
+        before = (self.states, self.records, self.cleared)
+        self.states = states
+        if "scenario" in scopes:
+            self.records, self.cleared, self.seen = {}, set(), {}
+        return before != (self.states, self.records, self.cleared)
+
+    def as_record(self) -> list[Any]:
+        """Plain data for the journal."""
+        return [
+            [
+                [put.store_id.bytes, put.key, put.data, put.expected]
+                for put in self.records.values()
+            ],
+            [store.bytes for store in self.cleared],
+            [
+                [module, scope, put.value, put.expected]
+                for (module, scope), put in self.states.items()
+            ],
+        ]
+
+    @classmethod
+    def from_record(cls, record: list[Any], *, expect: bool = True) -> Staged:
+        """What `as_record` gave. Without ``expect`` it is applied whatever is there now."""
+        records, cleared, states = record
+        made = cls(cleared={UUID(bytes=store) for store in cleared})
+        for store, key, data, expected in records:
+            put = RecordWrite(UUID(bytes=store), key, data, expected if expect else None)
+            made.records[put.store_id, key] = put
+        for module, scope, value, expected in states:
+            made.states[module, scope] = StateWrite(module, value, expected if expect else None)
+        return made

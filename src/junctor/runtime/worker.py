@@ -32,6 +32,7 @@ from junctor.runtime.flight import Flight
 from junctor.runtime.flights import Flights
 from junctor.runtime.heartbeat import Heartbeat
 from junctor.runtime.plans import Plans, Prepared
+from junctor.runtime.services import Services, Tools
 
 __all__ = ["LEASE", "Worker"]
 
@@ -82,7 +83,10 @@ class Worker:
         self.committer = Committer(PostgresLedger(self._writes), blobs)
         self.plans = Plans(self._reads, find)
         accounts = Accounts(self._reads, vault=vault, transport=transport, connector=connector)
-        self.driver = Driver(self.committer, accounts, transport, connector, breathe=self._breathe)
+        services = Services(Tools(line=self._reads, transport=transport))
+        self.driver = Driver(
+            self.committer, accounts, transport, connector, services, breathe=self._breathe
+        )
         self._heartbeat = Heartbeat(url, name=name, role="worker", lease=lease)
         self._wake = asyncio.Event()
         self._claims: set[Claim] = set()
@@ -468,7 +472,7 @@ class Worker:
             else:
                 flight.stored = delivery is not None
                 flight.journal = Journal(claim.detail)
-                self._flights.load(flight, recording, [])
+                self._flights.load(flight, recording)
             command = self.driver.advance(flight)
         except Exception as error:
             if is_lost(error):

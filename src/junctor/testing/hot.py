@@ -12,17 +12,18 @@ twice in a batch) is a `ValueError` here, raised before anything is changed.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from junctor.ports.backlog import Backlog, Claim, DueRun, Taken
 from junctor.ports.inbox import Answered, Inbox, NewDelivery
-from junctor.ports.ledger import Ledger, RunRow, SegmentRow, Write
+from junctor.ports.ledger import Kept, Ledger, RunRow, SegmentRow, Write
 
 __all__ = ["MemoryBacklog", "MemoryInbox", "MemoryLedger", "MemoryStore", "StoredRun"]
 
@@ -96,6 +97,11 @@ class MemoryStore:
     runs: dict[Place, StoredRun] = field(default_factory=dict)
     segments: dict[Place, dict[int, SegmentRow]] = field(default_factory=lambda: defaultdict(dict))
     answers: dict[Place, Answered] = field(default_factory=dict)
+    records: dict[tuple[UUID, UUID, str], tuple[int, Any]] = field(default_factory=dict)
+    """What data stores hold: revision and data, by organisation, store and key."""
+    states: dict[tuple[UUID, UUID, int], tuple[int, Any]] = field(default_factory=dict)
+    """What modules remember, by organisation, scenario and module."""
+    revisions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _fences: int = 0
     _turns: int = 0
 
@@ -392,6 +398,10 @@ class MemoryLedger(Ledger):
 
     def _write(self, write: Write, row: _Backlog) -> None:
         store, place = self._store, (write.claim.organization_id, write.run_id)
+        if write.kept is not None and write.segments[0].seq not in store.segments[place]:
+            write.conflict = self._keep(write, write.kept)
+            if write.conflict:
+                return
         for segment in write.segments:
             store.segments[place].setdefault(segment.seq, segment)
         if write.row is not None:
@@ -407,6 +417,30 @@ class MemoryLedger(Ledger):
             row.blocked_by_run = write.run_id
         if write.answer is not None:
             store.answers.setdefault(place, write.answer)
+
+    def _keep(self, write: Write, kept: Kept) -> str:
+        """Applies what a run wrote; or what somebody changed meanwhile."""
+        store, organization = self._store, write.claim.organization_id
+        for put in kept.records:
+            revision, _ = store.records.get((organization, put.store_id, put.key), (0, None))
+            if put.expected not in {None, revision}:
+                return f"the record {put.key!r}"
+        for state in kept.states:
+            place = (organization, write.claim.scenario_id, state.module)
+            if state.expected not in {None, store.states.get(place, (0, None))[0]}:
+                return f"what module {state.module} remembers"
+        for key in [key for key in store.records if key[1] in kept.cleared]:
+            del store.records[key]
+        for put in kept.records:
+            at = (organization, put.store_id, put.key)
+            if put.data is None:
+                store.records.pop(at, None)
+            else:
+                store.records[at] = (next(store.revisions), put.data)
+        for state in kept.states:
+            place = (organization, write.claim.scenario_id, state.module)
+            store.states[place] = (next(store.revisions), state.value)
+        return ""
 
     def _put(self, place: Place, write: Write, row: RunRow) -> None:
         """How a run began is said once; how it stands may change until it is over."""

@@ -256,6 +256,7 @@ class Drive:
             variables=given.get("variables", {}),
             zone=given.get("zone", UTC),
             locale="en",
+            cycles=given.get("cycles", 1),
         )
         self.live = run
         generator = run.execute([{}] if bundles is None else bundles)

@@ -6,7 +6,6 @@ import pytest
 from engine_kit import branch, module, plan_of, route, scenario, when
 
 from junctor.engine.plan import compile_plan
-from junctor.engine.retry import RetryPolicy
 from junctor.errors import (
     DataError,
     ExpressionError,
@@ -17,6 +16,7 @@ from junctor.errors import (
     Unsupported,
 )
 from junctor.language.connector import ModuleDef
+from junctor.language.retry import RetryPolicy
 
 
 def test_an_unknown_module_is_named_with_its_path() -> None:

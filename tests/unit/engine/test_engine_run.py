@@ -21,7 +21,7 @@ from engine_kit import (
 )
 
 from junctor import errors
-from junctor.engine.commands import Address, Flush
+from junctor.engine.commands import Address, Call, Flush
 from junctor.engine.journal import BREATH, FIRST, error_record
 from junctor.engine.recording import Recording
 from junctor.errors import Conflict, DataError, NotSent, Uncertain
@@ -364,12 +364,11 @@ def test_variables_of_scope_execution_outlive_a_cycle() -> None:
     )
     sets = (module(4, "set", values("roundtrip")), module(5, "set", values("execution")))
     drive = Drive(plan_of(module(1, "router", routes=(route(*reads), route(*sets)))))
-    drive.run()
-    assert drive.live is not None
-    second = drive.live.execute([], cycle=1)
-    call = next(second)
-    assert call.address == Address(1, 3, (0,))  # type: ignore[union-attr]  # the only command here
-    assert call.arguments == {"r": None, "e": 1}  # type: ignore[union-attr]  # as above
+    drive.run(cycles=2)
+    first, second = (command for command in drive.commands if isinstance(command, Call))
+    assert first.arguments == {"r": None, "e": None}
+    assert second.address == Address(1, 3, (0,))
+    assert second.arguments == {"r": None, "e": 1}
 
 
 def test_resuming_keeps_little_in_memory() -> None:

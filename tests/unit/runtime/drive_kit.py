@@ -23,6 +23,7 @@ from junctor.runtime.envelope import pack_manual
 from junctor.runtime.flight import Flight, segment_aad
 from junctor.runtime.flights import Flights
 from junctor.runtime.plans import Prepared
+from junctor.runtime.services import Services, Tools
 from junctor.testing.blobs import FakeBlobs
 from junctor.testing.hot import MemoryBacklog, MemoryInbox, MemoryLedger, MemoryStore
 from junctor.testing.transport import FakeTransport
@@ -116,6 +117,7 @@ class Bench:
             ),
             self.transport,
             lambda _: world,
+            Services(Tools(line=Line("", patience=0), transport=self.transport)),
             clock=lambda: self.time,
             sleep=self._sleep,
         )

@@ -14,7 +14,7 @@ from junctor.ports.backlog import Claim
 from junctor.ports.ledger import SegmentRow, Write
 from junctor.runtime import committer as module
 from junctor.runtime.committer import Committer
-from junctor.runtime.drive import storable
+from junctor.runtime.writes import storable
 from tests.support import run
 
 

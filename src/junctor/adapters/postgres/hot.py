@@ -29,6 +29,7 @@ from junctor.adapters.postgres.arrays import (
     register,
 )
 from junctor.adapters.postgres.database import connect
+from junctor.adapters.postgres.kept import apply
 from junctor.adapters.postgres.queries import load
 from junctor.errors import NotSent
 from junctor.ports.backlog import Claim, DueRun, Taken
@@ -131,7 +132,7 @@ class Line:
 def _numbered() -> dict[str, tuple[bytes, tuple[str, ...]]]:
     """The hot queries with ``$1`` for ``%(name)s``, and the names in that order."""
     made = {}
-    for name, text in load("hot").items():
+    for name, text in {**load("hot"), **load("kept")}.items():
         names: list[str] = []
 
         def number(found: re.Match[str], names: list[str] = names) -> str:
@@ -349,76 +350,106 @@ class PostgresLedger:
         self._line = line
 
     async def commit(self, writes: Sequence[Write]) -> list[bool]:
-        """One statement for the group."""
-        claims: dict[int, tuple[int, Claim]] = {}
-        for write in writes:
-            claims.setdefault(id(write.claim), (len(claims) + 1, write.claim))
-        held = [claim for _, claim in claims.values()]
+        """One statement for the group; a transaction where there is more to apply."""
+        if not any(write.kept for write in writes):
+            return self._seen(writes, await self._line.fetch("commit", _group(writes)))
 
-        def position(write: Write) -> int:
-            return claims[id(write.claim)][0]
+        async def work(connection: AsyncConnection[Row]) -> list[Row]:
+            async def fetch(name: str, parameters: Mapping[str, Any]) -> list[Row]:
+                cursor = await self._line.execute(connection, name, parameters)
+                return await cursor.fetchall() if cursor.description else []
 
-        segments = [(write, segment) for write in writes for segment in write.segments]
-        rows = [(write, write.row) for write in writes if write.row is not None]
-        done = [write for write in writes if write.done]
-        parked = [write for write in writes if write.parked]
-        waits = [write for write in writes if write.due_at is not None or write.blocks]
-        answers = [(write, write.answer) for write in writes if write.answer is not None]
-        parameters: dict[str, Any] = {
-            **_keys(held),
-            "fences": Longs(claim.fence for claim in held),
-            "segment_claims": Ints(position(write) for write, _ in segments),
-            "segment_organizations": Uuids(write.claim.organization_id for write, _ in segments),
-            "segment_runs": Uuids(write.run_id for write, _ in segments),
-            "segment_retentions": Texts(write.retention for write, _ in segments),
-            "segment_seqs": Ints(segment.seq for _, segment in segments),
-            "segment_data": Buffers(segment.data for _, segment in segments),
-            "segment_blobs": Buffers(segment.blobs for _, segment in segments),
-            "run_claims": Ints(position(write) for write, _ in rows),
-            "run_organizations": Uuids(write.claim.organization_id for write, _ in rows),
-            "run_ids": Uuids(write.run_id for write, _ in rows),
-            "run_retentions": Texts(write.retention for write, _ in rows),
-            "run_scenarios": Uuids(write.claim.scenario_id for write, _ in rows),
-            "run_order_keys": Texts(write.claim.order_key for write, _ in rows),
-            "run_versions": Ints(row.version for _, row in rows),
-            "run_states": Texts(row.state for _, row in rows),
-            "run_wait_reasons": Texts(row.wait_reason for _, row in rows),
-            "run_dues": Times(row.due_at for _, row in rows),
-            "run_triggers": Texts(row.trigger for _, row in rows),
-            "run_actors": Texts(row.actor for _, row in rows),
-            "run_starts": Times(row.started_at for _, row in rows),
-            "run_ends": Times(row.ended_at for _, row in rows),
-            "run_operations": Longs(row.operations for _, row in rows),
-            "run_bytes": Longs(row.bytes for _, row in rows),
-            "run_segments": Ints(row.segments for _, row in rows),
-            "run_errors": Texts(row.error for _, row in rows),
-            "run_failed": Ints(row.failed_module for _, row in rows),
-            "run_dropped": Texts(row.dropped for _, row in rows),
-            "done_claims": Ints(position(write) for write in done),
-            "done_organizations": Uuids(write.claim.organization_id for write in done),
-            "done_ids": Uuids(write.run_id for write in done),
-            "parked_claims": Ints(position(write) for write in parked),
-            "parked_organizations": Uuids(write.claim.organization_id for write in parked),
-            "parked_ids": Uuids(write.run_id for write in parked),
-            "wait_claims": Ints(position(write) for write in waits),
-            "wait_organizations": Uuids(write.claim.organization_id for write in waits),
-            "wait_scenarios": Uuids(write.claim.scenario_id for write in waits),
-            "wait_order_keys": Texts(write.claim.order_key for write in waits),
-            "wait_dues": Times(write.due_at for write in waits),
-            "wait_blocks": Uuids(write.run_id if write.blocks else None for write in waits),
-            "answer_claims": Ints(position(write) for write, _ in answers),
-            "answer_organizations": Uuids(write.claim.organization_id for write, _ in answers),
-            "answer_ids": Uuids(write.run_id for write, _ in answers),
-            "answer_servers": Texts(write.server for write, _ in answers),
-            "answer_statuses": Ints(answer.status for _, answer in answers),
-            "answer_headers": Texts(json.dumps(answer.headers) for _, answer in answers),
-            "answer_bodies": Buffers(answer.body for _, answer in answers),
-        }
-        found = {row[0] for row in await self._line.fetch("commit", parameters)}
+            async with connection.transaction():
+                await apply(fetch, [write for write in writes if write.kept])
+                return await fetch("commit", _group(writes))
+
+        return self._seen(writes, await self._line.run(work))
+
+    @staticmethod
+    def _seen(writes: Sequence[Write], rows: Sequence[Row]) -> list[bool]:
+        """Tells each write whether its claim was ours."""
+        held = {row[0] for row in rows}
+        claims = _numbers(writes)
         for at, claim in claims.values():
-            if at not in found:
+            if at not in held:
                 claim.stale = True
-        return [position(write) in found for write in writes]
+        return [claims[id(write.claim)][0] in held for write in writes]
+
+
+def _numbers(writes: Sequence[Write]) -> dict[int, tuple[int, Claim]]:
+    """Each claim's position in the statement, by its identity."""
+    claims: dict[int, tuple[int, Claim]] = {}
+    for write in writes:
+        claims.setdefault(id(write.claim), (len(claims) + 1, write.claim))
+    return claims
+
+
+def _group(writes: Sequence[Write]) -> dict[str, Any]:
+    """The parameters of `commit`; of writes that met a conflict, only their claims."""
+    claims = _numbers(writes)
+    held = [claim for _, claim in claims.values()]
+    writes = [write for write in writes if not write.conflict]
+
+    def position(write: Write) -> int:
+        return claims[id(write.claim)][0]
+
+    segments = [(write, segment) for write in writes for segment in write.segments]
+    rows = [(write, write.row) for write in writes if write.row is not None]
+    done = [write for write in writes if write.done]
+    parked = [write for write in writes if write.parked]
+    waits = [write for write in writes if write.due_at is not None or write.blocks]
+    answers = [(write, write.answer) for write in writes if write.answer is not None]
+    return {
+        **_keys(held),
+        "fences": Longs(claim.fence for claim in held),
+        "segment_claims": Ints(position(write) for write, _ in segments),
+        "segment_organizations": Uuids(write.claim.organization_id for write, _ in segments),
+        "segment_runs": Uuids(write.run_id for write, _ in segments),
+        "segment_retentions": Texts(write.retention for write, _ in segments),
+        "segment_seqs": Ints(segment.seq for _, segment in segments),
+        "segment_data": Buffers(segment.data for _, segment in segments),
+        "segment_blobs": Buffers(segment.blobs for _, segment in segments),
+        "run_claims": Ints(position(write) for write, _ in rows),
+        "run_organizations": Uuids(write.claim.organization_id for write, _ in rows),
+        "run_ids": Uuids(write.run_id for write, _ in rows),
+        "run_retentions": Texts(write.retention for write, _ in rows),
+        "run_scenarios": Uuids(write.claim.scenario_id for write, _ in rows),
+        "run_order_keys": Texts(write.claim.order_key for write, _ in rows),
+        "run_versions": Ints(row.version for _, row in rows),
+        "run_states": Texts(row.state for _, row in rows),
+        "run_wait_reasons": Texts(row.wait_reason for _, row in rows),
+        "run_dues": Times(row.due_at for _, row in rows),
+        "run_triggers": Texts(row.trigger for _, row in rows),
+        "run_actors": Texts(row.actor for _, row in rows),
+        "run_starts": Times(row.started_at for _, row in rows),
+        "run_ends": Times(row.ended_at for _, row in rows),
+        "run_operations": Longs(row.operations for _, row in rows),
+        "run_bytes": Longs(row.bytes for _, row in rows),
+        "run_segments": Ints(row.segments for _, row in rows),
+        "run_errors": Texts(row.error for _, row in rows),
+        "run_failed": Ints(row.failed_module for _, row in rows),
+        "run_dropped": Texts(row.dropped for _, row in rows),
+        "run_names": Texts(row.name for _, row in rows),
+        "done_claims": Ints(position(write) for write in done),
+        "done_organizations": Uuids(write.claim.organization_id for write in done),
+        "done_ids": Uuids(write.run_id for write in done),
+        "parked_claims": Ints(position(write) for write in parked),
+        "parked_organizations": Uuids(write.claim.organization_id for write in parked),
+        "parked_ids": Uuids(write.run_id for write in parked),
+        "wait_claims": Ints(position(write) for write in waits),
+        "wait_organizations": Uuids(write.claim.organization_id for write in waits),
+        "wait_scenarios": Uuids(write.claim.scenario_id for write in waits),
+        "wait_order_keys": Texts(write.claim.order_key for write in waits),
+        "wait_dues": Times(write.due_at for write in waits),
+        "wait_blocks": Uuids(write.run_id if write.blocks else None for write in waits),
+        "answer_claims": Ints(position(write) for write, _ in answers),
+        "answer_organizations": Uuids(write.claim.organization_id for write, _ in answers),
+        "answer_ids": Uuids(write.run_id for write, _ in answers),
+        "answer_servers": Texts(write.server for write, _ in answers),
+        "answer_statuses": Ints(answer.status for _, answer in answers),
+        "answer_headers": Texts(json.dumps(answer.headers) for _, answer in answers),
+        "answer_bodies": Buffers(answer.body for _, answer in answers),
+    }
 
 
 def _keys(claims: Sequence[Claim]) -> dict[str, list[Any]]:

@@ -7,11 +7,15 @@ be done twice is `Uncertain`.
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from junctor.adapters.postgres.hot import Line
 from junctor.engine.commands import Address
@@ -22,7 +26,7 @@ from junctor.runtime.accounts import Account
 from junctor.runtime.plans import Prepared
 from junctor.runtime.staging import Staged
 
-__all__ = ["SERVICES", "Asking", "Service", "Services", "Tools"]
+__all__ = ["SERVICES", "Asking", "Service", "Services", "Tools", "asked"]
 
 SERVICES: Mapping[str, str] = {
     "ClearRecords": "junctor.runtime.services.records:clear",
@@ -34,6 +38,12 @@ SERVICES: Mapping[str, str] = {
     "WriteState": "junctor.runtime.services.records:write_state",
 }
 """Name of the `Ask` → the function that does it; imported when first asked for."""
+
+
+def asked(ask: Ask) -> bytes:
+    """16 bytes that change when what is asked for changes."""
+    content = msgspec.msgpack.encode((type(ask).__name__, dataclasses.astuple(ask)))  # type: ignore[call-overload]  # every kind is a dataclass
+    return hashlib.sha256(content).digest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,8 @@ Service = Callable[[Any, Asking], Awaitable[Any]]
 class Services:
     """Finds services by what is asked. ``more`` adds or replaces some, for tests."""
 
-    def __init__(self, more: Mapping[str, Service] | None = None) -> None:
+    def __init__(self, tools: Tools, more: Mapping[str, Service] | None = None) -> None:
+        self.tools = tools
         self._known: dict[str, Service] = dict(more or {})
 
     async def do(self, ask: Ask, asking: Asking) -> Any:

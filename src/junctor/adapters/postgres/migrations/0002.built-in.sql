@@ -18,7 +18,16 @@ create table data_structures (
 
 alter table data_stores add column structure_id uuid;
 alter table data_stores add foreign key (organization_id, structure_id) references data_structures;
-alter table data_store_records add column revision bigint not null default 1;
+
+-- A revision is never used twice, so a record that was removed and made again is another one.
+create sequence revisions;
+create function next_revision() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+  new.revision := nextval('revisions');
+  return new;
+end $$;
+alter table data_store_records add column revision bigint not null default nextval('revisions');
+create trigger next_revision before insert or update on data_store_records for each row execute function next_revision();
 
 -- What a placed module remembers from run to run: where a trigger was, a counter.
 create table module_states (
@@ -26,11 +35,12 @@ create table module_states (
   scenario_id uuid not null,
   module int not null,                     -- its id in the blueprint
   state jsonb not null,
-  revision bigint not null default 1,
+  revision bigint not null default 0,
   updated_at timestamptz not null default now(),
   primary key (organization_id, scenario_id, module),
   foreign key (organization_id, scenario_id) references scenarios on delete cascade
 );
+create trigger next_revision before insert or update on module_states for each row execute function next_revision();
 
 -- Custom variables: `var.organization.x` and `var.team.x`.
 create table variables (
@@ -56,3 +66,4 @@ select guard_table(name) from unnest(array['data_structures', 'module_states', '
 grant select, insert, update, delete on data_structures, module_states, variables to junctor_engine;
 grant select, insert, update, delete on data_structures, variables to junctor_api;
 grant select, delete on module_states to junctor_api;
+revoke execute on function next_revision() from public;

@@ -174,23 +174,24 @@ with held as materialized (
   on conflict do nothing
 ), ended as (
   insert into runs as r (organization_id, id, retention, scenario_id, version, order_key, state, wait_reason,
-    due_at, trigger, actor, started_at, ended_at, operations, bytes, segments, error, failed_module, dropped)
+    due_at, trigger, actor, started_at, ended_at, operations, bytes, segments, error, failed_module, dropped, name)
   select u.organization_id, u.id, u.retention, u.scenario_id, u.version, u.order_key, u.state, u.wait_reason,
     u.due_at, u.trigger, u.actor, u.started_at, u.ended_at, u.operations, u.bytes, u.segments,
-    u.error::jsonb, u.failed_module, u.dropped::jsonb
+    u.error::jsonb, u.failed_module, u.dropped::jsonb, u.name
   from unnest(%(run_claims)s::int[], %(run_organizations)s::uuid[], %(run_ids)s::uuid[], %(run_retentions)s::text[],
     %(run_scenarios)s::uuid[], %(run_versions)s::int[], %(run_order_keys)s::text[], %(run_states)s::text[],
     %(run_wait_reasons)s::text[], %(run_dues)s::timestamptz[], %(run_triggers)s::text[], %(run_actors)s::text[],
     %(run_starts)s::timestamptz[], %(run_ends)s::timestamptz[], %(run_operations)s::bigint[], %(run_bytes)s::bigint[],
-    %(run_segments)s::int[], %(run_errors)s::text[], %(run_failed)s::int[], %(run_dropped)s::text[])
+    %(run_segments)s::int[], %(run_errors)s::text[], %(run_failed)s::int[], %(run_dropped)s::text[],
+    %(run_names)s::text[])
     u(claim, organization_id, id, retention, scenario_id, version, order_key, state, wait_reason, due_at, trigger,
-      actor, started_at, ended_at, operations, bytes, segments, error, failed_module, dropped)
+      actor, started_at, ended_at, operations, bytes, segments, error, failed_module, dropped, name)
   where u.claim in (select i from held)
   on conflict (organization_id, id, retention) do update
     set state = excluded.state, wait_reason = excluded.wait_reason, due_at = excluded.due_at,
         ended_at = excluded.ended_at, operations = excluded.operations, bytes = excluded.bytes,
         segments = excluded.segments, error = excluded.error, failed_module = excluded.failed_module,
-        dropped = excluded.dropped
+        dropped = excluded.dropped, name = excluded.name
     where r.state not in ('finished', 'discarded')
 ), left_inbox as (
   delete from inbox d using unnest(%(done_claims)s::int[], %(done_organizations)s::uuid[], %(done_ids)s::uuid[])

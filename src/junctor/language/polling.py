@@ -1,0 +1,78 @@
+"""What is new since a trigger last looked. Pure: what it remembers goes in and comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from junctor.errors import Misconfigured
+from junctor.language.connector import Bundle, Poll
+
+__all__ = ["REMEMBERED", "fresh"]
+
+REMEMBERED = 5_000
+"""Ids kept besides those of the last listing."""
+
+
+def fresh(
+    items: Sequence[Bundle],
+    state: Mapping[str, Any] | None,
+    poll: Poll,
+    *,
+    limit: int | None = None,
+    start: str = "now",
+) -> tuple[list[Bundle], dict[str, Any]]:
+    """The new items, oldest first, at most ``limit``; and what to remember: ``date`` and ``ids``.
+
+    Without a state the trigger has never looked: ``start`` says where it begins. ``now`` takes all
+    that is there as seen, ``all`` as new, an ISO date what is not older. `Misconfigured` on another
+    text.
+    """
+    listed = [(str(poll.id(item)), poll.date(item) if poll.date else None, item) for item in items]
+    if poll.newest_first:
+        listed.reverse()
+    if poll.date is not None:
+        listed.sort(key=lambda each: each[1] or _NEVER)
+    first = state is None
+    since = _start(start) if state is None else _date(state.get("date"))
+    known = set(() if state is None else state.get("ids", ()))
+    new = [each for each in listed if each[0] not in known and not _before(each[1], since)]
+    taken = new if first and start == "now" else new[:limit]
+    seen = known | {each[0] for each in taken}
+    still = [each[0] for each in listed if each[0] in seen]
+    older = list(() if state is None else state.get("ids", ()))
+    dates = [each[1] for each in taken if each[1] is not None]
+    date = max([*dates, since]) if dates and since else max(dates, default=since)
+    remembered = {
+        "date": date.isoformat() if date else None,
+        "ids": list(dict.fromkeys([*older[-REMEMBERED:], *still])),
+    }
+    if first and start == "now":
+        return [], remembered
+    return [each[2] for each in taken], remembered
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _before(date: datetime | None, since: datetime | None) -> bool:
+    return date is not None and since is not None and date < since
+
+
+def _start(start: str) -> datetime | None:
+    if start in {"now", "all"}:
+        return None
+    try:
+        return _date(start)
+    except ValueError:
+        raise Misconfigured(
+            reason=f"a trigger can't start at {start!r}; give now, all, or a date like 2026-11-21"
+        ) from None
+
+
+def _date(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    date = datetime.fromisoformat(text)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -1,0 +1,261 @@
+"""Doing one operation that touches the world: bound to its form, sent, recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import structlog
+
+from junctor.engine.commands import Call, Outcome
+from junctor.engine.journal import SEGMENT_BYTES, Journal
+from junctor.errors import (
+    Fault,
+    Inconsistent,
+    JunctorError,
+    Misconfigured,
+    StaleFence,
+    Uncertain,
+    VendorRefused,
+    VendorUnavailable,
+)
+from junctor.language import forms
+from junctor.language.asks.records import ReadState, WriteState
+from junctor.language.connector import Ask, Connector, Effect, Poll, Request, Response
+from junctor.language.polling import fresh
+from junctor.ports.ledger import Kept
+from junctor.ports.transport import Transport
+from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
+from junctor.runtime.effects import perform, sent_bytes
+from junctor.runtime.flight import Flight, by_itself
+from junctor.runtime.keeper import Keeper
+from junctor.runtime.outcomes import half_done, refusal
+from junctor.runtime.services import Asking, Services, asked
+from junctor.runtime.staging import Staged
+
+__all__ = ["MOST_TRIES", "Operator"]
+
+log = structlog.get_logger(__name__)
+
+_LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
+MOST_TRIES = 100
+"""How often a module is done again because other runs changed what it was writing."""
+
+
+class Operator:
+    """Does operations. One per worker process."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        accounts: Accounts,
+        transport: Transport,
+        connector: Callable[[str], Connector | None],
+        services: Services,
+    ) -> None:
+        self._keeper = keeper
+        self._accounts = accounts
+        self._transport = transport
+        self._connector = connector
+        self._services = services
+
+    async def do(self, flight: Flight, call: Call) -> Outcome:
+        """One operation: bound, sent, recorded."""
+        begun = time.perf_counter()
+        counted = 0
+        before: list[Any] | None = None  # an answer is a step only if another request follows
+        acted = False
+        module = call.module
+        connector = self._connector(module.connector)
+        effect: Effect = module.effect
+        try:
+            assert flight.prepared is not None
+            zone = flight.prepared.zone
+            arguments = forms.bind(module, call.arguments or {}, call.parameters, zone=zone)
+            if module.effect_of is not None:
+                effect = module.effect_of(arguments)
+            account = await self._account(flight, call)
+            asking = self._asking(flight, call, account)
+
+            async def send(request: Request | Ask, step: int) -> Any:
+                nonlocal acted, before, counted
+                if before is not None:
+                    flight.journal.step(call.address, step - 1, before[0])
+                    before = None
+                recorded = call.steps.get(step)
+                if isinstance(request, Ask):
+                    if step in call.steps:
+                        return recorded
+                    answer = await self._ask(flight, call, request, step, effect, asking)
+                    acted |= effect == "once"
+                    # What is staged would be missing if its answer were taken from the record.
+                    before = None if module.transactional else [answer]
+                    return answer
+                if recorded is not None:
+                    response = Response(*recorded)
+                else:
+                    response, size = await self._send(flight, call, request, step, effect, account)
+                    counted += size
+                    before = [
+                        [response.status, dict(response.headers), response.body, response.url]
+                    ]
+                good = 200 <= response.status < 300
+                if not good and request.raises:
+                    error = refusal(connector, response, effect)
+                    raise half_done(error) if acted else error
+                acted |= good and effect == "once" and request.method.upper() not in _LOOKS
+                return response
+
+            async with flight.turn if module.transactional else nullcontext():
+                for _ in range(MOST_TRIES):
+                    written = flight.staged.copy()
+                    bundles = await perform(module, arguments, send)
+                    if module.poll is not None:
+                        bundles = await self._new(flight, module.poll, bundles, arguments, asking)
+                    spent = round((time.perf_counter() - begun) * 1000, 3)
+                    if await self._recorded(flight, call, written, bundles, counted, spent):
+                        break
+                else:
+                    what = f"what module {call.address.module} writes, again and again"
+                    raise Inconsistent(what=what)
+        except StaleFence:
+            raise
+        except Exception as error:
+            known = error if isinstance(error, JunctorError) else None
+            if known is None:
+                log.exception("module_failed", module=module.id, run=str(flight.run_id))
+                known = Fault(reason=f"{module.id} raised {type(error).__name__}: {error}")
+            if acted and not isinstance(known, VendorRefused):  # only a refusal says: not done
+                known = half_done(known)
+            return await self._failed(flight, call, known, effect, counted)
+        flight.unsaved |= effect != "read" or flight.journal.size >= SEGMENT_BYTES
+        if flight.calls:  # a lane's: the run may be awaiting another one for long
+            self._keeper.save(flight)
+        return Outcome(bundles=bundles, bytes=counted)
+
+    def _asking(self, flight: Flight, call: Call, account: Account | None) -> Asking:
+        return Asking(
+            tools=self._services.tools,
+            organization_id=flight.claim.organization_id,
+            scenario_id=flight.claim.scenario_id,
+            run_id=flight.run_id,
+            address=call.address,
+            parameters=call.parameters,
+            account=account,
+            prepared=flight.prepared,
+            staged=flight.staged,
+        )
+
+    async def _ask(
+        self, flight: Flight, call: Call, ask: Ask, step: int, effect: Effect, asking: Asking
+    ) -> Any:
+        """Asks for something of ours; before what must not be repeated, its intent is durable."""
+        if not call.module.transactional:
+            await self._intend(flight, call, step, effect, asked(ask), {"asks": type(ask).__name__})
+        return await self._services.do(ask, asking)
+
+    async def _new(
+        self,
+        flight: Flight,
+        poll: Poll,
+        items: list[dict[str, Any]],
+        arguments: Mapping[str, Any],
+        asking: Asking,
+    ) -> list[dict[str, Any]]:
+        """What a trigger has not given before; where it is now is staged."""
+        state = await self._services.do(ReadState(), asking)
+        limit = arguments.get(poll.limit_field)
+        bundles, after = fresh(
+            items, state, poll, limit=None if limit is None else int(limit), start=flight.start
+        )
+        if after != state:
+            await self._services.do(WriteState(after), asking)
+        return bundles
+
+    async def _recorded(
+        self,
+        flight: Flight,
+        call: Call,
+        before: Staged,
+        bundles: list[dict[str, Any]],
+        size: int,
+        milliseconds: float,
+    ) -> bool:
+        """Records an operation with what it wrote, and applies that unless the commit comes later.
+
+        False if somebody changed what it was based on: then it never was.
+        """
+        written = flight.staged.since(before)
+        kept = Kept() if written.is_empty else by_itself(flight)
+        journal = Journal() if any(kept) else flight.journal
+        if not written.is_empty:
+            journal.staged(call.address, written.as_record())
+        journal.done(call.address, bundles, size, milliseconds, call.arguments)
+        if await self._keeper.keep(flight, kept, call.address.cycle, journal):
+            flight.staged.restore(before)
+            return False
+        return True
+
+    async def _failed(
+        self, flight: Flight, call: Call, error: JunctorError, effect: Effect, counted: int
+    ) -> Outcome:
+        if isinstance(error, Uncertain) and effect != "once":
+            error = VendorUnavailable(f"No complete answer: {error.message}", status=0)
+        flight.journal.failed(call.address, error)
+        await self._keeper.settled(flight)
+        return Outcome(error=error, bytes=counted)
+
+    async def _account(self, flight: Flight, call: Call) -> Account | None:
+        """The connection of the placed module, if its connector has any."""
+        assert flight.prepared is not None
+        connection = flight.prepared.connections.get(call.address.module)
+        if connection is None:
+            connector = self._connector(call.module.connector)
+            if connector is not None and connector.connections:
+                raise Misconfigured(
+                    reason=f"module {call.address.module} ({call.module.id}) has no connection; "
+                    "choose one for it"
+                )
+            return None
+        return await self._accounts.get(flight.claim.organization_id, connection)
+
+    async def _send(
+        self,
+        flight: Flight,
+        call: Call,
+        request: Request,
+        step: int,
+        effect: Effect,
+        account: Account | None,
+    ) -> tuple[Response, int]:
+        """Sends one request; before one that must not be repeated, its intent is durable."""
+        target = absolute(request, account.base_url) if account is not None else request
+        summary = {"method": target.method, "url": target.url.partition("?")[0]}
+        await self._intend(flight, call, step, effect, fingerprint(target), summary)
+        if account is not None:
+            response = await self._accounts.send_as(account, target)
+        else:
+            response = await self._transport.send(target)
+        return response, sent_bytes(request) + len(response.body)
+
+    async def _intend(
+        self,
+        flight: Flight,
+        call: Call,
+        step: int,
+        effect: Effect,
+        fingerprint: bytes,
+        summary: Mapping[str, Any],
+    ) -> None:
+        """Records what is about to be done; durably, if it must not be done twice."""
+        if call.intent is not None and step not in call.steps and call.intent != fingerprint:
+            raise Uncertain(
+                "The request differs from the one recorded before a crash, so it is not sent"
+            )
+        if effect in {"once", "keyed", "idempotent"}:
+            flight.journal.intent(call.address, step, fingerprint, summary)
+            if effect == "once":
+                await self._keeper.settled(flight)
+        self._keeper.save(flight)

@@ -1,0 +1,94 @@
+"""What a run's flight writes: segments of its journal, its row, its last word."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from junctor.engine.commands import Result
+from junctor.engine.journal import Journal, encode_segment
+from junctor.ports.ledger import RunRow, SegmentRow, Write
+from junctor.runtime.flight import ACCEPTED, FAILED, Flight, segment_aad
+
+__all__ = ["last_write", "next_write", "running_row", "storable"]
+
+
+def next_write(flight: Flight, journal: Journal | None = None) -> Write:
+    """What the journal (the flight's, or another of its records) holds now, sealed."""
+    write = Write(claim=flight.claim, run_id=flight.run_id, retention=flight.retention)
+    taken = (journal or flight.journal).take()
+    if taken is not None:
+        aad = segment_aad(flight.claim.organization_id, flight.run_id, flight.seq)
+        sealed = flight.keyring.seal(encode_segment(taken.raw), aad)
+        write.segments = (SegmentRow(flight.seq, sealed, b"".join(taken.blobs)),)
+        write.blobs = taken.blobs
+        flight.seq += 1
+    if flight.unsent_answer and flight.server is not None:
+        write.answer, write.server = flight.answer, flight.server
+    flight.unsent_answer = False
+    return write
+
+
+def running_row(flight: Flight, due: datetime | None) -> RunRow:
+    """The row of a run that goes on: now, or after a wait."""
+    return RunRow(
+        version=flight.version,
+        state="running" if due is None else "waiting",
+        wait_reason=None if due is None else "time",
+        due_at=due,
+        trigger=flight.trigger,
+        actor=flight.actor,
+        started_at=flight.started_at,
+        segments=flight.seq,
+    )
+
+
+def last_write(flight: Flight, result: Result, now: float) -> Write:
+    """The last write of a run that ended at ``now`` (epoch seconds)."""
+    flight.state = result.status
+    if flight.answer is None and flight.server is not None:
+        flight.answer = ACCEPTED if result.status == "finished" else FAILED
+        flight.unsent_answer = True
+    error = None
+    if result.error is not None:
+        error = json.dumps(storable(result.error.as_record()), default=str)
+    write = next_write(flight)
+    write.row = RunRow(
+        version=flight.version,
+        # Rolled back by its own handler: over, with its error, and nothing to go on with.
+        state="discarded" if result.status == "failed" else result.status,
+        wait_reason=None,
+        due_at=None,
+        trigger=flight.trigger,
+        actor=flight.actor,
+        started_at=flight.started_at,
+        ended_at=datetime.fromtimestamp(now, UTC),
+        operations=result.operations,
+        bytes=result.bytes,
+        segments=flight.seq,
+        error=error,
+        failed_module=result.failed.module if result.failed else None,
+        dropped=json.dumps(result.dropped) if result.dropped else None,
+        name=storable(result.name) or None,
+    )
+    write.done, write.parked = flight.stored, flight.parks
+    write.blocks = flight.claim.ordered and result.status in {"incomplete", "uncertain"}
+    return write
+
+
+def storable(value: Any) -> Any:
+    """The value as the database can keep it as JSON: without NUL, lone surrogates and infinities.
+
+    Vendors' texts come here as they are; one that can't be stored would keep its run from ending.
+    """
+    if isinstance(value, str):
+        return str(value).replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {storable(str(name)): storable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
