@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -30,6 +31,20 @@ class MemoryStand(Stand):
 
     def plant(self, organization_id: UUID, scenario_id: UUID, *, active: bool = True) -> None:
         self.store.plant(organization_id, scenario_id, active=active)
+
+    def plant_store(self, organization_id: UUID, store_id: UUID) -> None:
+        pass  # the fake keeps records of any store
+
+    def records(self, organization_id: UUID, store_id: UUID) -> dict[str, Any]:
+        place = (organization_id, store_id)
+        return {key[2]: kept[1] for key, kept in self.store.records.items() if key[:2] == place}
+
+    def revision(self, organization_id: UUID, store_id: UUID, key: str) -> int:
+        return self.store.records[organization_id, store_id, key][0]
+
+    def remembered(self, organization_id: UUID, scenario_id: UUID) -> dict[int, Any]:
+        place = (organization_id, scenario_id)
+        return {key[2]: kept[1] for key, kept in self.store.states.items() if key[:2] == place}
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.time, UTC)

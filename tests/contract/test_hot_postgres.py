@@ -19,6 +19,10 @@ from tests.support import run
 pytestmark = pytest.mark.timeout(60)
 SQL = load("hot")
 TEAM = UUID(int=3)
+TABLES = (
+    "inbox", "backlog", "runs", "segments", "seen", "answers",
+    "data_store_records", "module_states",
+)  # fmt: skip
 
 
 class PostgresStand(Stand):
@@ -51,6 +55,34 @@ class PostgresStand(Stand):
             " on conflict (organization_id, id) do update set active = excluded.active",
             given,
         )
+
+    def plant_store(self, organization_id: UUID, store_id: UUID) -> None:
+        self._do(
+            "insert into data_stores (organization_id, id, team_id, name, created_by, updated_by)"
+            " values (%(o)s, %(s)s, %(t)s, 's', 't', 't') on conflict do nothing",
+            {"o": organization_id, "s": store_id, "t": TEAM},
+        )
+
+    def records(self, organization_id: UUID, store_id: UUID) -> dict[str, Any]:
+        query = (
+            "select key, data from data_store_records where (organization_id, store_id) = (%s, %s)"
+        )
+        return dict(self._connection.execute(query, (organization_id, store_id)).fetchall())
+
+    def revision(self, organization_id: UUID, store_id: UUID, key: str) -> int:
+        query = (
+            "select revision from data_store_records"
+            " where (organization_id, store_id, key) = (%s, %s, %s)"
+        )
+        rows = self._connection.execute(query, (organization_id, store_id, key)).fetchall()
+        return int(rows[0][0])
+
+    def remembered(self, organization_id: UUID, scenario_id: UUID) -> dict[int, Any]:
+        query = (
+            "select module, state from module_states"
+            " where (organization_id, scenario_id) = (%s, %s)"
+        )
+        return dict(self._connection.execute(query, (organization_id, scenario_id)).fetchall())
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -85,7 +117,7 @@ def test_postgres_keeps_the_contract(check: Check, database_url: str) -> None:
         line = Line(database_url, patience=0)
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute("set role junctor_engine")
-            for table in ("inbox", "backlog", "runs", "segments", "seen", "answers"):
+            for table in TABLES:
                 connection.execute(f"delete from {table}".encode())
             try:
                 await check(PostgresStand(line, connection))

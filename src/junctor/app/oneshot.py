@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -27,15 +27,16 @@ WORKER_PATIENCE = 2.0
 async def run_scenario(
     core: Core,
     scenario: Scenario,
-    bundles: list[dict[str, Any]],
+    bundles: list[dict[str, Any]] | None,
     *,
     actor: str,
     version: int | None = None,
     within: float,
+    options: Mapping[str, Any] | None = None,
 ) -> tuple[UUID, Run | None]:
     """The run's id, and the run once it ended; ``None`` if it has not ``within`` so many seconds.
 
-    Runs the draft, unless a version is named.
+    Runs the draft, unless a version is named. ``options``: see `runtime.envelope.Manual`.
     """
     ingest = Ingest(
         core.url,
@@ -51,6 +52,7 @@ async def run_scenario(
             bundles,
             actor=actor,
             version=version or scenario.draft,
+            options=options,
         )
     finally:
         await ingest.stop()

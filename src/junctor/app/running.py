@@ -25,10 +25,12 @@ ALIVE = 15.0
 """Seconds after its last heartbeat that a worker counts as alive."""
 
 
-def as_bundles(value: Any) -> list[dict[str, Any]]:
-    """Trigger bundles from what a person gave: nothing, one bundle, or a list of them."""
+def as_bundles(value: Any) -> list[dict[str, Any]] | None:
+    """Trigger bundles from what a person gave: one bundle, or a list of them; ``None``: nothing,
+    so the trigger is to give them.
+    """
     if value is None:
-        return [{}]
+        return None
     if isinstance(value, Mapping):
         return [dict(value)]
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):

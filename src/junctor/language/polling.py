@@ -37,6 +37,7 @@ def fresh(
     first = state is None
     since = _start(start) if state is None else _date(state.get("date"))
     known = set(() if state is None else state.get("ids", ()))
+    listed = list({each[0]: each for each in listed}.values())
     new = [each for each in listed if each[0] not in known and not _before(each[1], since)]
     taken = new if first and start == "now" else new[:limit]
     seen = known | {each[0] for each in taken}

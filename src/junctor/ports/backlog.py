@@ -39,6 +39,8 @@ class Claim:
     """Runs in flight."""
     in_order: bool = False
     """Its scenario is sequential."""
+    alone: bool = False
+    """One of its runs at a time, though none waits for those that stopped: its trigger polls."""
     lost: bool = False
     """Given up, not given back: its lease runs out, and the next owner reads the journals."""
     broken: set[UUID] = field(default_factory=set)
@@ -52,6 +54,11 @@ class Claim:
     def ordered(self) -> bool:
         """Whether its runs must follow one another."""
         return self.in_order or self.order_key.startswith("k:")
+
+    @property
+    def in_line(self) -> bool:
+        """Whether no two of its runs may be in flight."""
+        return self.alone or self.ordered
 
 
 class Taken(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -139,14 +139,17 @@ class Ingest:
         self,
         organization_id: UUID,
         scenario_id: UUID,
-        bundles: Sequence[Bundle],
+        bundles: Sequence[Bundle] | None,
         *,
         actor: str,
         version: int = 0,
+        options: Mapping[str, Any] | None = None,
     ) -> UUID:
-        """Starts a run by hand, durably; returns the run's id."""
+        """Starts a run by hand, durably; returns the run's id. Without ``bundles`` the trigger is
+        to give them. ``options``: see `envelope.Manual`.
+        """
         run = self._ids.new()
-        payload = pack_manual(bundles, version=version, actor=actor)
+        payload = pack_manual(bundles, version=version, actor=actor, options=options)
         await self._accept(
             NewDelivery(organization_id, run, scenario_id, "~manual", None, payload, None, None)
         )

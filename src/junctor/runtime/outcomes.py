@@ -73,7 +73,7 @@ def bundles_of(module: ModuleDef, response: Response) -> list[Bundle]:
     """The bundles in a good answer: a search's items, or the one object of an action."""
     content = response.json() if response.body.strip() else {}
     found = dig(content, module.items) if module.items else content
-    if module.kind == "search":
+    if module.kind in {"search", "trigger"}:
         if found is None:
             return []
         if not isinstance(found, list):

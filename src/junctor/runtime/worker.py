@@ -204,18 +204,18 @@ class Worker:
         wanted = [
             (claim, limit)
             for claim, limit in wanted
-            if claim.blocked_by_run is None and not (claim.ordered and claim.busy)
+            if claim.blocked_by_run is None and not (claim.in_line and claim.busy)
         ]
         if wanted:
             busy = [run for claim, _ in wanted for run in claim.busy]
             begun = time.perf_counter()
             for claim, taken in await self.backlog.take(wanted, busy):
-                if claim.due and claim not in fresh and not claim.ordered:
+                if claim.due and claim not in fresh and not claim.in_line:
                     # One that is always busy is never given back, and would never be looked at.
                     started += await self._resume_due(claim)
                 prepared = await self._prepared(claim)
                 cautious = claim.cautious_until is not None
-                if cautious or claim.ordered or isinstance(prepared, JunctorError):
+                if cautious or claim.in_line or isinstance(prepared, JunctorError):
                     started += self._start_line(claim, taken)
                     continue
                 for delivery in taken:
@@ -230,10 +230,10 @@ class Worker:
 
     async def _limit(self, claim: Claim) -> int:
         """How many more deliveries a claim may have in flight."""
-        if claim.cautious_until is not None or claim.ordered:
+        if claim.cautious_until is not None or claim.in_line:
             return 0 if claim.busy else 16
         prepared = await self._prepared(claim)
-        if isinstance(prepared, JunctorError) or prepared.in_order:
+        if isinstance(prepared, JunctorError) or claim.in_line:
             return 0 if claim.busy else 16
         return (PURE_RUNS if prepared.pure else SLICE_RUNS) - len(claim.busy)
 
@@ -249,6 +249,7 @@ class Worker:
             return Fault(reason=f"version {number} can't be used: {type(error).__name__}: {error}")
         if not version:
             claim.in_order = prepared.in_order
+            claim.alone = prepared.plan.head is not None and prepared.plan.head.polls
         return prepared
 
     async def _release(self) -> None:
@@ -424,7 +425,7 @@ class Worker:
 
     async def _resume_line(self, claim: Claim, runs: Sequence[DueRun]) -> None:
         try:
-            if claim.ordered:
+            if claim.in_line:
                 for run in runs:
                     await self._resume(claim, run)
             else:

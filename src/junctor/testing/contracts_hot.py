@@ -11,13 +11,13 @@ from uuid import UUID
 
 from junctor.ports.inbox import Answered
 from junctor.ports.ledger import SegmentRow, Write
-from junctor.testing import contracts_claims
+from junctor.testing import contracts_claims, contracts_kept
 from junctor.testing.hot_stand import LEASE, MANY, Check, Given, Stand, ids_of
 
 __all__ = ["CHECKS", "LEASE", "Check", "Stand"]
 
 PAUSE = 3600.0
-CHECKS: list[Check] = list(contracts_claims.CHECKS)
+CHECKS: list[Check] = [*contracts_claims.CHECKS, *contracts_kept.CHECKS]
 
 
 def _check(check: Check) -> Check:

@@ -33,6 +33,22 @@ class Stand(Protocol):
         """A published scenario (version 1); again: switched on or off."""
         ...
 
+    def plant_store(self, organization_id: UUID, store_id: UUID) -> None:
+        """An empty data store."""
+        ...
+
+    def records(self, organization_id: UUID, store_id: UUID) -> dict[str, Any]:
+        """What the data store holds, by key."""
+        ...
+
+    def revision(self, organization_id: UUID, store_id: UUID, key: str) -> int:
+        """Of one record."""
+        ...
+
+    def remembered(self, organization_id: UUID, scenario_id: UUID) -> dict[int, Any]:
+        """What modules remember, by their ids."""
+        ...
+
     def now(self) -> datetime:
         """The store's time."""
         ...

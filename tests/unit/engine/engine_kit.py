@@ -19,6 +19,7 @@ from junctor.engine.commands import (
     Outcome,
     Respond,
     Result,
+    Settle,
     Start,
     Wait,
 )
@@ -234,6 +235,8 @@ class Drive:
     asked: int = 0
     in_flight: dict[int, Call] = part(default_factory=dict)
     most_in_flight: int = 0
+    settle_error: JunctorError | None = None
+    """What keeps a cycle from being committed."""
     recording: Recording | None = None
     live: Run | None = None
 
@@ -259,7 +262,9 @@ class Drive:
             cycles=given.get("cycles", 1),
         )
         self.live = run
-        generator = run.execute([{}] if bundles is None else bundles)
+        if bundles is None and not given.get("ask"):
+            bundles = [{}]
+        generator = run.execute(bundles)
         answer: Any = None
         try:
             while True:
@@ -300,6 +305,8 @@ class Drive:
                 self.responses.append(command)
             case Flush():
                 self._store(journal)
+            case Settle():
+                return self.settle_error
         return None
 
     def _call(self, call: Call, journal: Journal) -> Outcome:

@@ -12,7 +12,7 @@ from junctor.adapters.postgres.hot import Line
 from junctor.engine.journal import Journal, Tag, decode_segment
 from junctor.engine.plan import compile_plan
 from junctor.language.connector import Answer, Bundle, Connector, Field, Flow, Request, Response
-from junctor.language.scenario import Module, Scenario
+from junctor.language.scenario import Module, Scenario, Settings
 from junctor.ports.backlog import Claim
 from junctor.ports.inbox import NewDelivery
 from junctor.ports.vault import Keyring
@@ -80,6 +80,15 @@ def each(_parameters: Mapping[str, Any], mapper: Any) -> Iterator[Bundle]:
         yield {"value": item}
 
 
+for _name in ("ignore", "break", "commit", "rollback"):
+    world.module(_name, kind="directive", name=_name)(lambda: None)
+
+
+@world.module("Sleeps", kind="sleep")
+def pause(_parameters: Mapping[str, Any], _mapper: Any) -> float:
+    return 60.0
+
+
 @world.module("Answers", kind="responder")
 def answer(body: Text) -> Answer:
     return Answer(status=201, body=body.encode())
@@ -97,7 +106,14 @@ def _find(name: str) -> Any:
 class Bench:
     """One delivery of a scenario: trigger, then ``flow``. ``handler`` is the vendor."""
 
-    def __init__(self, *flow: Module, handler: Handler, order_key: str = "") -> None:
+    def __init__(
+        self,
+        *flow: Module,
+        handler: Handler,
+        order_key: str = "",
+        trigger: str = "start",
+        settings: Settings = Settings(),  # noqa: B008  # frozen
+    ) -> None:
         self.time = 1_800_000_000.0
         self.slept: list[float] = []
         self.store = MemoryStore(clock=lambda: self.time)
@@ -107,6 +123,7 @@ class Bench:
         self.blobs, self.vault = FakeBlobs(), FakeVault()
         self.committer = Committer(MemoryLedger(self.store), self.blobs)
         self.transport = FakeTransport(handler)
+        self.services = Services(Tools(line=Line("", patience=0), transport=self.transport))
         self.driver = Driver(
             self.committer,
             Accounts(
@@ -117,11 +134,11 @@ class Bench:
             ),
             self.transport,
             lambda _: world,
-            Services(Tools(line=Line("", patience=0), transport=self.transport)),
+            self.services,
             clock=lambda: self.time,
             sleep=self._sleep,
         )
-        scenario = Scenario(name="test", flow=(placed(1, "start"), *flow))
+        scenario = Scenario(name="test", flow=(placed(1, trigger), *flow), settings=settings)
         self.prepared = Prepared(
             organization_id=ORGANIZATION,
             scenario_id=SCENARIO,
@@ -137,14 +154,19 @@ class Bench:
         self.order_key = order_key
         self.keyring: Keyring | None = None
 
-    async def accepted(self, **bundle: Any) -> Claim:
-        """Stores the delivery and claims it."""
+    def serve(self, **services: Any) -> None:
+        """Has what is asked for done by these functions, by the asks' names."""
+        self.services.add(services)
+
+    async def accepted(self, *, ask: Mapping[str, Any] | None = None, **bundle: Any) -> Claim:
+        """Stores the delivery and claims it; with ``ask``, options, the trigger is to be asked."""
         self.keyring = await self.vault.keyring(ORGANIZATION)
-        payload = pack_manual([bundle], version=0, actor="me")
-        given = NewDelivery(
+        given = [bundle] if ask is None else None
+        payload = pack_manual(given, version=0, actor="me", options=ask)
+        delivery = NewDelivery(
             ORGANIZATION, RUN, SCENARIO, self.order_key, None, payload, None, "server"
         )
-        await self.inbox.accept([given])
+        await self.inbox.accept([delivery])
         return await self.claimed()
 
     async def claimed(self) -> Claim:

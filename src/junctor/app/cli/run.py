@@ -42,6 +42,13 @@ def register(app: typer.Typer) -> None:
             ),
         ] = None,
         version: Annotated[int | None, typer.Option(help="Which version; the draft.")] = None,
+        cycles: Annotated[int, typer.Option(min=1, help="How often the trigger is asked.")] = 1,
+        start: Annotated[
+            str,
+            typer.Option(
+                help="Where a trigger that polls begins, if it never has: now, all, or a date."
+            ),
+        ] = "now",
         timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait.")] = 300.0,
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
@@ -63,7 +70,13 @@ def register(app: typer.Typer) -> None:
             async with session() as (core, organization_id):
                 found = await find_scenario(core, organization_id, scenario)
                 run_id, done = await run_scenario(
-                    core, found, bundles, actor=actor(), version=version, within=timeout
+                    core,
+                    found,
+                    bundles,
+                    actor=actor(),
+                    version=version,
+                    within=timeout,
+                    options={"cycles": cycles, "start": start},
                 )
                 if done is None:
                     shown = ids.show("run", run_id)

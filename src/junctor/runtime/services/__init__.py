@@ -82,11 +82,15 @@ Service = Callable[[Any, Asking], Awaitable[Any]]
 
 
 class Services:
-    """Finds services by what is asked. ``more`` adds or replaces some, for tests."""
+    """Finds services by what is asked."""
 
-    def __init__(self, tools: Tools, more: Mapping[str, Service] | None = None) -> None:
+    def __init__(self, tools: Tools) -> None:
         self.tools = tools
-        self._known: dict[str, Service] = dict(more or {})
+        self._known: dict[str, Service] = {}
+
+    def add(self, services: Mapping[str, Service]) -> None:
+        """Adds some by the names of what is asked, or puts them in the place of others."""
+        self._known |= services
 
     async def do(self, ask: Ask, asking: Asking) -> Any:
         """The answer; `Unsupported` if nobody does such a thing."""

@@ -27,6 +27,7 @@ begin
   return new;
 end $$;
 alter table data_store_records add column revision bigint not null default nextval('revisions');
+alter table data_store_records alter column revision set default 0;  -- the trigger says it
 create trigger next_revision before insert or update on data_store_records for each row execute function next_revision();
 
 -- What a placed module remembers from run to run: where a trigger was, a counter.

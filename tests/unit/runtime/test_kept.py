@@ -1,0 +1,247 @@
+"""What runs write to data stores and remember: seen by themselves, committed, taken back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import pytest
+
+from junctor.engine.journal import Tag
+from junctor.language.asks.records import ReadRecord, ReadState, WriteRecord, WriteState
+from junctor.language.connector import Asks, Bundle, Field, Poll, Request, Response
+from junctor.language.scenario import Module, Settings
+from junctor.ports.ledger import RecordWrite, StateWrite
+from junctor.runtime.flight import Flight
+from junctor.runtime.services import Asking
+from tests.support import asynchronous
+from tests.unit.runtime.drive_kit import OK, ORGANIZATION, SCENARIO, Bench, placed, world
+
+pytestmark = pytest.mark.timeout(10)
+STORE = UUID(int=9)
+Text = Annotated[str, Field(label="Text")]
+
+
+@world.action("Counts in a store", effect="idempotent", transactional=True)
+def count(key: Text = "n") -> Asks:
+    before = yield ReadRecord(key)
+    after = {"n": (before or {"n": 0})["n"] + 1}
+    yield WriteRecord(key, after)
+    return after
+
+
+@world.action("Remembers", effect="idempotent", transactional=True)
+def remember() -> Asks:
+    i = ((yield ReadState("run")) or 0) + 1
+    yield WriteState(i, "run")
+    return {"i": i}
+
+
+@world.module(
+    "Watches",
+    kind="trigger",
+    effect="read",
+    items="",
+    poll=Poll(id=lambda item: str(item["found"])),
+)
+def watch() -> Request:
+    return Request("GET", "https://vendor.test/list")
+
+
+class Kept(Bench):
+    """A bench whose services work on its memory."""
+
+    def __init__(self, *flow: Module, trigger: str = "start", **settings: Any) -> None:
+        self.meddle = 0
+        """How many more reads somebody else's change follows."""
+        super().__init__(
+            *flow, handler=lambda _: OK, trigger=trigger, settings=Settings(**settings)
+        )
+        self.serve(
+            ReadRecord=self._read,
+            WriteRecord=self._write,
+            ReadState=self._read_state,
+            WriteState=self._write_state,
+        )
+
+    def stored(self) -> dict[str, Any]:
+        return {key[2]: kept[1] for key, kept in self.store.records.items()}
+
+    def remembered(self) -> dict[int, Any]:
+        return {key[2]: kept[1] for key, kept in self.store.states.items()}
+
+    async def _read(self, ask: ReadRecord, asking: Asking) -> Bundle | None:
+        mine = asking.staged.records.get((STORE, ask.key))
+        if mine is not None:
+            return mine.data
+        place = (ORGANIZATION, STORE, ask.key)
+        revision, data = self.store.records.get(place, (0, None))
+        asking.staged.seen[STORE, ask.key] = revision
+        if self.meddle:
+            self.meddle -= 1
+            others = (data or {"n": 0})["n"] + 10
+            self.store.records[place] = (next(self.store.revisions), {"n": others})
+        found: Bundle | None = data
+        return found
+
+    async def _write(self, ask: WriteRecord, asking: Asking) -> None:
+        staged, key = asking.staged, (STORE, ask.key)
+        staged.records[key] = RecordWrite(STORE, ask.key, ask.data, staged.seen.get(key))
+
+    async def _read_state(self, ask: ReadState, asking: Asking) -> Any:
+        module = asking.address.module
+        mine = asking.staged.states.get((module, ask.scope))
+        if mine is not None:
+            return mine.value
+        return self.store.states.get((ORGANIZATION, SCENARIO, module), (0, None))[1]
+
+    async def _write_state(self, ask: WriteState, asking: Asking) -> None:
+        module = asking.address.module
+        asking.staged.states[module, ask.scope] = StateWrite(module, ask.value, None)
+
+
+FAILS = placed(9, "bug")
+
+
+@asynchronous
+async def test_by_itself_a_module_commits_at_once() -> None:
+    bench = Kept(placed(2, "count"), placed(3, "count"), FAILS)
+    flight = await bench.run()
+    assert (flight.state, bench.stored()) == ("incomplete", {"n": {"n": 2}})
+    assert [record[5] for record in bench.records(Tag.DONE)] == [[{"n": 1}], [{"n": 2}]]
+
+
+@asynchronous
+async def test_a_change_that_comes_between_is_not_lost() -> None:
+    bench = Kept(placed(2, "count"))
+    bench.meddle = 3
+    await bench.run()
+    assert bench.stored() == {"n": {"n": 31}}
+    assert [record[5] for record in bench.records(Tag.DONE)] == [[{"n": 31}]]
+
+
+@asynchronous
+async def test_who_never_gets_his_turn_stops() -> None:
+    bench = Kept(placed(2, "count"))
+    bench.meddle = 1000
+    flight = await bench.run()
+    assert flight.state == "incomplete"
+    assert "again and again" in bench.row.error
+
+
+@asynchronous
+async def test_at_the_end_of_the_cycle_it_is_committed_whole() -> None:
+    bench = Kept(placed(2, "count"), placed(3, "send"), placed(4, "count"), auto_commit=False)
+    seen: list[Any] = []
+
+    def handler(_request: Request) -> Response:
+        seen.append(bench.stored())
+        return OK
+
+    bench.transport.handler = handler
+    flight = await bench.run()
+    assert flight.state == "finished"
+    assert seen == [{}]  # its own module saw the first count; nobody else did
+    assert bench.stored() == {"n": {"n": 2}}
+
+
+@asynchronous
+@pytest.mark.parametrize(
+    ("handler", "stored"), [("rollback", {}), ("commit", {"n": {"n": 1}}), (None, {})]
+)
+async def test_how_the_cycle_ends_decides(handler: str | None, stored: Any) -> None:
+    onerror = () if handler is None else (placed(8, handler),)
+    failing = placed(9, "bug", onerror=onerror)
+    bench = Kept(placed(2, "count"), failing, auto_commit=False)
+    await bench.run()
+    assert bench.stored() == stored
+
+
+@asynchronous
+async def test_what_was_held_is_there_when_the_run_goes_on() -> None:
+    bench = Kept(placed(2, "count"), placed(3, "pause"), placed(4, "count"), auto_commit=False)
+    flight = await bench.run()
+    assert (flight.state, bench.stored()) == ("waiting", {})
+    bench.crash()
+    bench.time += 100
+    await bench.drive(await bench.resumed(await bench.claimed()))
+    assert (bench.row.state, bench.stored()) == ("finished", {"n": {"n": 2}})
+
+
+@asynchronous
+async def test_a_cycle_based_on_what_is_gone_is_not_committed() -> None:
+    bench = Kept(placed(2, "count"), auto_commit=False)
+    bench.meddle = 1
+    flight = await bench.run()
+    assert (flight.state, bench.stored()) == ("incomplete", {"n": {"n": 10}})
+    assert "InconsistencyError" in bench.row.error
+
+
+@asynchronous
+async def test_what_is_remembered_for_a_run_ends_with_it() -> None:
+    bench = Kept(placed(2, "remember"), placed(3, "each", {"array": [1, 2]}), placed(4, "remember"))
+    await bench.run()
+    assert [record[5] for record in bench.records(Tag.DONE)] == [[{"i": 1}], [{"i": 1}], [{"i": 2}]]
+    assert bench.remembered() == {}
+
+
+def polling(*flow: Module, answers: list[bytes], **settings: Any) -> Kept:
+    """A scenario that watches a list; each question gets the next of ``answers``."""
+    bench = Kept(*flow, trigger="watch", **settings)
+    left = list(answers)
+
+    def handler(request: Request) -> Response:
+        return Response(200, {}, left.pop(0)) if request.method == "GET" else OK
+
+    bench.transport.handler = handler
+    return bench
+
+
+ONE, TWO = b'[{"found": 1}]', b'[{"found": 2}, {"found": 1}]'
+
+
+async def asked(bench: Kept, **options: Any) -> Flight:
+    """A run whose trigger is asked."""
+    flight = await bench.drive(await bench.flight(await bench.accepted(ask=options)))
+    await bench.backlog.release([flight.claim])
+    bench.store.runs.clear()
+    bench.store.segments.clear()
+    return flight
+
+
+def sent(bench: Kept) -> list[Any]:
+    return [request.json for request in bench.transport.sent if request.method == "POST"]
+
+
+@asynchronous
+async def test_a_trigger_gives_what_is_new_and_remembers_it() -> None:
+    bench = polling(placed(2, "send", {"text": "{{1.found}}"}), answers=[ONE, TWO, TWO])
+    for _ in range(3):
+        assert (await asked(bench)).state == "finished"
+    assert sent(bench) == [{"text": "2"}]
+    assert bench.remembered() == {1: {"date": None, "ids": ["1", "2"]}}
+
+
+@asynchronous
+async def test_a_run_that_stops_keeps_its_items_and_one_that_is_rolled_back_does_not() -> None:
+    bench = polling(FAILS, answers=[ONE])
+    assert (await asked(bench, start="all")).state == "incomplete"
+    assert bench.remembered() == {1: {"date": None, "ids": ["1"]}}
+    taken_back = placed(9, "bug", onerror=(placed(8, "rollback"),))
+    bench = polling(taken_back, answers=[ONE])
+    assert (await asked(bench, start="all")).state == "failed"
+    assert bench.remembered() == {}
+
+
+@asynchronous
+async def test_a_run_that_waits_long_keeps_its_items() -> None:
+    bench = polling(placed(2, "pause"), answers=[ONE])
+    assert (await asked(bench, start="all")).state == "waiting"
+    assert bench.remembered() == {1: {"date": None, "ids": ["1"]}}
+
+
+@asynchronous
+async def test_several_cycles_ask_again() -> None:
+    bench = polling(placed(2, "send", {"text": "{{1.found}}"}), answers=[ONE, TWO, TWO])
+    await asked(bench, start="all", cycles=5)
+    assert sent(bench) == [{"text": "1"}, {"text": "2"}]
