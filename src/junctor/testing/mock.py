@@ -1,4 +1,4 @@
-"""A mock run: any blueprint, run with samples in place of the world, to see where its data would go.
+"""A mock run: any blueprint, run with samples in place of the world, to see which way data goes.
 
 Routers, filters, iterators, aggregators, variables and transformations are the real ones. Every
 effect (native or of an app that nobody here offers) and the trigger are answered by samples made
@@ -171,21 +171,24 @@ class _Mock:
         if tried > 2:
             return False
         why = error.message if error is not None else "it failed"
-        what = ("its filter lets everything pass", "its mapping is left out")[tried - 1]
-        self.note(module, f"With sample data: {why} Here {what}.")
+        field_ = str(error.params.get("field", "")) if error is not None else ""
+        filters = field_.startswith("filter[") == (tried == 1)
 
         def change(each: Module) -> Module:
             if each.id != module:
                 return each
-            if tried == 1:
-                return replace(each, filter=None)
+            if filters:
+                branches = tuple(replace(branch, filter=None) for branch in each.branches)
+                return replace(each, filter=None, branches=branches)
             flags = {name: value for name, value in each.flags.items() if name != "groupBy"}
-            return replace(each, mapper={}, flags=flags)
+            return replace(each, mapper={}, outputs=(), flags=flags)
 
         before = self.scenario
         self.scenario = replace(before, flow=rewritten(before.flow, change))
         if self.scenario == before:
             return self._mend(module, error)
+        what = "its filter lets everything pass" if filters else "its mapping is left out"
+        self.note(module, f"With sample data: {why} Here {what}.")
         return True
 
     # What each placed module is in a mock run.
@@ -412,8 +415,9 @@ def _before(
         if module.id == wanted:
             return seen, True
         inside = {**seen, module.id: module}
-        for each in (*module.routes, *module.branches):
-            before, found = _before(each.flow, wanted, inside)
+        ways = [each.flow for each in module.routes] + [each.flow for each in module.branches]
+        for way in ways:
+            before, found = _before(way, wanted, inside)
             if found:
                 return before, True
         # A handler is a way of its own: what it collects can only be given out inside it.
@@ -424,9 +428,7 @@ def _before(
     return seen, False
 
 
-def _ended_at_routers(
-    scenario: Scenario, find: Find, note: Callable[[int, str], None]
-) -> Scenario:
+def _ended_at_routers(scenario: Scenario, find: Find, note: Callable[[int, str], None]) -> Scenario:
     """The scenario without modules that follow a router, which no bundle can reach."""
 
     def ended(flow: tuple[Module, ...]) -> tuple[Module, ...]:

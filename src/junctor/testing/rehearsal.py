@@ -1,4 +1,4 @@
-"""A rehearsal: a scenario run without database, network or clock, and a record of all that happened.
+"""A rehearsal: a scenario run without database, network or clock, and all that happened in it.
 
 The engine runs as it always does; what it asks for is done by a `World`, at once and in memory.
 Waits take no time: they move a clock of the rehearsal's own. What comes out says for every
@@ -34,6 +34,7 @@ from junctor.errors import TooLarge, Unsupported
 from junctor.language import forms
 from junctor.language.connector import Answer, Bundle, ModuleDef
 from junctor.language.scenario import Module, Scenario
+from junctor.testing.rehearsed import Event, Operation, Passage, Rehearsed, Visit, Way
 
 __all__ = [
     "NOW",
@@ -72,102 +73,6 @@ class Setting:
     seed: bytes = b"rehearsal"
     run_id: str = "run_rehearsal"
     most: int = MOST_OPERATIONS
-
-
-@dataclass(slots=True, kw_only=True)
-class Operation:
-    """One module dealing with one bundle once (an aggregator: with all of them)."""
-
-    module: int
-    name: str
-    path: Path
-    attempt: int = 0
-    input: Any = None
-    """The evaluated mapper; an aggregator's are in a list."""
-    bundles: list[Bundle] = field(default_factory=list)
-    error: dict[str, Any] | None = None
-    """As `JunctorError.as_record`, of an attempt that failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A bundle at a filter."""
-
-    module: int
-    name: str
-    path: Path
-    passed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Visit:
-    """A bundle at a router or an if-else."""
-
-    module: int
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """The modules that one bundle passed, in order, and those whose filters stopped it."""
-
-    path: Path
-    modules: tuple[int, ...]
-    stopped: tuple[int, ...]
-
-
-Event = Operation | Passage | _Visit
-
-
-@dataclass(slots=True, kw_only=True)
-class Rehearsed:
-    """What happened."""
-
-    result: Result
-    scenario: Scenario
-    events: list[Event]
-    answer: Answer | None = None
-    """The first answer to the hook's caller."""
-    waits: list[tuple[int, float]] = field(default_factory=list)
-    """Module and seconds: sleeps, and pauses before another attempt."""
-    ended: datetime = NOW
-    """The rehearsal's clock at the end."""
-
-    @property
-    def operations(self) -> list[Operation]:
-        """Every operation, in order."""
-        return [event for event in self.events if isinstance(event, Operation)]
-
-    @property
-    def passages(self) -> list[Passage]:
-        """Every decision of a filter, in order."""
-        return [event for event in self.events if isinstance(event, Passage)]
-
-    @property
-    def route(self) -> list[int]:
-        """The modules that were reached, in the order in which they first were."""
-        seen = (event.module for event in self.events if not isinstance(event, Passage))
-        return list(dict.fromkeys(seen))
-
-    def of(self, module: int) -> list[Operation]:
-        """One module's operations."""
-        return [each for each in self.operations if each.module == module]
-
-    def bundles(self, module: int) -> list[Bundle]:
-        """All that one module gave out."""
-        return [bundle for each in self.of(module) for bundle in each.bundles]
-
-    def ways(self) -> list[Way]:
-        """The way of each bundle that went furthest: those that others came of are left out."""
-        paths = list(dict.fromkeys(event.path for event in self.events))
-        inner = {path[:length] for path in paths for length in range(len(path))}
-        return [self._way(path) for path in paths if path not in inner]
-
-    def _way(self, path: Path) -> Way:
-        own = [event for event in self.events if event.path == path[: len(event.path)]]
-        passed = dict.fromkeys(event.module for event in own if not isinstance(event, Passage))
-        stopped = [each.module for each in own if isinstance(each, Passage) and not each.passed]
-        return Way(path, tuple(passed), tuple(stopped))
 
 
 def rehearse(
@@ -473,7 +378,7 @@ class _Stage:
         return arguments
 
     def _visited(self, module: int) -> Callable[[], None]:
-        return lambda: self.events.append(_Visit(module, self.run.at))
+        return lambda: self.events.append(Visit(module, self.run.at))
 
 
 _MAPPED = frozenset({"iterator", "repeater", "set_variables", "get_variables", "sleep"})

@@ -19,7 +19,7 @@ from junctor.errors import ExpressionError
 from junctor.language.connector import Bundle
 from junctor.language.expressions.nodes import Call, Chain, Empty, Path, Unary
 from junctor.language.expressions.parse import parse
-from junctor.language.scenario import Filter, Module, Scenario
+from junctor.language.scenario import Condition, Module, Scenario
 
 __all__ = ["Reads", "fields_read", "sample_bundle", "sample_value", "templates_of"]
 
@@ -153,6 +153,8 @@ class Reads:
 
     fields: dict[str, Reads] = field(default_factory=dict)
     listed: bool = False
+    expected: str | None = None
+    """The first text that a filter or condition compares it with."""
 
 
 def fields_read(scenario: Scenario) -> dict[int, Reads]:
@@ -163,6 +165,8 @@ def fields_read(scenario: Scenario) -> dict[int, Reads]:
             for path in _paths(text):
                 if isinstance(path.root, int):
                     _note(found.setdefault(path.root, Reads()), path)
+        for condition in _conditions(module):
+            _expect(found, condition)
     return found
 
 
@@ -171,14 +175,29 @@ def templates_of(module: Module) -> Iterator[str]:
     yield from _texts(module.mapper)
     yield from _texts(module.flags.get("groupBy"))
     yield from _texts(list(module.outputs))
+    for condition in _conditions(module):
+        yield from _texts([condition.a, condition.b])
+
+
+def _conditions(module: Module) -> Iterator[Condition]:
     for given in (module.filter, *(branch.filter for branch in module.branches)):
-        yield from _of_filter(given)
+        for group in given.groups if given is not None else ():
+            yield from group
 
 
-def _of_filter(given: Filter | None) -> Iterator[str]:
-    for group in given.groups if given is not None else ():
-        for condition in group:
-            yield from _texts([condition.a, condition.b])
+def _expect(found: dict[int, Reads], condition: Condition) -> None:
+    """A text that a condition wants is the most telling sample of what it asks about."""
+    wanted, asked = condition.b, condition.a
+    if condition.operator not in _EQUAL or not isinstance(wanted, str) or "{{" in wanted:
+        return
+    paths = list(_paths(asked)) if isinstance(asked, str) else []
+    if len(paths) == 1 and isinstance(paths[0].root, int) and wanted:
+        reads = _note(found[paths[0].root], paths[0])
+        if reads is not None and reads.expected is None:
+            reads.expected = wanted
+
+
+_EQUAL = frozenset({"text:equal", "text:equal:ci", "text:contain", "text:contain:ci"})
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -215,20 +234,22 @@ def _paths(text: str) -> Iterator[Path]:
                 pass
 
 
-def _note(reads: Reads, path: Path) -> None:
+def _note(reads: Reads, path: Path) -> Reads | None:
     for step in path.steps:
         if step.to is None or isinstance(step.to, int):
             reads.listed = True
         elif isinstance(step.to, str):
             reads = reads.fields.setdefault(step.to, Reads())
         else:
-            return
+            return None
+    return reads
 
 
 def _with(value: Any, reads: Reads, name: str = "") -> Any:
     """The value with what is read of it and isn't there."""
     if not reads.fields:
-        return value
+        told = reads.expected is not None and (value is None or isinstance(value, str))
+        return reads.expected if told else value
     if isinstance(value, list):
         items = value or [{} for _ in range(ITEMS)]
         return [_with(each if isinstance(each, dict) else {}, reads, name) for each in items]
@@ -241,5 +262,7 @@ def _with(value: Any, reads: Reads, name: str = "") -> Any:
 
 
 def _unknown(name: str, reads: Reads) -> Any:
+    if reads.expected is not None:
+        return reads.expected
     one = _with({}, reads, name) if reads.fields else sample_value({"name": name})
     return [one] if reads.listed else one
