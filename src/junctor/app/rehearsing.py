@@ -35,7 +35,7 @@ from junctor.testing.matching import as_data
 from junctor.testing.mock import Mocked, Samples
 from junctor.testing.rehearsal import NOW, Rehearsed, Setting, rehearse
 
-__all__ = ["first_suite", "observed", "run_case", "run_suite", "scenario_of", "test_files"]
+__all__ = ["first_suite", "observed", "play", "run_case", "run_suite", "scenario_of", "test_files"]
 
 
 def test_files(paths: Iterable[Path]) -> list[Path]:
@@ -291,4 +291,6 @@ def first_suite(blueprint: Path, mocked: Mocked) -> str:
         says="Written by `junctor test --init` from samples: put in bundles and answers of yours.",
         cases=[Case(name="Samples go the usual way", given=given, expect=expect)],
     )
-    return dumps(msgspec.to_builtins(suite), 2) + "\n"
+    made = msgspec.to_builtins(suite)
+    order = [name for name in ("blueprint", "says", "cases") if name in made]
+    return dumps({name: made[name] for name in order}, 2) + "\n"

@@ -59,7 +59,7 @@ _NAMED: tuple[tuple[re.Pattern[str], Any], ...] = tuple(
     for pattern, value in (
         (r"__imtindex__|__imtlength__|bundle order|^i$", 1),
         (r"e-?mail", "ada@example.com"),
-        (r"phone|mobile|caller|_number$|^(from|to)$", "+12025550143"),
+        (r"phone|mobile|_number$|^(from|to|caller)$", "+12025550143"),
         (r"url|link|website|webhook", "https://example.com/sample"),
         (r"first_?\s?name", "Ada"),
         (r"last_?\s?name|surname", "Lovelace"),

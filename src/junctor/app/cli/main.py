@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "call": ("call", "Call one module for real, through a connection."),
     "tokens": ("tokens", "List, create or revoke API tokens."),
     "check": ("check", "Check blueprints and say what would run."),
+    "test": ("test", "Run scenario tests: files beside blueprints."),
     "eval": ("eval", "Evaluate expressions."),
     "connectors": ("connectors", "List connectors and their modules."),
     "sim": ("sim", "Start a vendor simulator."),

@@ -34,7 +34,9 @@ def register(app: typer.Typer) -> None:
 
     @group.command("once")
     def once(
-        scenario: Annotated[str, typer.Argument(help="Its id or name.")],
+        scenario: Annotated[
+            str, typer.Argument(help="Its id or name; with --mock a blueprint's file.")
+        ],
         file: Annotated[
             str | None,
             typer.Option(
@@ -50,21 +52,41 @@ def register(app: typer.Typer) -> None:
             ),
         ] = "now",
         timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait.")] = 300.0,
+        mock: Annotated[
+            bool,
+            typer.Option(
+                "--mock", help="Only show the way of the data: samples answer, nothing is sent."
+            ),
+        ] = False,
+        all_routes: Annotated[
+            bool,
+            typer.Option("--all-routes", help="With --mock: every route, whatever filters say."),
+        ] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
-        """Runs a scenario once, active or not, and waits for its end. Exit 1 unless it finished."""
+        """Runs a scenario once, active or not, and waits for its end. Exit 1 unless it finished.
+
+        With --mock it takes a blueprint's file and needs no database.
+        """
         from junctor.app.cli.inputs import read_json
         from junctor.app.cli.session import actor, run_async, session
         from junctor.app.oneshot import run_scenario
         from junctor.app.running import as_bundles, operations
         from junctor.app.scenarios import find_scenario
-        from junctor.errors import Conflict
+        from junctor.errors import Conflict, Misconfigured
         from junctor.language import ids
         from junctor.ports.catalog import Run
 
         bundles = as_bundles(
             None if file is None else read_json(file if file == "-" else f"@{file}")
         )
+        if all_routes and not mock:
+            raise Misconfigured("--all-routes is for --mock: a real run obeys its filters.")
+        if mock:
+            given = None if file is None else bundles
+            if not mock_once(scenario, given, all_routes=all_routes, as_json=as_json):
+                raise typer.Exit(1)
+            return
 
         async def main() -> tuple[Run, list[dict[str, Any]]]:
             async with session() as (core, organization_id):
@@ -93,6 +115,33 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(1)
 
     app.add_typer(group, name="run")
+
+
+def mock_once(
+    file: str, bundles: list[dict[str, Any]] | None, *, all_routes: bool, as_json: bool
+) -> bool:
+    """Shows a mock run of a blueprint's file; whether it came to its end."""
+    from pathlib import Path
+
+    from junctor.app.cli.inputs import read_bytes
+    from junctor.app.cli.output import print_json
+    from junctor.app.mock_show import mock_record, show_mock
+    from junctor.errors import Misconfigured
+    from junctor.language.blueprint import load
+    from junctor.runtime.registry import Registry
+    from junctor.testing.mock import Note, mock_run
+
+    if file != "-" and not Path(file).is_file():
+        raise Misconfigured(f"There is no file {file}; a mock run takes a blueprint's file.")
+    loaded = load(read_bytes(file))
+    mocked = mock_run(loaded.scenario, Registry.load().find, bundles=bundles, all_routes=all_routes)
+    left_out = [each for each in loaded.problems if each.severity == "error"]
+    mocked.notes[:0] = [Note(0, f"{each.path}: {each.message}") for each in left_out]
+    if as_json:
+        print_json(mock_record(mocked))
+    else:
+        show_mock(mocked)
+    return mocked.ok
 
 
 def show_run(run: Any, operations: list[dict[str, Any]], *, as_json: bool) -> None:
