@@ -122,8 +122,8 @@ def test_tests_pass(command: Command, order: Path) -> None:
     assert said.code == 2
 
 
-def test_a_failing_test_says_where(command: Command, order: Path, tmp_path: Path) -> None:
-    tests = tmp_path / f"{ORDER}.test.json"
+def test_a_failing_test_says_where(command: Command, order: Path) -> None:
+    tests = order.with_name(f"{ORDER}.test.json")
     tests.write_text(tests.read_text().replace("7.55", "7.56"))
     said = command("test", tests)
     assert said.code == 1
@@ -143,8 +143,8 @@ def test_a_failing_test_says_where(command: Command, order: Path, tmp_path: Path
     assert "did you mean 'name'" in said.out
 
 
-def test_new_cases_are_shown_and_written(command: Command, order: Path, tmp_path: Path) -> None:
-    tests = tmp_path / f"{ORDER}.test.json"
+def test_new_cases_are_shown_and_written(command: Command, order: Path) -> None:
+    tests = order.with_name(f"{ORDER}.test.json")
     tests.write_text('{"cases": [{"name": "new", "given": {"bundles": [{"order": "B"}]}}]}')
     said = command("test", tests)
     assert said.code == 1

@@ -17,7 +17,7 @@ import msgspec
 
 from junctor import errors
 from junctor.app.desk_records import Records
-from junctor.engine.commands import Call, Outcome
+from junctor.engine.commands import Call, Outcome, Settle
 from junctor.errors import (
     DataError,
     Fault,
@@ -29,6 +29,7 @@ from junctor.errors import (
     VendorUnavailable,
 )
 from junctor.language import forms
+from junctor.language.asks.records import ReadState, WriteState
 from junctor.language.connector import (
     Ask,
     Bundle,
@@ -36,10 +37,12 @@ from junctor.language.connector import (
     Connector,
     Effect,
     Multipart,
+    Poll,
     Request,
     Response,
     Secret,
 )
+from junctor.language.polling import fresh
 from junctor.runtime.accounts import absolute
 from junctor.runtime.effects import perform
 from junctor.runtime.outcomes import half_done, refusal
@@ -68,11 +71,14 @@ class Desk:
         connector: Callable[[str], Connector | None],
         samples: Samples,
         setting: Setting,
+        *,
+        auto_commit: bool = True,
     ) -> None:
         self._given = given
         self._connector = connector
         self._samples = samples
         self._setting = setting
+        self._auto_commit = auto_commit
         self._used = [0] * len(given.answers)
         self._records = Records(given.records, setting.zone)
         self.requests: list[dict[str, Any]] = []
@@ -113,8 +119,12 @@ class Desk:
             if module.effect_of is not None:
                 effect = module.effect_of(arguments)
 
-            async def send(request: Request, _step: int) -> Response:
+            async def send(request: Request | Ask, _step: int) -> Any:
                 nonlocal acted
+                if isinstance(request, Ask):
+                    answer = self._asked(call, request)
+                    acted |= effect == "once"
+                    return answer
                 response = self._sent(call.address.module, connector, request)
                 good = 200 <= response.status < 300
                 if not good and request.raises:
@@ -123,8 +133,12 @@ class Desk:
                 acted |= good and effect == "once" and request.method.upper() not in _LOOKS
                 return response
 
-            made = dataclasses.replace(module, function=self._without_asks(call))
-            return Outcome(bundles=_now(perform(made, arguments, send)))
+            bundles = _now(perform(module, arguments, send))
+            if module.poll is not None:
+                bundles = self._fresh(call, module.poll, bundles, arguments)
+            if self._auto_commit:
+                self._records.commit()
+            return Outcome(bundles=bundles)
         except Unscripted as unscripted:
             return self._sample(call.address.module, unscripted.message)
         except Exception as error:
@@ -134,6 +148,24 @@ class Desk:
             if acted and not isinstance(known, VendorRefused):
                 known = half_done(known)
             return self._failed(known, effect)
+
+    def _fresh(
+        self, call: Call, poll: Poll, items: list[Bundle], arguments: Mapping[str, Any]
+    ) -> list[Bundle]:
+        """What a trigger has not given before in this rehearsal."""
+        state = self._records.do(call, ReadState())
+        limit = arguments.get(poll.limit_field)
+        most = None if limit is None else int(limit)
+        bundles, after = fresh(items, state, poll, limit=most, start=self._given.start or "all")
+        self._records.do(call, WriteState(after))
+        return bundles
+
+    def settle(self, settled: Settle) -> None:
+        """Data stores keep what was committed; what is held or taken back is not seen in them."""
+        if settled.records == "commit":
+            self._records.commit()
+        else:
+            self._records.rollback()
 
     def _failed(self, error: JunctorError, effect: Effect) -> Outcome:
         if isinstance(error, Uncertain) and effect != "once":
@@ -195,32 +227,6 @@ class Desk:
         return definition.sign(target, _account(definition, given))
 
     # What is asked of Junctor itself.
-
-    def _without_asks(self, call: Call) -> Callable[..., Any]:
-        """The module's function, its `Ask`s answered before anybody sees them."""
-        function = call.module.function
-
-        def answered(**arguments: Any) -> Any:
-            made = function(**arguments)
-            if isinstance(made, Request):
-                return made
-            return self._flow(call, made)
-
-        return answered
-
-    def _flow(self, call: Call, made: Any) -> Any:
-        if isinstance(made, Ask):
-            return self._asked(call, made)
-            yield  # a generator that yields nothing: `perform` takes its return value
-        value: Any = None
-        try:
-            while True:
-                wanted = made.send(value)
-                value = self._asked(call, wanted) if isinstance(wanted, Ask) else (yield wanted)
-        except StopIteration as stop:
-            return stop.value
-        finally:
-            made.close()
 
     def _asked(self, call: Call, ask: Ask) -> Any:
         kind = type(ask).__name__

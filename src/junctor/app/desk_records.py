@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import tzinfo
 from functools import partial
 from typing import Any
@@ -37,7 +38,16 @@ class Records:
             for name, store in stores.items()
         }
         self._zone = zone
+        self._committed = deepcopy(self.stores)
         self._states: dict[tuple[int, str], Any] = {}
+
+    def commit(self) -> None:
+        """What was written stays."""
+        self._committed = deepcopy(self.stores)
+
+    def rollback(self) -> None:
+        """What was written since the last commit never was."""
+        self.stores = deepcopy(self._committed)
 
     def knows(self, ask: Ask) -> bool:
         """Whether this is asked of data stores."""

@@ -119,7 +119,8 @@ def play(given: Given, scenario: Scenario, registry: Registry) -> dict[str, Any]
     """What happens, in the shape of `cases.Expect`."""
     setting = _setting(given, scenario)
     samples = Samples(scenario)
-    desk = Desk(given, registry.connector, samples, setting)
+    auto = scenario.settings.auto_commit
+    desk = Desk(given, registry.connector, samples, setting, auto_commit=auto)
     bundles = _bundles(given, scenario, registry, setting, samples)
     define = partial(_define, given=given, scenario=scenario, registry=registry)
     done = rehearse(scenario, define, desk, bundles, setting)
@@ -220,6 +221,7 @@ def _setting(given: Given, scenario: Scenario) -> Setting:
         zone=zone,
         locale=given.locale or "en",
         country=given.country or "",
+        cycles=given.cycles,
         variables=variables,
         run_id=run_id,
     )
@@ -227,8 +229,8 @@ def _setting(given: Given, scenario: Scenario) -> Setting:
 
 def _bundles(
     given: Given, scenario: Scenario, registry: Registry, setting: Setting, samples: Samples
-) -> list[Bundle]:
-    """What the trigger gives."""
+) -> list[Bundle] | None:
+    """What the trigger gives; ``None``: it is asked for it."""
     if given.bundles is not None and given.delivery is not None:
         raise Misconfigured('"given" has both bundles and a delivery; keep one of them.')
     if given.bundles is not None:
@@ -244,7 +246,8 @@ def _bundles(
         return [dict(bundle) for bundle in definition.function(delivery)]
     if given.samples and head is not None:
         return [samples.bundle(head.id)]
-    return [{}]
+    asked = definition is not None and definition.kind == "trigger"
+    return None if asked else [{}]
 
 
 def _delivery(given: Delivered, setting: Setting) -> Delivery:

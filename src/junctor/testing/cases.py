@@ -108,6 +108,10 @@ class Given(_Strict):
     """Fields of connections, by connector: a location id that ends up in requests."""
     records: dict[str, dict[str, dict[str, Any]]] = {}
     """Data stores, by the id that the blueprint has for them: key → record."""
+    start: str | None = None
+    """Where a trigger that polls begins: ``all`` (if not said), ``now``, or a date."""
+    cycles: int = 1
+    """How often, at most, a trigger that polls is asked."""
     answers: list[Rule] = []
     samples: bool = False
     """Modules that no rule answers give samples, as in a mock run."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from junctor.engine.commands import Call, Outcome
+from junctor.engine.commands import Call, Outcome, Settle
 from junctor.errors import ExpressionError, JunctorError, Misconfigured
 from junctor.language import forms
 from junctor.language.connector import Answer, Bundle, ModuleDef
@@ -88,6 +88,9 @@ class Samples:
         """One sample, whatever is asked."""
         self.sampled.add(call.address.module)
         return Outcome(bundles=[self.bundle(call.address.module)])
+
+    def settle(self, _settled: Settle) -> None:
+        """Samples write nothing."""
 
 
 def mock_run(

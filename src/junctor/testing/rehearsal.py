@@ -23,6 +23,7 @@ from junctor.engine.commands import (
     Outcome,
     Respond,
     Result,
+    Settle,
     Start,
     Wait,
 )
@@ -30,7 +31,7 @@ from junctor.engine.journal import Journal, Tag
 from junctor.engine.nodes import Node, Path, Step
 from junctor.engine.plan import Plan, compile_plan
 from junctor.engine.run import Run
-from junctor.errors import TooLarge, Unsupported
+from junctor.errors import JunctorError, TooLarge, Unsupported
 from junctor.language import forms
 from junctor.language.connector import Answer, Bundle, ModuleDef
 from junctor.language.scenario import Module, Scenario
@@ -60,6 +61,9 @@ class World(Protocol):
     def answer(self, call: Call) -> Outcome:
         """How this operation ends. Raises to stop the rehearsal itself."""
 
+    def settle(self, settled: Settle) -> JunctorError | None:
+        """Applies or forgets what a cycle wrote; the error that kept it from being applied."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
@@ -72,6 +76,8 @@ class Setting:
     variables: Mapping[str, Any] = field(default_factory=dict)
     seed: bytes = b"rehearsal"
     run_id: str = "run_rehearsal"
+    cycles: int = 1
+    """How often, at most, a trigger that polls is asked."""
     most: int = MOST_OPERATIONS
 
 
@@ -79,10 +85,12 @@ def rehearse(
     scenario: Scenario,
     define: Callable[[Module], ModuleDef | None],
     world: World,
-    bundles: list[Bundle],
+    bundles: list[Bundle] | None,
     setting: Setting | None = None,
 ) -> Rehearsed:
     """Runs a scenario once with the trigger's bundles; ``define`` says what each placed module is.
+
+    Without bundles the trigger is asked for them.
 
     Raises what compiling raises (`Unsupported`, `Misconfigured`, `ExpressionError`), `TooLarge` if
     the run does not end, and whatever the world raises.
@@ -191,9 +199,10 @@ class _Stage:
             zone=setting.zone,
             locale=setting.locale,
             country=setting.country,
+            cycles=setting.cycles,
         )
 
-    def play(self, bundles: list[Bundle]) -> Rehearsed:
+    def play(self, bundles: list[Bundle] | None) -> Rehearsed:
         steps = self.run.execute(bundles)
         value: Any = None
         try:
@@ -235,8 +244,8 @@ class _Stage:
                 self.answer = Answer(status=status, headers=headers, body=body)
             case Flush():
                 self.tape.take()
-            case _:  # a commit or a rollback: nothing here outlives the rehearsal
-                return None
+            case Settle():
+                return self.world.settle(command)
         return None
 
     def _call(self, call: Call) -> Outcome:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import msgspec
 import pytest
+from engine_kit import kit
 
 from junctor.app.rehearsing import merged, play
 from junctor.errors import BundleInvalid, Misconfigured
@@ -33,11 +34,12 @@ from junctor.language.connector import (
     Multipart,
     Paging,
     Part,
+    Poll,
     Request,
     Secret,
     path,
 )
-from junctor.language.scenario import Module, Scenario
+from junctor.language.scenario import Module, Scenario, Settings
 from junctor.language.verifiers import key_in_url
 from junctor.runtime.registry import Registry
 from junctor.testing.cases import Given
@@ -102,7 +104,29 @@ def broken() -> Request:
     raise KeyError("x")
 
 
+@shop.module(
+    "Watches items",
+    kind="trigger",
+    effect="read",
+    items="rows",
+    poll=Poll(id=lambda item: str(item["n"])),
+)
+def watch(limit: Number = 2) -> Request:
+    return Request("GET", "/items", query={"n": limit})
+
+
+@shop.module("Begins", kind="trigger", name="begin")
+def begin(text: Text = "") -> list[Bundle]:
+    return [{"text": text}, {"text": text + "!"}]
+
+
 store = Connector(name="store", label="Store")
+
+
+@store.action("Writes", effect="idempotent", transactional=True)
+def write(key: Text) -> Asks:
+    yield WriteRecord(key, {"n": 1})
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +212,18 @@ def test_pages_are_asked_for_until_the_last(registry: Registry) -> None:
         registry,
         flow(("shop:items", {})),
         answers=[
-            {"request": "GET */items", "where": {"query": {"offset": 0}}, "json": {"rows": [{"n": 1}, {"n": 2}]}},
-            {"request": "GET */items", "where": {"query": {"offset": 2}}, "json": {"rows": [{"n": 3}]}},
+            {
+                "request": "GET */items",
+                "where": {"query": {"offset": 0}},
+                "json": {"rows": [{"n": 1}, {"n": 2}]},
+            },
+            {
+                "request": "GET */items",
+                "where": {"query": {"offset": 2}},
+                "json": {"rows": [{"n": 3}]},
+            },
         ],
-    )  # fmt: skip
+    )
     assert [each["n"] for each in seen["bundles"]["1"]] == [1, 2, 3]
     assert len(seen["requests"]) == 2
 
@@ -257,15 +289,22 @@ def test_a_bug_is_a_fault(registry: Registry) -> None:
 def test_modules_are_answered_without_requests(registry: Registry) -> None:
     seen = run(
         registry,
-        flow(("alien:start", {}), ("alien:act", {"x": "{{1.x}}"}), ("shop:buy", {"sku": "{{2.y}}"})),
+        flow(
+            ("alien:start", {}), ("alien:act", {"x": "{{1.x}}"}), ("shop:buy", {"sku": "{{2.y}}"})
+        ),
         bundles=[{"x": 1}, {"x": 2}],
         answers=[
-            {"module": 2, "where": {"x": 2}, "error": {"type": "RateLimitError", "retry_after": 9}, "times": 1},
+            {
+                "module": 2,
+                "where": {"x": 2},
+                "error": {"type": "RateLimitError", "retry_after": 9},
+                "times": 1,
+            },
             {"module": 2, "bundles": [{"y": "sku"}]},
             {"module": 3, "timeout": True, "times": 1},
             {"module": 3, "unreachable": True},
         ],
-    )  # fmt: skip
+    )
     assert seen["inputs"]["2"] == [{"x": 1}]
     assert seen["requests"] == []
     assert seen["error"]["code"] == "uncertain"
@@ -286,7 +325,7 @@ def test_unknown_apps_need_a_rule(registry: Registry) -> None:
     scenario = flow(("alien:start", {}), ("alien:act", {}))
     with pytest.raises(Exception, match=r"flow\[2\]: module 'alien:act'"):
         run(registry, scenario)
-    with pytest.raises(Misconfigured, match="module 2 .* is called"):
+    with pytest.raises(Misconfigured, match=r"module 2 .* is called"):
         run(registry, scenario, answers=[{"module": 2, "where": {"x": 1}, "bundles": []}])
     assert run(registry, scenario, samples=True)["status"] == "finished"
 
@@ -304,13 +343,60 @@ def test_records_and_states_are_kept_for_the_run(registry: Registry) -> None:
         "count": 3,
         "found": [{"key": "c", "data": {"n": 10}}],
         "deep": [{"key": "b", "data": {"n": 2, "d": {"x": "y"}}}],
-        "sorted": [{"key": "c", "data": {"n": 10}}, {"key": "b", "data": {"n": 2, "d": {"x": "y"}}}],
+        "sorted": [
+            {"key": "c", "data": {"n": 10}},
+            {"key": "b", "data": {"n": 2, "d": {"x": "y"}}},
+        ],
         "by_key": [{"key": "c", "data": {"n": 10}}],
         "state": {"seen": "w"},
-    }  # fmt: skip
+    }
     assert [each["key"] for each in seen["bundles"]["2"]] == ["a", "b", "c"]
     assert seen["bundles"]["3"] == [{"cleared": 3}, {"cleared": 0}, {"cleared": 0}]
     assert seen["records"] == {"7": {}}
+
+
+@pytest.mark.parametrize(
+    ("auto", "directive", "kept"),
+    [(True, "rollback", {"x"}), (False, "rollback", set()), (False, "commit", {"x"})],
+)
+def test_what_is_not_committed_never_was(
+    registry: Registry, auto: bool, directive: str, kept: set[str]
+) -> None:
+    registry._sources["kit"] = "here"
+    registry._loaded["kit"] = kit
+    handler = Module(id=9, module=f"kit:{directive}", path="handler", mapper={})
+    scenario = flow(("store:write", {"key": "x"}), ("shop:look", {"sku": "x"}))
+    failing = replace(scenario.flow[1], onerror=(handler,))
+    scenario = replace(
+        scenario,
+        flow=(scenario.flow[0], failing),
+        settings=Settings(auto_commit=auto),
+    )
+    seen = run(registry, scenario, answers=[{"request": "GET *", "status": 404}])
+    assert seen["status"] == ("finished" if directive == "commit" else "failed")
+    assert set(seen.get("records", {}).get("7", {})) == kept
+
+
+def test_a_trigger_that_polls_is_asked(registry: Registry) -> None:
+    scenario = flow(("shop:watch", {}), ("alien:act", {"n": "{{1.n}}"}))
+    rules = [
+        {"request": "GET */items", "json": {"rows": [{"n": 3}, {"n": 2}, {"n": 1}]}},
+        {"module": 2, "bundles": []},
+    ]
+    seen = run(registry, scenario, answers=rules)
+    assert seen["inputs"]["2"] == [{"n": 1}, {"n": 2}]
+    seen = run(registry, scenario, answers=rules, cycles=5)
+    assert seen["inputs"]["2"] == [{"n": 1}, {"n": 2}, {"n": 3}]
+    seen = run(registry, scenario, answers=rules, start="now")
+    assert seen["route"] == [1]
+    seen = run(registry, scenario, answers=rules, bundles=[{"n": 7}])
+    assert seen["inputs"]["2"] == [{"n": 7}]
+
+
+def test_a_trigger_that_only_begins_is_asked_too(registry: Registry) -> None:
+    scenario = flow(("shop:begin", {"text": "hi"}), ("alien:act", {"n": "{{1.text}}"}))
+    seen = run(registry, scenario, answers=[{"module": 2, "bundles": []}])
+    assert seen["inputs"]["2"] == [{"n": "hi"}, {"n": "hi!"}]
 
 
 def test_what_else_is_asked_of_junctor_is_scripted(registry: Registry) -> None:

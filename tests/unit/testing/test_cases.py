@@ -34,14 +34,26 @@ def with_rule(rule: Any) -> Any:
     [
         ({}, "required field `cases`"),
         ({"cases": 1}, "Expected `array`"),
-        ({"cases": [{"name": "a", "expct": {}}]}, "'expct' is unknown at $.cases[0]; did you mean 'expect'?"),
-        ({"cases": [{"name": "a", "expect": {"wombat": 1}}]}, "'wombat' is unknown at $.cases[0].expect; known here: status,"),
+        (
+            {"cases": [{"name": "a", "expct": {}}]},
+            "'expct' is unknown at $.cases[0]; did you mean 'expect'?",
+        ),
+        (
+            {"cases": [{"name": "a", "expect": {"wombat": 1}}]},
+            "'wombat' is unknown at $.cases[0].expect; known here: status,",
+        ),
         (with_rule({"modul": 1}), "did you mean 'module'?"),
-        ({"cases": [{"name": "a"}, {"name": "a"}]}, "cases[1].name is 'a'; give each case a name of its own"),
+        (
+            {"cases": [{"name": "a"}, {"name": "a"}]},
+            "cases[1].name is 'a'; give each case a name of its own",
+        ),
         ({"cases": [{"name": " "}]}, "cases[0].name is ' '"),
         (with_rule({"bundles": []}), "cases[0].given.answers[0]: say whom it answers"),
         (with_rule({"module": 1}), "it answers with nothing; choose one of bundles"),
-        (with_rule({"module": 1, "bundles": [], "error": "DataError"}), "bundles and error; choose"),
+        (
+            with_rule({"module": 1, "bundles": [], "error": "DataError"}),
+            "bundles and error; choose",
+        ),
         (with_rule({"module": 1, "status": 200}), "a status answers a 'request'"),
         (with_rule({"request": "GET *", "bundles": []}), "'bundles' answer a 'module'"),
         (with_rule({"request": "GET", "status": 200}), "write 'METHOD URL'"),
@@ -49,7 +61,7 @@ def with_rule(rule: Any) -> Any:
         (with_rule({"module": 1, "answer": 1}), "'answer' answers an 'ask'"),
         ({"given": {"answers": [{"module": 1}]}, "cases": [{"name": "a"}]}, " given.answers[0]:"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, document: Any, said: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         read_suite(written(tmp_path, document))

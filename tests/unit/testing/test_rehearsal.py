@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from engine_kit import branch, find, module, route, scenario, when
 
-from junctor.engine.commands import Call, Outcome
+from junctor.engine.commands import Call, Outcome, Settle
 from junctor.errors import Misconfigured, RateLimited, TooLarge, Unsupported, VendorRefused
 from junctor.language.scenario import Module
 from junctor.testing.rehearsal import NOW, Rehearsed, Setting, Way, rehearse
@@ -20,6 +20,9 @@ class Scripted:
 
     def __init__(self, script: Callable[[Call], Outcome]) -> None:
         self.answer = script
+
+    def settle(self, settled: Settle) -> None:
+        """Nothing was written."""
 
 
 def echo(call: Call) -> Outcome:
