@@ -13,10 +13,8 @@ from junctor.testing.mock import Mocked
 
 __all__ = ["mock_record", "show_mock"]
 
-WIDEST = 160
+LONGEST = 160
 """Characters of a sample on one line."""
-TREE = 1_000
-"""Columns of the tree in a pipe, where nothing is cut off."""
 
 
 def mock_record(mocked: Mocked) -> dict[str, Any]:
@@ -74,7 +72,7 @@ def show_mock(mocked: Mocked) -> None:
     from rich.text import Text
     from rich.tree import Tree
 
-    from junctor.app.cli.output import console
+    from junctor.app.cli.output import WIDEST, console
 
     out = console()
     record = mock_record(mocked)
@@ -84,7 +82,9 @@ def show_mock(mocked: Mocked) -> None:
         Text.assemble((record["name"], "bold"), (f"  mock run{every}", "dim")), guide_style="dim"
     )
     _grow(tree, mocked.scenario.flow, known, "")
-    out.print(tree, width=None if out.is_terminal else TREE)
+    if not out.is_terminal:
+        out.width = WIDEST  # what is read in a pipe is searched, and nothing is cut off
+    out.print(tree)
     reached = len([each for each in record["modules"] if each["reached"]])
     out.print(
         Text(
@@ -152,4 +152,4 @@ def _samples(seen: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for word, value in (("in ", seen["input"]), ("out", seen["output"])):
         if value not in (None, {}, []):
             text = json.dumps(value, ensure_ascii=False, default=str)
-            yield word, text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+            yield word, text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -30,6 +30,9 @@ ITEMS = 2
 DEEPEST = 12
 """Levels of a description that are followed."""
 
+_COUNTED = frozenset({"__IMTINDEX__", "__IMTLENGTH__", "__ROW_NUMBER__"})
+"""Numbers of bundles and rows: there is one."""
+
 _TYPED: Mapping[str, Any] = {
     "boolean": True,
     "buffer": b"sample data",
@@ -57,14 +60,14 @@ _TYPED: Mapping[str, Any] = {
 _NAMED: tuple[tuple[re.Pattern[str], Any], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), value)
     for pattern, value in (
-        (r"__imtindex__|__imtlength__|bundle order|^i$", 1),
+        (r"^i$", 1),
         (r"e-?mail", "ada@example.com"),
         (r"phone|mobile|_number$|^(from|to|caller)$", "+12025550143"),
         (r"url|link|website|webhook", "https://example.com/sample"),
         (r"first_?\s?name", "Ada"),
         (r"last_?\s?name|surname", "Lovelace"),
         (r"file_?\s?name", "sample.pdf"),
-        (r"name$", "Ada Lovelace"),
+        (r"^((full|contact|customer|caller|user|agent|sender|owner)_?\s?)?name$", "Ada Lovelace"),
         (r"(^|_)status_?code$", 200),
         (r"(date|_at|time)$|(created|updated|modified)(at)?$", WHEN),
         (r"count$|amount$|total|price|quantity|duration|size$|^age$", 42),
@@ -84,6 +87,8 @@ def sample_bundle(interface: Iterable[Mapping[str, Any]], reads: Reads | None = 
 
 def sample_value(spec: Mapping[str, Any], depth: int = 0) -> Any:
     """One value of a description; its own default or first option, if it has one."""
+    if spec.get("name") in _COUNTED:
+        return 1
     kind = str(spec.get("type") or "").partition(":")[0].lower()
     inner = spec.get("spec")
     if kind in {"array", "list"} or (kind == "" and isinstance(inner, list) and not spec):
