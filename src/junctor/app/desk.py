@@ -80,6 +80,9 @@ class Desk:
         self._setting = setting
         self._auto_commit = auto_commit
         self._used = [0] * len(given.answers)
+        for rule in given.answers:
+            if rule.error is not None:
+                _error(rule.error)  # an unknown name is said now, not when it would be needed
         self._records = Records(given.records, setting.zone)
         self.requests: list[dict[str, Any]] = []
 

@@ -92,6 +92,8 @@ def run_case(case: Case, suite: Suite, scenario: Scenario, registry: Registry) -
         outcome.seen = play(merged(suite.given, case.given), scenario, registry)
     except JunctorError as error:
         outcome.problem = error.message
+    except Exception as error:  # of a connector's trigger, say: one case must not end the others
+        outcome.problem = f"This is a bug ({type(error).__name__}: {error})."
     else:
         outcome.differences = judge(case, outcome.seen)
     return outcome

@@ -271,12 +271,19 @@ class _Stage:
         elif isinstance(record[5], dict):
             self._add(module, path, number, [record[5]])
         elif isinstance(record[5], list):
-            last = next((e for e in reversed(self.events) if e.module == module), None)
-            more = tag == Tag.OPERATION and number and isinstance(last, Operation)
-            if more and last is not None and isinstance(last, Operation) and last.path == path:
-                last.bundles.extend(record[5])
-            else:
-                self._add(module, path, number, list(record[5]))
+            if tag == Tag.OPERATION and number and self._continued(module, path, record[5]):
+                return
+            self._add(module, path, number, list(record[5]))
+
+    def _continued(self, module: int, path: Path, bundles: list[Bundle]) -> bool:
+        """Adds a further list of a stream to the operation that gives it."""
+        for event in reversed(self.events):
+            if event.module == module and isinstance(event, Operation):
+                if event.path != path:
+                    return False
+                event.bundles.extend(bundles)
+                return True
+        return False
 
     def _add(
         self,

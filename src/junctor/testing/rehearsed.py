@@ -99,12 +99,17 @@ class Rehearsed:
 
     def ways(self) -> list[Way]:
         """The way of each bundle that went furthest: those that others came of are left out."""
-        paths = list(dict.fromkeys(event.path for event in self.events))
-        inner = {path[:length] for path in paths for length in range(len(path))}
-        return [self._way(path) for path in paths if path not in inner]
+        by_path: dict[Path, list[tuple[int, Event]]] = {}
+        for number, event in enumerate(self.events):
+            by_path.setdefault(event.path, []).append((number, event))
+        inner = {path[:length] for path in by_path for length in range(len(path))}
+        return [_way(path, by_path) for path in by_path if path not in inner]
 
-    def _way(self, path: Path) -> Way:
-        own = [event for event in self.events if event.path == path[: len(event.path)]]
-        passed = dict.fromkeys(event.module for event in own if not isinstance(event, Passage))
-        stopped = [each.module for each in own if isinstance(each, Passage) and not each.passed]
-        return Way(path, tuple(passed), tuple(stopped))
+
+def _way(path: Path, by_path: dict[Path, list[tuple[int, Event]]]) -> Way:
+    before = (path[:length] for length in range(len(path) + 1))
+    numbered = [each for start in before for each in by_path.get(start, ())]
+    own = [event for _, event in sorted(numbered, key=lambda each: each[0])]
+    passed = dict.fromkeys(event.module for event in own if not isinstance(event, Passage))
+    stopped = [each.module for each in own if isinstance(each, Passage) and not each.passed]
+    return Way(path, tuple(passed), tuple(stopped))

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from engine_kit import kit
 
-from junctor.app.rehearsing import merged, play
+from junctor.app.rehearsing import merged, play, run_case
 from junctor.errors import BundleInvalid, Misconfigured
 from junctor.language.asks.records import (
     ClearRecords,
@@ -42,7 +42,7 @@ from junctor.language.connector import (
 from junctor.language.scenario import Module, Scenario, Settings
 from junctor.language.verifiers import key_in_url
 from junctor.runtime.registry import Registry
-from junctor.testing.cases import Given
+from junctor.testing.cases import Case, Expect, Given, Suite
 
 Text = Annotated[str, Field(label="Text")]
 Number = Annotated[int, Field(label="Number")]
@@ -472,3 +472,11 @@ def test_a_cases_own_values_come_first() -> None:
     assert both.now == "n"
     assert both.variables == {"x": 1, "y": 2}
     assert [rule.module for rule in both.answers] == [2, 1]
+
+
+def test_a_broken_trigger_ends_its_case_only(registry: Registry) -> None:
+    given = msgspec.convert({"delivery": {"json": 5, "headers": {"x": ""}}}, Given)
+    suite = Suite(cases=[Case(name="a", given=given, expect=Expect(status="finished"))])
+    outcome = run_case(suite.cases[0], suite, flow(("shop:orders", {})), registry)
+    assert not outcome.ok
+    assert "This is a bug (TypeError" in outcome.problem

@@ -198,3 +198,14 @@ def test_what_cant_be_compiled_is_said() -> None:
         play(module(1, "start"), module(2, "nobody"))
     with pytest.raises(Misconfigured, match="occur twice"):
         play(module(1, "start"), module(1, "keep", {}, path="flow[9]"))
+
+
+def test_many_bundles_have_their_ways_in_no_time() -> None:
+    done = play(
+        module(1, "start"),
+        module(2, "repeat", {"repeats": "5000"}),
+        module(3, "keep", {"i": "{{2.i}}"}),
+    )
+    ways = done.ways()
+    assert len(ways) == 5000
+    assert {way.modules for way in ways} == {(1, 2, 3)}
