@@ -7,6 +7,7 @@ converted raises `errors.DataError` with the value and the wanted type.
 from __future__ import annotations
 
 import base64
+import json
 import math
 import re
 from collections.abc import Callable
@@ -25,6 +26,7 @@ __all__ = [
     "as_number",
     "coerce",
     "iso",
+    "json_text",
     "plain",
     "show",
     "to_array",
@@ -154,8 +156,24 @@ def plain(value: Any) -> Any:
     raise DataError(reason=f"{value.__class__.__name__} is no value a bundle can hold")
 
 
+def json_text(value: Any) -> str:
+    """Any value as compact JSON; `DataError` if it is nested too deeply to be written."""
+    try:
+        carried = plain(value)
+        try:
+            return msgspec.json.encode(carried).decode()
+        except (UnicodeEncodeError, OverflowError):  # half a surrogate pair, a very large number
+            return json.dumps(carried, separators=(",", ":"))
+    except (RecursionError, ValueError) as error:
+        raise DataError(reason=f"{kind(value)} can't become JSON ({error})") from error
+
+
 def to_text(value: Any) -> str:
-    """Any value as text; null, ``ignore`` and ``erase`` are empty."""
+    """Any value as text; null, ``ignore`` and ``erase`` are empty.
+
+    Arrays become their items joined by commas, collections JSON, dates ISO 8601 in UTC. Raises
+    `DataError` for buffers that are not UTF-8 and for what is nested too deeply.
+    """
     if value.__class__ is str:
         return value
     if value is None:
@@ -165,15 +183,18 @@ def to_text(value: Any) -> str:
     if value is False:
         return "false"
     if isinstance(value, int):
-        return str(value)
+        return str(value) if -_INTEGER_LIMIT < value < _INTEGER_LIMIT else _large_text(value)
     if isinstance(value, float):
         return _float_text(value)
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, dict):
-        return msgspec.json.encode(plain(value)).decode()
+        return json_text(value)
     if isinstance(value, list | tuple):
-        return ",".join([to_text(item) for item in value])
+        try:
+            return ",".join([to_text(item) for item in value])
+        except RecursionError as error:
+            raise DataError(reason="the array is nested too deeply to become text") from error
     if isinstance(value, bytes):
         try:
             return value.decode("utf-8")
@@ -186,6 +207,13 @@ def to_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     raise DataError(reason=f"{show(value)} can't become text")
+
+
+def _large_text(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError as error:  # Python writes no number of more than 4,300 digits
+        raise DataError(reason="the number has too many digits to become text") from error
 
 
 def _float_text(value: float) -> str:
@@ -214,7 +242,10 @@ def as_number(value: Any) -> int | float | None:
 
 
 def to_number(value: Any) -> int | float:
-    """A number, or the number a text spells. Null and empty text are 0, as in arithmetic."""
+    """A number, or the number a text spells. Null and empty text are 0, as in arithmetic.
+
+    Raises `DataError` for all else: booleans, dates (which only operators count with), other text.
+    """
     if value.__class__ is int or value.__class__ is float:
         return value
     if value is None:
@@ -334,17 +365,42 @@ def to_array(value: Any) -> list[Any]:
     return list(value) if isinstance(value, tuple) else [value]
 
 
-def to_buffer(value: Any) -> bytes:
-    """Bytes; text as UTF-8; numbers, booleans and dates by way of text."""
+def to_buffer(value: Any, codepage: str = "") -> bytes:
+    """Bytes; text as UTF-8 or in ``codepage``; numbers, booleans and dates by way of text.
+
+    Raises `DataError` for arrays and collections, and for what the code page can't write.
+    """
     if isinstance(value, bytes):
         return value
     if isinstance(value, str):
+        if codepage and codepage.lower() not in {"utf8", "utf-8"}:
+            return _encoded(value, codepage)
         return value.encode("utf-8", "surrogatepass")
     if value is None:
         return b""
     if isinstance(value, bool | int | float | datetime):
         return to_text(value).encode()
     raise DataError(reason=f"{show(value)} can't become a buffer")
+
+
+CODEPAGES: Final = frozenset(
+    ["ascii", "latin1", "utf-16", "utf-16le", "utf16le", "gbk", "gb18030", "big5"]
+    + ["euc-jp", "euc-kr", "iso-2022-jp", "koi8-r", "koi8-u", "shift_jis", "mac-roman"]
+    + [f"iso-8859-{number}" for number in (*range(1, 12), *range(13, 17))]
+    + [f"cp125{number}" for number in range(9)]
+    + [f"windows-125{number}" for number in range(9)]
+)
+"""Encodings of text besides UTF-8. Python's other codecs compress, or are no encodings of text."""
+
+
+def _encoded(text: str, codepage: str) -> bytes:
+    name = codepage.lower()
+    if name not in CODEPAGES:
+        raise DataError(reason=f"{codepage[:40]!r} is no encoding of text known here")
+    try:
+        return text.encode(name.replace("windows-", "cp"))
+    except UnicodeEncodeError as error:
+        raise DataError(reason=f"{codepage} can't write {error.object[error.start]!r}") from error
 
 
 def to_collection(value: Any) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from junctor.errors import DataError
-from junctor.language.expressions.functions.registry import Buffer, Text, function
-from junctor.language.values import plain, to_buffer, to_text
+from junctor.language.expressions.functions.registry import Buffer, Many, Text, function
+from junctor.language.values import CODEPAGES, json_text, to_buffer, to_text
 
 __all__ = ["base64", "create_json", "md5", "mime", "parse_json", "sha1", "sha256", "sha512"]
 
@@ -89,14 +89,22 @@ def sha512(
 
 
 @function(
-    "createJSON", [("{{createJSON(1.col)}}", '{"k1":"v1","k2":"v2"}'), ("{{createJSON(5)}}", "5")]
+    "createJSON",
+    [("{{createJSON(1.col)}}", '{"k1":"v1","k2":"v2"}'), ("{{createJSON(5)}}", "5")],
+    origin="app",
+    instead="toString(collection), or a module that makes JSON",
 )
-def create_json(value: Any) -> str:
+def create_json(value: Many) -> str:
     """Any value as JSON text."""
-    return msgspec.json.encode(plain(value)).decode()
+    return json_text(value)
 
 
-@function("parseJSON", [('{{get(parseJSON(\'{"a": [1, 2]}\'); "a.2")}}', 2)])
+@function(
+    "parseJSON",
+    [('{{get(parseJSON(\'{"a": [1, 2]}\'); "a.2")}}', 2)],
+    origin="app",
+    instead="the module json:ParseJSON",
+)
 def parse_json(text: Text) -> Any:
     """Reads JSON text."""
     try:
@@ -205,13 +213,10 @@ def _text_of(value: bytes, encoding: str) -> str:
         raise DataError(reason=f"the buffer can't be read as {encoding} ({error})") from error
 
 
-_CODECS = {"ascii", "utf-16", "utf-16le", "utf16le", "iso-8859-1", "iso-8859-2", "shift_jis"}
-
-
 def _codec(name: str) -> str:
     """Text encodings only: other codecs of Python would decompress."""
-    if name in _CODECS or name.replace("windows-", "cp") in {f"cp125{n}" for n in range(9)}:
-        return name
+    if name in CODEPAGES:
+        return name.replace("windows-", "cp")
     raise DataError(reason=f"{name!r} is no encoding; use utf8, hex, base64 or latin1")
 
 
