@@ -19,7 +19,7 @@ from junctor.language.expressions.functions.registry import (
 )
 from junctor.language.expressions.operators import BINARY, ZONED, Binary, Zoned, negate
 from junctor.language.expressions.paths import walk
-from junctor.language.expressions.scope import Env, Evaluate
+from junctor.language.expressions.scope import Env, Evaluate, constant
 from junctor.language.values import ERASE, IGNORE, to_boolean, to_date, to_text
 
 __all__ = [
@@ -36,11 +36,6 @@ __all__ = [
     "logical",
     "unary",
 ]
-
-
-def constant(evaluate: Evaluate) -> bool:
-    """Whether it never looks at ``env``."""
-    return getattr(evaluate, "constant", False)
 
 
 def always(value: Any) -> Evaluate:
@@ -249,6 +244,10 @@ def converted(evaluate: Evaluate, parameter: Parameter) -> Evaluate:
 def applied(info: FunctionInfo, operands: list[Evaluate], position: int) -> Evaluate:
     """The call, with a closure for each usual number of arguments."""
     call, name = info.implementation, info.name
+    if info.specialize is not None:
+        fast = info.specialize(operands)
+        if fast is not None:
+            return guarded(fast, name, position)
     if info.scoped:
         operands = [lambda env: env[0], *operands]
     match operands:
@@ -279,6 +278,15 @@ def applied(info: FunctionInfo, operands: list[Evaluate], position: int) -> Eval
                     raise failed(name, error, position) from error
 
             return call3
+        case (a, b, c, d):
+
+            def call4(env: Env) -> Any:
+                try:
+                    return call(a(env), b(env), c(env), d(env))
+                except Exception as error:
+                    raise failed(name, error, position) from error
+
+            return call4
     fixed = tuple(operands)
     return guarded(lambda env: call(*[operand(env) for operand in fixed]), name, position)
 

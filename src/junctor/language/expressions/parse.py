@@ -328,8 +328,8 @@ class _Parser:
         while True:
             token = self.token
             joined = token.kind in {"name", "number"}
-            if token.kind == "operator" and token.text == "-" and last is not first:
-                joined = self.is_word(self.index + 1)  # ``1.Athlete Name - Display``
+            if token.kind == "operator" and token.text == "-":
+                joined = self.is_word(self.index + 1)  # ``1.Award - Display``
             if not joined:
                 break
             last = token

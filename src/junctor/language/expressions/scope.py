@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
-__all__ = ["FAILED", "Env", "Evaluate", "Scope"]
+__all__ = ["FAILED", "Env", "Evaluate", "Scope", "constant"]
 
 FAILED: Final = -1
 """The key, beside the modules' ids, under which the slots of an error handler's mappings hold the
@@ -52,3 +52,8 @@ Env = list[Any]
 
 Evaluate = Callable[[Env], Any]
 """A compiled mapping."""
+
+
+def constant(evaluate: Evaluate) -> bool:
+    """Whether it never looks at ``env``."""
+    return getattr(evaluate, "constant", False)

@@ -82,6 +82,7 @@ def scan(text: str, position: int, notes: list[Note]) -> tuple[list[Token], int]
                 kind = kind if called else "operator"
         elif kind == "end" and braces:
             kind, word, after = "mark", "}", position + 1
+            braces -= 1
         elif kind == "mark":
             braces = max(0, braces + (word == "{") - (word == "}"))
         elif kind == "escaped":

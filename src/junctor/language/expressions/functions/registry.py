@@ -69,6 +69,9 @@ Origin = Literal["make", "app", "fusion", "invented"]
 """Where a function is known from."""
 
 
+Specialize = Callable[[list[Evaluate]], Evaluate | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter: its name, what it is converted to, and its default."""
@@ -108,6 +111,8 @@ class FunctionInfo:
     Fusion, or nobody, though blueprints written by language models hold it (``invented``)."""
     instead: str = ""
     """What to write in Make, if that is not one of Make's functions."""
+    specialize: Specialize | None = None
+    """Makes a faster call where arguments are constant; ``None`` if it has none for these."""
 
     @property
     def warning(self) -> str:
@@ -151,6 +156,7 @@ def function(
     impure: bool = False,
     origin: Origin = "make",
     instead: str = "",
+    specialize: Specialize | None = None,
 ) -> Callable[[F], F]:
     """Registers the decorated pure function as ``name``; the function stays as it is."""
 
@@ -184,6 +190,7 @@ def function(
                 implementation=implementation,
                 origin=origin,
                 instead=instead,
+                specialize=specialize,
             )
         )
         return implementation
