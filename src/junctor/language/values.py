@@ -85,9 +85,20 @@ def show(value: Any, limit: int = 60) -> str:
     """A value for an error message: its type and a short form."""
     if value is None:
         return "null"
-    text = value if isinstance(value, str) else repr(value)
+    if isinstance(value, list | tuple | dict):  # never written out: it may be large, or deep
+        count = len(value)
+        return f"{kind(value)} of {count} item{'' if count == 1 else 's'}"
+    text = value[: limit + 1] if isinstance(value, str) else _large_shown(value)
     text = text if len(text) <= limit else text[: limit - 1] + "…"
     return f"{kind(value)} {text!r}" if isinstance(value, str) else f"{kind(value)} {text}"
+
+
+def _large_shown(value: Any) -> str:
+    if isinstance(value, bytes):
+        return repr(value[:60])
+    if isinstance(value, int) and not -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
+        return f"of {value.bit_length()} bits"
+    return repr(value)
 
 
 def kind(value: Any) -> str:
@@ -126,9 +137,17 @@ def milliseconds(value: datetime) -> int:
 
 
 def whole(value: float) -> int | float:
-    """The number as an int where nothing is lost, as JavaScript's numbers read."""
+    """The number as an int where nothing is lost, as JavaScript's numbers read.
+
+    Raises `DataError` for an int that is larger than any float.
+    """
     if isinstance(value, int):
-        return value if -_INTEGER_LIMIT < value < _INTEGER_LIMIT else float(value)
+        if -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
+            return value
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise DataError(reason="the result is larger than any number") from error
     if value.is_integer() and -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
         return int(value)
     return value
@@ -234,7 +253,7 @@ def as_number(value: Any) -> int | float | None:
         text = value.strip()
         if len(text) > 400 or not _NUMBER.fullmatch(text):
             return None
-        if text.lstrip("+-").isdigit():
+        if text.lstrip("+-").isdigit() and len(text) < 300:
             return whole(int(text))
         number = float(text)
         return whole(number) if math.isfinite(number) else None

@@ -63,10 +63,7 @@ def _compile_text(text: str, slots: Mapping[int, int], field: str) -> Evaluate:
     try:
         evaluate = compile_template(text, slots)
     except ExpressionError as error:
-        raise ExpressionError(
-            f"Failed to map '{field}': {error.message}" if field else error.message,
-            **{**error.params, "field": field},
-        ) from error
+        raise unreadable(field, error) from error
     if constant(evaluate):
         return evaluate
 
@@ -77,6 +74,14 @@ def _compile_text(text: str, slots: Mapping[int, int], field: str) -> Evaluate:
             raise invalid(field, error) from error
 
     return mapped
+
+
+def unreadable(field: str, error: ExpressionError) -> ExpressionError:
+    """The error of a template that can't be compiled, with the field it stands in."""
+    return ExpressionError(
+        f"Failed to map '{field}': {error.message}" if field else error.message,
+        **{**error.params, "field": field},
+    )
 
 
 _WHERE = ("function", "position")

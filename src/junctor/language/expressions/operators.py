@@ -30,6 +30,8 @@ _PLAIN: frozenset[Any] = frozenset({int, float})
 
 def _operand(value: Any) -> int | float:
     """A number for arithmetic: null is 0, a boolean 1 or 0, a date its milliseconds."""
+    if value.__class__ is int:
+        return whole(value)
     if value is True or value is False:
         return int(value)
     if isinstance(value, datetime):
