@@ -12,12 +12,12 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from junctor.errors import DataError
+from junctor.language.date_text import date_of_text
 
 __all__ = [
     "ERASE",
@@ -288,74 +288,6 @@ def to_boolean(value: Any) -> bool:
     return True
 
 
-_DATE = re.compile(
-    r"""
-    (?: (?P<y1>\d{4}) [-/] (?P<m1>\d{1,2}) [-/] (?P<d1>\d{1,2})
-      | (?P<m2>\d{1,2}) / (?P<d2>\d{1,2}) / (?P<y2>\d{4})
-      | (?P<d3>\d{1,2}) \. \s? (?P<m3>\d{1,2}) \. \s? (?P<y3>\d{4}) )
-    (?: (?: T | ,?\s+ )
-        (?P<hour>\d{1,2}) : (?P<minute>\d{2})
-        (?: : (?P<second>\d{2}) (?: [.,] (?P<fraction>\d{1,9}) )? )?
-        (?: \s* (?P<half>[AaPp])[Mm] )? )?
-    \s*
-    (?P<zone> Z | (?:GMT|UTC)? \s* (?P<offset>[+-]\d{1,2}:?(?:\d{2})?) | GMT | UTC )?
-    """,
-    re.VERBOSE | re.ASCII,
-)
-
-
-@lru_cache(maxsize=2048)
-def _date_of_text(text: str, zone: tzinfo) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text) if len(text) >= 10 and text[4] == "-" else None
-        found = _lenient_date(text) if found is None else found
-        if found is None:
-            return None
-    except ValueError:
-        try:
-            found = _lenient_date(text)
-        except ValueError:
-            return None
-        if found is None:
-            return None
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=zone)
-    try:
-        return found.astimezone(UTC)
-    except OverflowError:
-        return None
-
-
-def _lenient_date(text: str) -> datetime | None:
-    match = _DATE.fullmatch(text)
-    if match is None:
-        return None
-    part = match.groupdict()
-    year, month, day = (
-        int(part[f"{name}1"] or part[f"{name}2"] or part[f"{name}3"]) for name in "ymd"
-    )
-    hour = int(part["hour"] or 0)
-    if part["half"]:
-        if not 1 <= hour <= 12:
-            return None
-        hour = hour % 12 + (12 if part["half"] in "pP" else 0)
-    micro = int((part["fraction"] or "0").ljust(6, "0")[:6])
-    moment = datetime(  # noqa: DTZ001  # its zone follows
-        year, month, day, hour, int(part["minute"] or 0), int(part["second"] or 0), micro
-    )
-    if part["offset"]:
-        return moment.replace(tzinfo=UTC) - offset_of(part["offset"])
-    return moment.replace(tzinfo=UTC) if part["zone"] else moment
-
-
-def offset_of(text: str) -> timedelta:
-    """``+02:00``, ``+0200`` or ``+2`` as a duration."""
-    digits = text[1:].replace(":", "")
-    hours, minutes = (digits, "0") if len(digits) <= 2 else (digits[:-2], digits[-2:])
-    size = timedelta(hours=int(hours), minutes=int(minutes))
-    return -size if text[0] == "-" else size
-
-
 def to_date(value: Any, zone: tzinfo = UTC) -> datetime:
     """A date in UTC from a date, a text (in ``zone`` if it names none) or milliseconds."""
     if isinstance(value, datetime):
@@ -364,7 +296,7 @@ def to_date(value: Any, zone: tzinfo = UTC) -> datetime:
         aware: datetime = value.replace(tzinfo=zone) if value.tzinfo is None else value
         return aware.astimezone(UTC)
     if isinstance(value, str):
-        found = _date_of_text(value.strip(), zone) if len(value) < 100 else None
+        found = date_of_text(value.strip(), zone) if len(value) < 100 else None
         if found is not None:
             return found
     elif isinstance(value, int | float) and not isinstance(value, bool):
