@@ -54,7 +54,7 @@ def md5(value: Buffer) -> str:
 
 
 @function("sha1", [('{{sha1("Make")}}', "a94431ee22f05f141107f9355ed3127d0f0c4d5a")])
-def sha1(value: Buffer, encoding: Text = "hex", key: Text = "", key_encoding: Text = "text") -> str:
+def sha1(value: Buffer, encoding: Text = "hex", key: Any = "", key_encoding: Text = "text") -> str:
     """The SHA-1 digest in hex, base64 or latin1; with a key, the HMAC."""
     return _digest("sha1", value, encoding, key, key_encoding)
 
@@ -71,10 +71,14 @@ def sha1(value: Buffer, encoding: Text = "hex", key: Text = "", key_encoding: Te
             '{{sha256("Make"; ; "6b"; "hex")}}',
             "740f0094f0aa81e4d2de003ad8cf0c89fc868a767a4efcdc06d4b9ab975badf8",
         ),
+        (
+            '{{sha256("Make"; ; toBinary("6b"; "hex"); "binary")}}',
+            "740f0094f0aa81e4d2de003ad8cf0c89fc868a767a4efcdc06d4b9ab975badf8",
+        ),
     ],
 )
 def sha256(
-    value: Buffer, encoding: Text = "hex", key: Text = "", key_encoding: Text = "text"
+    value: Buffer, encoding: Text = "hex", key: Any = "", key_encoding: Text = "text"
 ) -> str:
     """The SHA-256 digest in hex, base64 or latin1; with a key, the HMAC."""
     return _digest("sha256", value, encoding, key, key_encoding)
@@ -82,7 +86,7 @@ def sha256(
 
 @function("sha512", [('{{length(sha512("Make"))}}', 128)])
 def sha512(
-    value: Buffer, encoding: Text = "hex", key: Text = "", key_encoding: Text = "text"
+    value: Buffer, encoding: Text = "hex", key: Any = "", key_encoding: Text = "text"
 ) -> str:
     """The SHA-512 digest in hex, base64 or latin1; with a key, the HMAC."""
     return _digest("sha512", value, encoding, key, key_encoding)
@@ -220,9 +224,10 @@ def _codec(name: str) -> str:
     raise DataError(reason=f"{name!r} is no encoding; use utf8, hex, base64 or latin1")
 
 
-def _digest(name: str, value: bytes, encoding: str, key: str, key_encoding: str) -> str:
-    if key:
-        digest = hmac.new(_bytes_of(key, key_encoding), value, name).digest()
+def _digest(name: str, value: bytes, encoding: str, key: Any, key_encoding: str) -> str:
+    if key is not None and key != "":
+        secret = key if isinstance(key, bytes) else _bytes_of(to_text(key), key_encoding)
+        digest = hmac.new(secret, value, name).digest()
     else:
         digest = hashlib.new(name, value, usedforsecurity=False).digest()
     return _text_of(digest, encoding or "hex")
