@@ -11,6 +11,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import groupby
@@ -61,23 +62,92 @@ def commands() -> list[tuple[str, Any]]:
     return list(below("", typer.get_command(main.app)))
 
 
+ORIGINS = {
+    "app": "Make has it in its custom apps only.",
+    "fusion": "Adobe Workfront Fusion has it, Make has not.",
+    "invented": "No dialect has it; blueprints written by language models do.",
+}
+GROUPS = ["general", "text", "math", "dates", "arrays", "binary", "calendar", "fusion", "invented"]
+
+
 def functions_page() -> str:
     """The page of the functions, with examples that are tested as such."""
     lines = [
         "# Functions",
         "",
         "Functions of expressions, `{{name(argument; argument)}}`. Brackets mark what may be",
-        "left out. Every example is a test.",
+        "left out. Every example is a test. What else there is in expressions:",
+        "[keywords, operators, coercions, date tokens](expressions.md).",
+        "",
+        "The last groups are not Make's: importing a blueprint that uses them warns.",
     ]
-    for group, members in groupby(functions(), key=lambda info: str(info.group)):
+    every = sorted(functions(), key=lambda info: GROUPS.index(info.group))
+    for group, members in groupby(every, key=lambda info: str(info.group)):
         lines += ["", f"## {group.capitalize()}"]
         for info in members:
             lines += ["", f"### {info.name}", "", f"`{info.signature}`", "", info.summary.strip()]
+            if info.origin != "make":
+                advice = f" In Make: {info.instead}." if info.instead else ""
+                lines += ["", f"*{ORIGINS[info.origin]}*{advice}"]
             if info.examples:
                 lines.append("")
             lines += [
                 f"- {code(template)} → {code(shown(value))}" for template, value in info.examples
             ]
+    return MADE + "\n".join(lines) + "\n"
+
+
+DATE = datetime(2015, 8, 7, 13, 6, 9, 123000, tzinfo=UTC)
+
+
+def expressions_page() -> str:
+    """The page of what expressions have besides functions, and of the operators of filters."""
+    guide = import_module("junctor.language.expressions.guide")
+    nodes = import_module("junctor.language.expressions.nodes")
+    moment = import_module("junctor.language.expressions.moment")
+    filters = import_module("junctor.language.filters")
+    lines = ["# Expressions", "", "Functions have [a page of their own](functions.md)."]
+    lines += ["", "## Keywords", "", "| keyword | what it is |", "|---|---|"]
+    for name, summary in nodes.KEYWORDS.items():
+        also = (
+            " (not Make's, but Adobe Workfront Fusion's)" if name in nodes.FUSION_KEYWORDS else ""
+        )
+        lines.append(f"| `{name}` | {summary}{also} |")
+    lines += ["", "## Operators", "", "Those that bind tightest come first, as in JavaScript."]
+    lines += [
+        "An empty value counts as 0 where it is computed with, and as the empty text where it"
+    ]
+    lines += ["is joined. Every example is a test.", "", "| operator | what it does | examples |"]
+    lines.append("|---|---|---|")
+    for operator in guide.OPERATORS:
+        spelt = " ".join(code(cell(each)) for each in operator.spellings)
+        examples = "<br>".join(f"{code(a)} → {code(shown(b))}" for a, b in operator.examples)
+        lines.append(f"| {spelt} | {operator.summary} | {cell(examples)} |")
+    lines += [
+        "",
+        "## Coercions",
+        "",
+        "How a value becomes what a field takes, and by the same rules",
+    ]
+    lines += ["what a function takes. Null stays null, and what has no rule is refused.", ""]
+    lines += ["| to | rule | examples | refused |", "|---|---|---|---|"]
+    for each in guide.COERCIONS:
+        examples = "<br>".join(f"{code(shown(a))} → {code(shown(b))}" for a, b in each.examples)
+        refused = " ".join(code(shown(value)) for value in each.refused)
+        lines.append(f"| {each.type} | {each.rule} | {cell(examples)} | {cell(refused)} |")
+    lines += ["", "## Date tokens", "", "For `formatDate` and `parseDate`, as of moment.js. Names"]
+    lines += [
+        "and the tokens `L…` and `l…` are in English of the United States, as Make's are.",
+        "",
+    ]
+    lines += ["| token | what it is | prints |", "|---|---|---|"]
+    for token, summary in guide.TOKENS.items():
+        printed = moment.format_moment(DATE, token, UTC)
+        lines.append(f"| `{token}` | {summary} | {printed} |")
+    lines += ["", "## Operators of filters", "", "| operator | what it tests |", "|---|---|"]
+    for name, info in filters.OPERATORS.items():
+        also = " (not Make's)" if info.invented else ""
+        lines.append(f"| `{name}` | {info.label}{also} |")
     return MADE + "\n".join(lines) + "\n"
 
 
@@ -149,6 +219,7 @@ def pages() -> dict[Path, str]:
     """Every reference page with the text it should have."""
     made = {
         "cli.md": commands_page(),
+        "expressions.md": expressions_page(),
         "functions.md": functions_page(),
         "connectors.md": connectors_page(),
     }

@@ -42,6 +42,7 @@ class Context:
         locale: str,
         country: str,
         cycles: int,
+        operations: Callable[[], int],
     ) -> None:
         self._plan = plan
         self._journal = journal
@@ -86,6 +87,7 @@ class Context:
             country=country,
             execution_id=run_id,
             variables=variables,
+            operations=operations,
         )
 
     def _check(self, pinned: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from junctor.engine.nodes import Evaluate, Node, Step
 from junctor.errors import Misconfigured, Unsupported
 from junctor.language.connector import ModuleDef
-from junctor.language.expressions import compile_value, uses
+from junctor.language.expressions import FAILED, compile_value, uses
 from junctor.language.filters import compile_filter
 from junctor.language.forms import bind
 from junctor.language.retry import RetryPolicy
@@ -257,7 +257,7 @@ class _Compiler:
             polls=definition.poll is not None,
         )
         if module.onerror:
-            inside = {**seen, module.id: node.slot}
+            inside = {**seen, module.id: node.slot, FAILED: node.slot}
             node.handler, _ = self.flow(module.onerror, inside, {}, handler=True)
         self.nodes.append(node)
         return node

@@ -63,6 +63,7 @@ class Run:
         self.context = Context(
             plan, journal, recording, run_id=run_id, clock=clock, seed=seed,
             variables=variables, zone=zone, locale=locale, country=country, cycles=cycles,
+            operations=lambda: self.operations,
         )  # fmt: skip
         self.cycle = 0
         self.name = ""

@@ -16,7 +16,7 @@ from junctor.errors import DataError, ExpressionError
 from junctor.language.expressions.closures import constant
 from junctor.language.expressions.compile import compile_argument
 from junctor.language.expressions.functions.patterns import parse_literal, search
-from junctor.language.expressions.mapping import compile_value, invalid
+from junctor.language.expressions.mapping import compile_value, invalid, unreadable
 from junctor.language.expressions.operators import equal
 from junctor.language.expressions.scope import Env, Evaluate
 from junctor.language.scenario import Condition, Filter
@@ -115,7 +115,10 @@ def _compile(condition: Condition, slots: Mapping[int, int], field: str) -> Eval
 def _side(value: Any, slots: Mapping[int, int], field: str, *, lists: bool) -> Evaluate:
     if not (lists and isinstance(value, str)):
         return compile_value(value, slots, field)
-    evaluate = compile_argument(value, slots)
+    try:
+        evaluate = compile_argument(value, slots)
+    except ExpressionError as error:
+        raise unreadable(field, error) from error
 
     def mapped(env: Env) -> Any:
         try:

@@ -7,16 +7,17 @@ converted raises `errors.DataError` with the value and the wanted type.
 from __future__ import annotations
 
 import base64
+import json
 import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from junctor.errors import DataError
+from junctor.language.date_text import date_of_text
 
 __all__ = [
     "ERASE",
@@ -25,6 +26,7 @@ __all__ = [
     "as_number",
     "coerce",
     "iso",
+    "json_text",
     "plain",
     "show",
     "to_array",
@@ -83,9 +85,20 @@ def show(value: Any, limit: int = 60) -> str:
     """A value for an error message: its type and a short form."""
     if value is None:
         return "null"
-    text = value if isinstance(value, str) else repr(value)
+    if isinstance(value, list | tuple | dict):  # never written out: it may be large, or deep
+        count = len(value)
+        return f"{kind(value)} of {count} item{'' if count == 1 else 's'}"
+    text = value[: limit + 1] if isinstance(value, str) else _large_shown(value)
     text = text if len(text) <= limit else text[: limit - 1] + "…"
     return f"{kind(value)} {text!r}" if isinstance(value, str) else f"{kind(value)} {text}"
+
+
+def _large_shown(value: Any) -> str:
+    if isinstance(value, bytes):
+        return repr(value[:60])
+    if isinstance(value, int) and not -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
+        return f"of {value.bit_length()} bits"
+    return repr(value)
 
 
 def kind(value: Any) -> str:
@@ -124,9 +137,17 @@ def milliseconds(value: datetime) -> int:
 
 
 def whole(value: float) -> int | float:
-    """The number as an int where nothing is lost, as JavaScript's numbers read."""
+    """The number as an int where nothing is lost, as JavaScript's numbers read.
+
+    Raises `DataError` for an int that is larger than any float.
+    """
     if isinstance(value, int):
-        return value if -_INTEGER_LIMIT < value < _INTEGER_LIMIT else float(value)
+        if -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
+            return value
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise DataError(reason="the result is larger than any number") from error
     if value.is_integer() and -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
         return int(value)
     return value
@@ -154,8 +175,24 @@ def plain(value: Any) -> Any:
     raise DataError(reason=f"{value.__class__.__name__} is no value a bundle can hold")
 
 
+def json_text(value: Any) -> str:
+    """Any value as compact JSON; `DataError` if it is nested too deeply to be written."""
+    try:
+        carried = plain(value)
+        try:
+            return msgspec.json.encode(carried).decode()
+        except (UnicodeEncodeError, OverflowError):  # half a surrogate pair, a very large number
+            return json.dumps(carried, separators=(",", ":"))
+    except (RecursionError, ValueError) as error:
+        raise DataError(reason=f"{kind(value)} can't become JSON ({error})") from error
+
+
 def to_text(value: Any) -> str:
-    """Any value as text; null, ``ignore`` and ``erase`` are empty."""
+    """Any value as text; null, ``ignore`` and ``erase`` are empty.
+
+    Arrays become their items joined by commas, collections JSON, dates ISO 8601 in UTC. Raises
+    `DataError` for buffers that are not UTF-8 and for what is nested too deeply.
+    """
     if value.__class__ is str:
         return value
     if value is None:
@@ -165,15 +202,18 @@ def to_text(value: Any) -> str:
     if value is False:
         return "false"
     if isinstance(value, int):
-        return str(value)
+        return str(value) if -_INTEGER_LIMIT < value < _INTEGER_LIMIT else _large_text(value)
     if isinstance(value, float):
         return _float_text(value)
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, dict):
-        return msgspec.json.encode(plain(value)).decode()
+        return json_text(value)
     if isinstance(value, list | tuple):
-        return ",".join([to_text(item) for item in value])
+        try:
+            return ",".join([to_text(item) for item in value])
+        except RecursionError as error:
+            raise DataError(reason="the array is nested too deeply to become text") from error
     if isinstance(value, bytes):
         try:
             return value.decode("utf-8")
@@ -186,6 +226,13 @@ def to_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     raise DataError(reason=f"{show(value)} can't become text")
+
+
+def _large_text(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError as error:  # Python writes no number of more than 4,300 digits
+        raise DataError(reason="the number has too many digits to become text") from error
 
 
 def _float_text(value: float) -> str:
@@ -206,7 +253,7 @@ def as_number(value: Any) -> int | float | None:
         text = value.strip()
         if len(text) > 400 or not _NUMBER.fullmatch(text):
             return None
-        if text.lstrip("+-").isdigit():
+        if text.lstrip("+-").isdigit() and len(text) < 300:
             return whole(int(text))
         number = float(text)
         return whole(number) if math.isfinite(number) else None
@@ -214,7 +261,10 @@ def as_number(value: Any) -> int | float | None:
 
 
 def to_number(value: Any) -> int | float:
-    """A number, or the number a text spells. Null and empty text are 0, as in arithmetic."""
+    """A number, or the number a text spells. Null and empty text are 0, as in arithmetic.
+
+    Raises `DataError` for all else: booleans, dates (which only operators count with), other text.
+    """
     if value.__class__ is int or value.__class__ is float:
         return value
     if value is None:
@@ -238,74 +288,6 @@ def to_boolean(value: Any) -> bool:
     return True
 
 
-_DATE = re.compile(
-    r"""
-    (?: (?P<y1>\d{4}) [-/] (?P<m1>\d{1,2}) [-/] (?P<d1>\d{1,2})
-      | (?P<m2>\d{1,2}) / (?P<d2>\d{1,2}) / (?P<y2>\d{4})
-      | (?P<d3>\d{1,2}) \. \s? (?P<m3>\d{1,2}) \. \s? (?P<y3>\d{4}) )
-    (?: (?: T | ,?\s+ )
-        (?P<hour>\d{1,2}) : (?P<minute>\d{2})
-        (?: : (?P<second>\d{2}) (?: [.,] (?P<fraction>\d{1,9}) )? )?
-        (?: \s* (?P<half>[AaPp])[Mm] )? )?
-    \s*
-    (?P<zone> Z | (?:GMT|UTC)? \s* (?P<offset>[+-]\d{1,2}:?(?:\d{2})?) | GMT | UTC )?
-    """,
-    re.VERBOSE | re.ASCII,
-)
-
-
-@lru_cache(maxsize=2048)
-def _date_of_text(text: str, zone: tzinfo) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text) if len(text) >= 10 and text[4] == "-" else None
-        found = _lenient_date(text) if found is None else found
-        if found is None:
-            return None
-    except ValueError:
-        try:
-            found = _lenient_date(text)
-        except ValueError:
-            return None
-        if found is None:
-            return None
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=zone)
-    try:
-        return found.astimezone(UTC)
-    except OverflowError:
-        return None
-
-
-def _lenient_date(text: str) -> datetime | None:
-    match = _DATE.fullmatch(text)
-    if match is None:
-        return None
-    part = match.groupdict()
-    year, month, day = (
-        int(part[f"{name}1"] or part[f"{name}2"] or part[f"{name}3"]) for name in "ymd"
-    )
-    hour = int(part["hour"] or 0)
-    if part["half"]:
-        if not 1 <= hour <= 12:
-            return None
-        hour = hour % 12 + (12 if part["half"] in "pP" else 0)
-    micro = int((part["fraction"] or "0").ljust(6, "0")[:6])
-    moment = datetime(  # noqa: DTZ001  # its zone follows
-        year, month, day, hour, int(part["minute"] or 0), int(part["second"] or 0), micro
-    )
-    if part["offset"]:
-        return moment.replace(tzinfo=UTC) - offset_of(part["offset"])
-    return moment.replace(tzinfo=UTC) if part["zone"] else moment
-
-
-def offset_of(text: str) -> timedelta:
-    """``+02:00``, ``+0200`` or ``+2`` as a duration."""
-    digits = text[1:].replace(":", "")
-    hours, minutes = (digits, "0") if len(digits) <= 2 else (digits[:-2], digits[-2:])
-    size = timedelta(hours=int(hours), minutes=int(minutes))
-    return -size if text[0] == "-" else size
-
-
 def to_date(value: Any, zone: tzinfo = UTC) -> datetime:
     """A date in UTC from a date, a text (in ``zone`` if it names none) or milliseconds."""
     if isinstance(value, datetime):
@@ -314,7 +296,7 @@ def to_date(value: Any, zone: tzinfo = UTC) -> datetime:
         aware: datetime = value.replace(tzinfo=zone) if value.tzinfo is None else value
         return aware.astimezone(UTC)
     if isinstance(value, str):
-        found = _date_of_text(value.strip(), zone) if len(value) < 100 else None
+        found = date_of_text(value.strip(), zone) if len(value) < 100 else None
         if found is not None:
             return found
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -334,17 +316,42 @@ def to_array(value: Any) -> list[Any]:
     return list(value) if isinstance(value, tuple) else [value]
 
 
-def to_buffer(value: Any) -> bytes:
-    """Bytes; text as UTF-8; numbers, booleans and dates by way of text."""
+def to_buffer(value: Any, codepage: str = "") -> bytes:
+    """Bytes; text as UTF-8 or in ``codepage``; numbers, booleans and dates by way of text.
+
+    Raises `DataError` for arrays and collections, and for what the code page can't write.
+    """
     if isinstance(value, bytes):
         return value
     if isinstance(value, str):
+        if codepage and codepage.lower() not in {"utf8", "utf-8"}:
+            return _encoded(value, codepage)
         return value.encode("utf-8", "surrogatepass")
     if value is None:
         return b""
     if isinstance(value, bool | int | float | datetime):
         return to_text(value).encode()
     raise DataError(reason=f"{show(value)} can't become a buffer")
+
+
+CODEPAGES: Final = frozenset(
+    ["ascii", "latin1", "utf-16", "utf-16le", "utf16le", "gbk", "gb18030", "big5"]
+    + ["euc-jp", "euc-kr", "iso-2022-jp", "koi8-r", "koi8-u", "shift_jis", "mac-roman"]
+    + [f"iso-8859-{number}" for number in (*range(1, 12), *range(13, 17))]
+    + [f"cp125{number}" for number in range(9)]
+    + [f"windows-125{number}" for number in range(9)]
+)
+"""Encodings of text besides UTF-8. Python's other codecs compress, or are no encodings of text."""
+
+
+def _encoded(text: str, codepage: str) -> bytes:
+    name = codepage.lower()
+    if name not in CODEPAGES:
+        raise DataError(reason=f"{codepage[:40]!r} is no encoding of text known here")
+    try:
+        return text.encode(name.replace("windows-", "cp"))
+    except UnicodeEncodeError as error:
+        raise DataError(reason=f"{codepage} can't write {error.object[error.start]!r}") from error
 
 
 def to_collection(value: Any) -> dict[str, Any]:

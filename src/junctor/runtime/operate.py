@@ -111,9 +111,15 @@ class Operator:
             async with flight.turn if module.transactional else nullcontext():
                 for _ in range(MOST_TRIES):
                     written = flight.staged.copy()
-                    bundles = await perform(module, arguments, send)
-                    if module.poll is not None:
-                        bundles = await self._new(flight, module.poll, bundles, arguments, asking)
+                    try:
+                        bundles = await perform(module, arguments, send)
+                        if module.poll is not None:
+                            bundles = await self._new(
+                                flight, module.poll, bundles, arguments, asking
+                            )
+                    except BaseException:  # what fails has written nothing, whatever handles it
+                        flight.staged.restore(written)
+                        raise
                     spent = round((time.perf_counter() - begun) * 1000, 3)
                     if await self._recorded(flight, call, written, bundles, counted, spent):
                         break

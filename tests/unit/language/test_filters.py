@@ -155,3 +155,10 @@ def test_an_expression_that_fails_names_the_condition(operator: str) -> None:
 def test_a_bad_pattern_is_an_error_of_ours() -> None:
     with pytest.raises(BundleInvalid, match=r"filter\[1\]\[1\].*no regular expression"):
         passes("text:pattern", "a", "(")
+
+
+def test_a_condition_that_can_not_be_read_names_its_side() -> None:
+    condition = Condition("array:contain", "{{nope(1.a)}}", "x")
+    filter_ = Filter(groups=((condition,),))
+    with pytest.raises(ExpressionError, match=r"'filter\[1\]\[1\]\.a': Function 'nope'"):
+        compile_filter(filter_, {1: 1})

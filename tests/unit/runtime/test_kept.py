@@ -245,3 +245,20 @@ async def test_several_cycles_ask_again() -> None:
     bench = polling(placed(2, "send", {"text": "{{1.found}}"}), answers=[ONE, TWO, TWO])
     await asked(bench, start="all", cycles=5)
     assert sent(bench) == [{"text": "1"}, {"text": "2"}]
+
+
+@world.action("Writes, then fails", effect="idempotent", transactional=True)
+def half() -> Asks:
+    yield WriteRecord("half", {"n": 1})
+    raise KeyError("missing")
+
+
+@asynchronous
+async def test_what_fails_has_written_nothing() -> None:
+    failing = placed(2, "half", onerror=(placed(8, "ignore"),))
+    bench = Kept(failing, placed(3, "count"))
+    flight = await bench.run()
+    assert (flight.state, bench.stored()) == ("finished", {})
+    bench = Kept(placed(4, "count"), failing, auto_commit=False)
+    flight = await bench.run()
+    assert (flight.state, bench.stored()) == ("finished", {"n": {"n": 1}})

@@ -11,15 +11,18 @@ from junctor.language.expressions.compile import compile_argument, compile_templ
 from junctor.language.expressions.functions import FUNCTIONS, FunctionInfo
 from junctor.language.expressions.mapping import Uses, compile_value, uses
 from junctor.language.expressions.nodes import KEYWORDS, Template, print_template
+from junctor.language.expressions.notes import Note, unknown_fields, warnings_of
 from junctor.language.expressions.parse import parse
-from junctor.language.expressions.scope import Env, Evaluate, Scope
+from junctor.language.expressions.scope import FAILED, Env, Evaluate, Scope
 
 __all__ = [
+    "FAILED",
     "FUNCTIONS",
     "KEYWORDS",
     "Env",
     "Evaluate",
     "FunctionInfo",
+    "Note",
     "Scope",
     "Template",
     "Uses",
@@ -29,5 +32,7 @@ __all__ = [
     "constant",
     "parse",
     "print_template",
+    "unknown_fields",
     "uses",
+    "warnings_of",
 ]

@@ -17,8 +17,9 @@ from junctor.language.expressions.functions.registry import (
     Parameter,
     limited,
 )
-from junctor.language.expressions.operators import BINARY, negate
-from junctor.language.expressions.scope import Env, Evaluate
+from junctor.language.expressions.operators import BINARY, ZONED, Binary, Zoned, negate
+from junctor.language.expressions.paths import walk
+from junctor.language.expressions.scope import Env, Evaluate, constant
 from junctor.language.values import ERASE, IGNORE, to_boolean, to_date, to_text
 
 __all__ = [
@@ -35,11 +36,6 @@ __all__ = [
     "logical",
     "unary",
 ]
-
-
-def constant(evaluate: Evaluate) -> bool:
-    """Whether it never looks at ``env``."""
-    return getattr(evaluate, "constant", False)
 
 
 def always(value: Any) -> Evaluate:
@@ -109,6 +105,8 @@ def join(texts: list[str], parts: list[Evaluate]) -> Evaluate:
     return joined
 
 
+_NAME = ("scenario", "name")
+
 KEYWORD_VALUES: dict[str, Evaluate] = {
     **{
         name: always(value)
@@ -133,6 +131,11 @@ KEYWORD_VALUES: dict[str, Evaluate] = {
     "random": lambda env: env[0].random(),
     "uuid": lambda env: env[0].uuid(),
     "executionId": lambda env: env[0].execution_id,
+    "executionID": lambda env: env[0].execution_id,
+    "triggerTimestamp": lambda env: env[0].triggered_at or env[0].now(),
+    "scenarioID": lambda env: env[0].scenario_id,
+    "scenarioName": lambda env: env[0].scenario_name or walk(env[0].variables, _NAME),
+    "operationsConsumed": lambda env: env[0].operations(),
 }
 
 
@@ -149,22 +152,51 @@ def unary(operator: str, operand: Evaluate) -> Evaluate:
 def chained(first: Evaluate, rest: list[tuple[str, Evaluate]]) -> Evaluate:
     """Arithmetic or comparison from left to right."""
     if len(rest) == 1:
-        operation, operand = BINARY[rest[0][0]], rest[0][1]
+        operator, operand = rest[0]
+        operation = BINARY[operator]
+        if operator in ZONED:
+            return _compared(operation, ZONED[operator], first, operand)
         if constant(operand):
             fixed = operand([])
             return lambda env: operation(first(env), fixed)
         return lambda env: operation(first(env), operand(env))
-    steps = tuple((BINARY[operator], operand) for operator, operand in rest)
+    steps = tuple((BINARY[operator], ZONED.get(operator), operand) for operator, operand in rest)
 
     def evaluate(env: Env) -> Any:
         value = first(env)
-        for operation, operand in steps:
-            value = operation(value, operand(env))
+        for operation, zoned, operand in steps:
+            other = operand(env)
+            if zoned is not None and (value.__class__ is datetime or other.__class__ is datetime):
+                value = zoned(value, other, env[0].zone)
+                continue
+            value = operation(value, other)
             if value.__class__ is str:
                 limited(value)
         return value
 
     return evaluate
+
+
+def _compared(operation: Binary, zoned: Zoned, first: Evaluate, operand: Evaluate) -> Evaluate:
+    """An operator for which a text beside a date is a date, on the organisation's clock."""
+
+    def evaluate(env: Env) -> Any:
+        a, b = first(env), operand(env)
+        if a.__class__ is datetime or b.__class__ is datetime:
+            return zoned(a, b, env[0].zone)
+        return operation(a, b)
+
+    if not constant(operand):
+        return evaluate
+    fixed = operand([])
+
+    def evaluate_fixed(env: Env) -> Any:
+        a = first(env)
+        if a.__class__ is datetime:
+            return zoned(a, fixed, env[0].zone)
+        return operation(a, fixed)
+
+    return evaluate if fixed.__class__ is datetime else evaluate_fixed
 
 
 def logical(first: Evaluate, rest: list[tuple[str, Evaluate]]) -> Evaluate:
@@ -209,9 +241,13 @@ def converted(evaluate: Evaluate, parameter: Parameter) -> Evaluate:
     return folded(convert_text if kind == "text" else convert, [evaluate])
 
 
-def applied(info: FunctionInfo, operands: list[Evaluate]) -> Evaluate:
+def applied(info: FunctionInfo, operands: list[Evaluate], position: int) -> Evaluate:
     """The call, with a closure for each usual number of arguments."""
     call, name = info.implementation, info.name
+    if info.specialize is not None:
+        fast = info.specialize(operands)
+        if fast is not None:
+            return guarded(fast, name, position)
     if info.scoped:
         operands = [lambda env: env[0], *operands]
     match operands:
@@ -221,7 +257,7 @@ def applied(info: FunctionInfo, operands: list[Evaluate]) -> Evaluate:
                 try:
                     return call(a(env))
                 except Exception as error:
-                    raise failed(name, error) from error
+                    raise failed(name, error, position) from error
 
             return call1
         case (a, b):
@@ -230,7 +266,7 @@ def applied(info: FunctionInfo, operands: list[Evaluate]) -> Evaluate:
                 try:
                     return call(a(env), b(env))
                 except Exception as error:
-                    raise failed(name, error) from error
+                    raise failed(name, error, position) from error
 
             return call2
         case (a, b, c):
@@ -239,26 +275,35 @@ def applied(info: FunctionInfo, operands: list[Evaluate]) -> Evaluate:
                 try:
                     return call(a(env), b(env), c(env))
                 except Exception as error:
-                    raise failed(name, error) from error
+                    raise failed(name, error, position) from error
 
             return call3
+        case (a, b, c, d):
+
+            def call4(env: Env) -> Any:
+                try:
+                    return call(a(env), b(env), c(env), d(env))
+                except Exception as error:
+                    raise failed(name, error, position) from error
+
+            return call4
     fixed = tuple(operands)
-    return guarded(lambda env: call(*[operand(env) for operand in fixed]), name)
+    return guarded(lambda env: call(*[operand(env) for operand in fixed]), name, position)
 
 
-def guarded(evaluate: Evaluate, name: str) -> Evaluate:
+def guarded(evaluate: Evaluate, name: str, position: int) -> Evaluate:
     """The same, whose errors are ours and name the function."""
 
     def evaluate_guarded(env: Env) -> Any:
         try:
             return evaluate(env)
         except Exception as error:
-            raise failed(name, error) from error
+            raise failed(name, error, position) from error
 
     return evaluate_guarded
 
 
-def failed(name: str, error: Exception) -> JunctorError:
+def failed(name: str, error: Exception, position: int) -> JunctorError:
     """The language's own error for whatever a function raised; the innermost call is named."""
     if isinstance(error, JunctorError):
         if "function" in error.params or not isinstance(error, DataError):
@@ -268,4 +313,4 @@ def failed(name: str, error: Exception) -> JunctorError:
         reason = "the value is nested too deeply"
     else:
         reason = str(error) or error.__class__.__name__
-    return DataError(reason=f"{name}: {reason}", function=name)
+    return DataError(reason=f"{name}: {reason}", function=name, position=position)

@@ -26,8 +26,8 @@ from junctor.language.expressions.functions.registry import (
     FUNCTIONS,
     FunctionInfo,
     Parameter,
-    unknown,
 )
+from junctor.language.expressions.nearest import unknown_function, unknown_name
 from junctor.language.expressions.nodes import (
     Argument,
     Call,
@@ -42,19 +42,21 @@ from junctor.language.expressions.nodes import (
 )
 from junctor.language.expressions.parse import parse
 from junctor.language.expressions.paths import Steps, as_step, collect, walk
-from junctor.language.expressions.scope import Env, Evaluate
+from junctor.language.expressions.scope import FAILED, Env, Evaluate
 from junctor.language.values import to_text
 
 __all__ = ["compile_argument", "compile_parsed", "compile_template", "constant"]
 
 Slots = Mapping[int, int]
+_ERROR = ("error",)
 
 
 def compile_template(text: str, slots: Slots) -> Evaluate:
     """The compiled template; ``slots`` says where in ``env`` each module's bundle is.
 
     A text that is one expression keeps its value's type; anything else is text. A module without a
-    slot is null. Raises `ExpressionError` for syntax, unknown functions and unknown names.
+    slot is null; ``slots[FAILED]`` is that of the module whose error handler this stands in. Raises
+    `ExpressionError` for syntax, unknown functions and unknown names.
     """
     if "{{" not in text:
         return always(text)
@@ -139,18 +141,29 @@ def _root(path: Path, slots: Slots) -> Evaluate | None:
     """Where a path starts; ``None`` for a module that is not there."""
     if path.root == "var":
         return lambda env: env[0].variables
+    if path.root == "error":
+        return _error(path, slots)
     if isinstance(path.root, str):
-        raise ExpressionError(
-            f"Unknown name '{path.root}'. A module's field is written as 1.name, a text in quotes.",
-            position=path.position,
-            found=path.root,
-            expected="a module's number, a keyword, a function or var",
-            name=path.root,
-        )
+        raise unknown_name(path.root, path.position)
     if not isinstance(path.root, int):
         return _compile(path.root, slots)
     slot = slots.get(path.root)
     return None if slot is None else lambda env: env[slot]
+
+
+def _error(path: Path, slots: Slots) -> Evaluate:
+    """The failed module's error, inside its handler."""
+    slot = slots.get(FAILED)
+    if slot is None:
+        raise ExpressionError(
+            "'error' is known only inside an error handler. Elsewhere write the failed module's "
+            "number before it: 1.error.message.",
+            position=path.position,
+            found="error",
+            expected="a module's number",
+            name="error",
+        )
+    return lambda env: walk(env[slot], _ERROR)
 
 
 def _path(path: Path, slots: Slots) -> Evaluate:
@@ -209,19 +222,19 @@ def _list_path(path: Path, slots: Slots) -> Evaluate:
 def _call(node: Call, slots: Slots) -> Evaluate:
     info = FUNCTIONS.get(node.name)
     if info is None:
-        raise unknown(node.name, node.position)
+        raise unknown_function(node.name, node.position)
     given = node.arguments
     while given and isinstance(given[-1], Empty) and len(given) > info.least:
         given = given[:-1]
     _check_count(info, len(given), node.position)
     if info.lazily:
         operands = [_argument(each, Parameter("value", "any"), slots) for each in given]
-        return folded(guarded(info.implementation(operands), info.name), operands)
+        return folded(guarded(info.implementation(operands), info.name, node.position), operands)
     operands = [
         converted(_argument(each, info.parameter(index), slots), info.parameter(index))
         for index, each in enumerate(given)
     ]
-    evaluate = applied(info, operands)
+    evaluate = applied(info, operands, node.position)
     zoned = any(info.parameter(index).kind == "date" for index in range(len(given)))
     return evaluate if info.impure or info.scoped or zoned else folded(evaluate, operands)
 

@@ -63,10 +63,7 @@ def _compile_text(text: str, slots: Mapping[int, int], field: str) -> Evaluate:
     try:
         evaluate = compile_template(text, slots)
     except ExpressionError as error:
-        raise ExpressionError(
-            f"Failed to map '{field}': {error.message}" if field else error.message,
-            **{**error.params, "field": field},
-        ) from error
+        raise unreadable(field, error) from error
     if constant(evaluate):
         return evaluate
 
@@ -79,15 +76,26 @@ def _compile_text(text: str, slots: Mapping[int, int], field: str) -> Evaluate:
     return mapped
 
 
+def unreadable(field: str, error: ExpressionError) -> ExpressionError:
+    """The error of a template that can't be compiled, with the field it stands in."""
+    return ExpressionError(
+        f"Failed to map '{field}': {error.message}" if field else error.message,
+        **{**error.params, "field": field},
+    )
+
+
+_WHERE = ("function", "position")
+
+
 def invalid(field: str, error: Exception) -> JunctorError:
     """The `BundleInvalid` that says which field could not be mapped, and why."""
     if isinstance(error, BundleInvalid):
         return error
     if isinstance(error, JunctorError):
         reason = str(error.params.get("reason", error.message))
-    else:
-        reason = str(error) or error.__class__.__name__
-    return BundleInvalid(field=field, reason=reason)
+        where = {key: error.params[key] for key in _WHERE if key in error.params}
+        return BundleInvalid(field=field, reason=reason, **where)
+    return BundleInvalid(field=field, reason=str(error) or error.__class__.__name__)
 
 
 def _collection(entries: dict[str, Evaluate]) -> Evaluate:
@@ -158,16 +166,18 @@ class Uses:
     functions: frozenset[str] = frozenset()
     random: bool = False
     """Whether it looks at the run's clock, randomness or new ids."""
+    error: bool = False
+    """Whether it reads ``error`` alone, which only an error handler has (`scope.FAILED`)."""
 
 
-_MOVING = {"now", "timestamp", "random", "uuid"}
+_MOVING = {"now", "timestamp", "random", "uuid", "triggerTimestamp"}
 
 
 def uses(value: Any) -> Uses:
     """What a template, or any JSON value of templates, looks at; raises `ExpressionError`."""
     modules: set[int] = set()
     functions: set[str] = set()
-    variables = random = False
+    variables = random = error = False
     todo: list[Any] = [value]
     while todo:
         match todo.pop():
@@ -182,11 +192,13 @@ def uses(value: Any) -> Uses:
                     modules.add(root)
                 elif isinstance(root, str):
                     variables = variables or root == "var"
+                    error = error or root == "error"
                 else:
                     todo.append(root)
                 todo.extend(step.to for step in steps if not isinstance(step.to, str))
             case Keyword(name):
                 random = random or name in _MOVING
+                variables = variables or name == "scenarioName"
             case Call(name, arguments):
                 functions.add(name)
                 random = random or (name in FUNCTIONS and FUNCTIONS[name].impure)
@@ -195,4 +207,4 @@ def uses(value: Any) -> Uses:
                 todo.append(operand)
             case Chain(_, first, rest):
                 todo.extend((first, *(operand for _, operand in rest)))
-    return Uses(frozenset(modules), variables, frozenset(functions), random)
+    return Uses(frozenset(modules), variables, frozenset(functions), random, error)

@@ -13,8 +13,9 @@ from functools import lru_cache
 from typing import Any
 
 from junctor.errors import DataError
+from junctor.language.date_text import offset_of
 from junctor.language.expressions.moment import DAYS, MONTHS, TOKEN, expand, literal
-from junctor.language.values import EPOCH, offset_of, show
+from junctor.language.values import EPOCH, show
 
 __all__ = ["parse_moment"]
 

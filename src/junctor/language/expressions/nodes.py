@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from junctor.language.expressions.tokens import Note
 from junctor.language.values import to_text
 
 __all__ = [
+    "FUSION_KEYWORDS",
     "KEYWORDS",
     "LEVELS",
     "Argument",
@@ -24,28 +26,41 @@ __all__ = [
     "print_template",
 ]
 
-KEYWORDS = frozenset(
-    [
-        "null",
-        "true",
-        "false",
-        "emptystring",
-        "emptyarray",
-        "space",
-        "tab",
-        "newline",
-        "nbsp",
-        "carriagereturn",
-        "ignore",
-        "erase",
-        "now",
-        "timestamp",
-        "pi",
-        "random",
-        "uuid",
-        "executionId",
-    ]
-)
+KEYWORDS: dict[str, str] = {
+    "null": "No value; empty in a text",
+    "true": "The boolean true",
+    "false": "The boolean false",
+    "emptystring": "A text without characters",
+    "emptyarray": "An array without items",
+    "space": "One space",
+    "tab": "One tabulator",
+    "newline": "One line feed",
+    "nbsp": "One space that no line breaks at",
+    "carriagereturn": "One carriage return",
+    "ignore": "Leaves the field, or the item, out",
+    "erase": "Clears the field in what is updated",
+    "now": "When the run began, as a date",
+    "timestamp": "When the run began, in whole seconds since 1970",
+    "pi": "The number π",
+    "random": "A number from 0, below 1; a new one each time",
+    "uuid": "A new random id (UUID, version 4)",
+    "executionId": "The run's id",
+    "executionID": "The run's id",
+    "triggerTimestamp": "When the run was triggered, as a date",
+    "scenarioID": "The scenario's id",
+    "scenarioName": "The scenario's name",
+    "operationsConsumed": "How many operations the run has taken so far",
+}
+"""Every keyword, with what it stands for."""
+
+FUSION_KEYWORDS = {
+    "executionID": "executionId",
+    "triggerTimestamp": "now",
+    "scenarioID": "var.scenario",
+    "scenarioName": "var.scenario.name",
+    "operationsConsumed": "",
+}
+"""Keywords that Adobe Workfront Fusion has and Make has not, with what comes nearest in Make."""
 
 LEVELS = {
     "|": 1,
@@ -78,6 +93,7 @@ class Keyword:
     """A word with a meaning of its own: ``now``, ``emptystring`` …"""
 
     name: str
+    position: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +113,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A place in a module's bundle (``root`` is its id), below ``var``, or in a call's result."""
+    """A place in a module's bundle (``root`` is its id), below ``var`` or ``error``, or in a
+    call's result.
+    """
 
     root: int | str | Expression
     steps: tuple[Step, ...]
@@ -151,6 +169,8 @@ class Template:
     parts: tuple[str | Expression, ...]
     recovered: bool = False
     """Whether braces were doubled by accident (``{{{{x}}}}``): read as ``{{x}}`` in braces."""
+    notes: tuple[Note, ...] = field(default=(), compare=False)
+    """What was read leniently."""
 
 
 _NAME = re.compile(r"(?:[^\W\d]|\$)[\w$]*")

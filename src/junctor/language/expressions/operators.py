@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from junctor.errors import DataError
@@ -18,7 +18,11 @@ from junctor.language.values import (
     whole,
 )
 
-__all__ = ["BINARY", "equal", "negate"]
+__all__ = ["BINARY", "ZONED", "Binary", "Zoned", "equal", "equal_in", "negate"]
+
+Binary = Callable[[Any, Any], Any]
+Zoned = Callable[[Any, Any, tzinfo], Any]
+"""An operator with the time zone that a text without one is in."""
 
 
 _PLAIN: frozenset[Any] = frozenset({int, float})
@@ -26,6 +30,8 @@ _PLAIN: frozenset[Any] = frozenset({int, float})
 
 def _operand(value: Any) -> int | float:
     """A number for arithmetic: null is 0, a boolean 1 or 0, a date its milliseconds."""
+    if value.__class__ is int:
+        return whole(value)
     if value is True or value is False:
         return int(value)
     if isinstance(value, datetime):
@@ -61,11 +67,28 @@ def add(a: Any, b: Any) -> Any:
     return _result(_operand(a) + _operand(b))
 
 
-def subtract(a: Any, b: Any) -> Any:
-    """Milliseconds between two dates; a date moved back; else the difference."""
-    if isinstance(a, datetime) and not isinstance(b, datetime):
-        return _moved(a, -_operand(b))
+def subtract(a: Any, b: Any, zone: tzinfo = UTC) -> Any:
+    """Milliseconds between two dates; a date moved back; else the difference.
+
+    Beside a date, a text that is a date (and no number) is one, on the clock of ``zone``.
+    """
+    if isinstance(a, datetime):
+        other = b if isinstance(b, datetime) else _date_in(b, zone)
+        return _moved(a, -_operand(b)) if other is None else milliseconds(a) - milliseconds(other)
+    if isinstance(b, datetime):
+        other = _date_in(a, zone)
+        return _result((_operand(a) if other is None else milliseconds(other)) - milliseconds(b))
     return _result(_operand(a) - _operand(b))
+
+
+def _date_in(value: Any, zone: tzinfo) -> datetime | None:
+    """The date in a text that is no number; ``None`` if there is none."""
+    if not isinstance(value, str) or not value.strip() or as_number(value) is not None:
+        return None
+    try:
+        return to_date(value, zone)
+    except DataError:
+        return None
 
 
 def multiply(a: Any, b: Any) -> int | float:
@@ -105,11 +128,24 @@ def equal(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
+def equal_in(a: Any, b: Any, zone: tzinfo) -> bool:
+    """As `equal`, but a text that is a date equals that date, as for ``<=`` and ``>=``."""
+    if isinstance(a, datetime) != isinstance(b, datetime):
+        left = a if isinstance(a, datetime) else _date_in(a, zone)
+        right = b if isinstance(b, datetime) else _date_in(b, zone)
+        return left is not None and left == right
+    return equal(a, b)
+
+
 def _unequal(a: Any, b: Any) -> bool:
     return not equal(a, b)
 
 
-def _compared(a: Any, b: Any) -> int | None:
+def _unequal_in(a: Any, b: Any, zone: tzinfo) -> bool:
+    return not equal_in(a, b, zone)
+
+
+def _compared(a: Any, b: Any, zone: tzinfo) -> int | None:
     """-1, 0 or 1; ``None`` where there is no order, so that every comparison is false."""
     if isinstance(a, str) and isinstance(b, str):
         left: Any = a
@@ -118,7 +154,7 @@ def _compared(a: Any, b: Any) -> int | None:
         if a is None or b is None:
             return None
         try:
-            left, right = to_date(a), to_date(b)
+            left, right = to_date(a, zone), to_date(b, zone)
         except DataError:
             return None
     else:
@@ -134,32 +170,32 @@ def _sortable(value: Any) -> int | float | None:
     return int(value) if isinstance(value, bool) else as_number(value)
 
 
-def less(a: Any, b: Any) -> bool:
+def less(a: Any, b: Any, zone: tzinfo = UTC) -> bool:
     """Numbers, numeric texts and dates by size, two texts by code points."""
     if a.__class__ in _PLAIN and b.__class__ in _PLAIN:
         return bool(a < b)
-    return _compared(a, b) == -1
+    return _compared(a, b, zone) == -1
 
 
-def greater(a: Any, b: Any) -> bool:
+def greater(a: Any, b: Any, zone: tzinfo = UTC) -> bool:
     """As `less`, the other way."""
     if a.__class__ in _PLAIN and b.__class__ in _PLAIN:
         return bool(a > b)
-    return _compared(a, b) == 1
+    return _compared(a, b, zone) == 1
 
 
-def at_most(a: Any, b: Any) -> bool:
+def at_most(a: Any, b: Any, zone: tzinfo = UTC) -> bool:
     """Less or equal."""
     if a.__class__ in _PLAIN and b.__class__ in _PLAIN:
         return bool(a <= b)
-    return _compared(a, b) in {-1, 0}
+    return _compared(a, b, zone) in {-1, 0}
 
 
-def at_least(a: Any, b: Any) -> bool:
+def at_least(a: Any, b: Any, zone: tzinfo = UTC) -> bool:
     """Greater or equal."""
     if a.__class__ in _PLAIN and b.__class__ in _PLAIN:
         return bool(a >= b)
-    return _compared(a, b) in {0, 1}
+    return _compared(a, b, zone) in {0, 1}
 
 
 def negate(value: Any) -> int | float:
@@ -167,7 +203,7 @@ def negate(value: Any) -> int | float:
     return _result(-_operand(value))
 
 
-BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
+BINARY: Mapping[str, Binary] = {
     "+": add,
     "-": subtract,
     "*": multiply,
@@ -180,3 +216,14 @@ BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
     ">": greater,
     ">=": at_least,
 }
+
+ZONED: Mapping[str, Zoned] = {
+    "-": subtract,
+    "=": equal_in,
+    "!=": _unequal_in,
+    "<": less,
+    "<=": at_most,
+    ">": greater,
+    ">=": at_least,
+}
+"""The same operators, where one side is a date and the other may be a text."""

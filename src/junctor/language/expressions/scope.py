@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["Env", "Evaluate", "Scope"]
+__all__ = ["FAILED", "Env", "Evaluate", "Scope", "constant"]
+
+FAILED: Final = -1
+"""The key, beside the modules' ids, under which the slots of an error handler's mappings hold the
+slot of the module that failed: ``error`` alone, ``error.message`` and ``error.type`` read it."""
+
+
+def _none() -> int:
+    return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +36,13 @@ class Scope:
     locale: str = "en"
     country: str = ""
     execution_id: str = ""
+    scenario_id: str = ""
+    scenario_name: str = ""
+    """Read by ``scenarioName``; if empty, that reads ``var.scenario.name``."""
+    triggered_at: datetime | None = None
+    """Read by ``triggerTimestamp``; if not known, that reads `now`."""
+    operations: Callable[[], int] = _none
+    """How many operations the run has taken so far; read by ``operationsConsumed``."""
     variables: Mapping[str, Any] = field(default_factory=dict)
     """What ``var.…`` reads: ``scenario``, ``organization``, ``team`` and ``input``."""
 
@@ -37,3 +52,8 @@ Env = list[Any]
 
 Evaluate = Callable[[Env], Any]
 """A compiled mapping."""
+
+
+def constant(evaluate: Evaluate) -> bool:
+    """Whether it never looks at ``env``."""
+    return getattr(evaluate, "constant", False)

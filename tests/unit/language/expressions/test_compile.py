@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -11,12 +12,14 @@ from hypothesis import strategies as st
 
 from junctor.errors import DataError, ExpressionError, JunctorError
 from junctor.language.expressions import (
+    FAILED,
     Scope,
     compile_argument,
     compile_template,
     constant,
     parse,
     print_template,
+    uses,
 )
 from junctor.language.expressions.functions.registry import FUNCTIONS
 from junctor.language.values import ERASE, IGNORE, plain
@@ -162,10 +165,67 @@ def test_what_can_not_be_computed_says_why(run: Callable[..., Any], text: str, r
         ("random", 0.25),
         ("uuid", "6f0c9d7e-0000-4000-8000-000000000000"),
         ("executionId", "run_1"),
+        ("executionID", "run_1"),
+        ("triggerTimestamp", "2026-11-21T10:30:00.000Z"),
+        ("scenarioID", ""),
+        ("scenarioName", "Calls"),
+        ("operationsConsumed", 0),
     ],
 )
 def test_keywords(run: Callable[..., Any], name: str, wanted: Any) -> None:
     assert run("{{" + name + "}}") == wanted
+
+
+def test_keywords_of_a_run_that_says_more(scope: Scope) -> None:
+    told = replace(
+        scope,
+        scenario_id="sc_1",
+        scenario_name="Leads",
+        triggered_at=datetime(2026, 11, 20, tzinfo=UTC),
+        operations=lambda: 7,
+    )
+    text = "{{scenarioID}} {{scenarioName}} {{triggerTimestamp}} {{operationsConsumed}}"
+    assert compile_template(text, {})([told]) == "sc_1 Leads 2026-11-20T00:00:00.000Z 7"
+    assert uses("{{scenarioName}}").variables
+    assert uses("{{triggerTimestamp}}").random
+
+
+def test_error_alone_is_the_failed_module_s(scope: Scope) -> None:
+    bundle = {"error": {"message": "no such row", "type": "DataError"}}
+
+    def read(text: str) -> Any:
+        return compile_template(text, {4: 1, FAILED: 1})([scope, bundle])
+
+    assert read("{{error.message}} ({{error.type}}, {{4.error.type}})") == (
+        "no such row (DataError, DataError)"
+    )
+    assert read("{{toString(error)}}") == '{"message":"no such row","type":"DataError"}'
+    assert read("{{error}}") == bundle["error"]
+    assert uses("{{upper(error.message)}}").error
+    assert not uses("{{4.error.message}}").error
+    with pytest.raises(ExpressionError, match=r"only inside an error handler.*1\.error\.message"):
+        compile_template("{{error.message}}", {4: 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("{{YOUR_API_KEY}}", "looks like a placeholder"),
+        ("{{upper}}", "write its arguments in parentheses"),
+        ("{{newlin}}", "Did you mean 'newline'"),
+        ("{{title}}", "A module's field is written as 1.name"),
+        ("{{Math.floor(1.a)}}", "Function 'Math.floor' not found! Did you mean 'floor'"),
+        ("{{toLowerCase(1.a)}}", "Did you mean 'lower'"),
+        ("{{len(1.a)}}", "Did you mean 'length'"),
+        ("{{qqqq(1.a)}}", "Function 'qqqq' not found!$"),
+        ("{{1.a, 2}}", "Arguments are separated by semicolons"),
+    ],
+)
+def test_an_error_says_how_to_mend_it(text: str, hint: str) -> None:
+    with pytest.raises(ExpressionError, match=hint) as caught:
+        compile_template(text, {})
+    assert caught.value.params["position"] >= 2
+    assert {"found", "expected"} <= set(caught.value.params)
 
 
 def test_ignore_and_erase_are_themselves(scope: Scope) -> None:
@@ -217,6 +277,58 @@ def test_the_organisation_s_zone(scope: Scope) -> None:
     assert run('{{formatDate(setHour(now; 0); "HH")}}') == "00"
     assert run('{{formatDate(now; "HH"; "Nowhere/None")}}') == "12"
     assert run('{{formatDate(now; "HH"; "UTC")}}') == "10"
+
+
+DAY = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('{{1.d > "2026-01-01"}}', True),  # there it is 01:00
+        ('{{1.d >= "2026-01-01 01:00"}}', True),
+        ('{{1.d <= "2026-01-01 01:00"}}', True),
+        ('{{1.d = "2026-01-01 01:00"}}', True),
+        ('{{"2026-01-01 01:00" = 1.d}}', True),
+        ('{{1.d != "2026-01-01 01:00"}}', False),
+        ('{{1.d = "2025-12-31T23:00:00Z"}}', True),
+        ('{{1.d = "soon"}}', False),
+        ('{{1.d < "soon"}}', False),
+        ("{{1.d = 1.nul}}", False),
+        ('{{equal(1.d; "2026-01-01 01:00")}}', True),
+        ('{{switch(1.d; "2026-01-01 01:00"; 1; 2)}}', 1),
+        ('{{1.d - "2026-01-01"}}', 3_600_000),
+        ('{{"2026-01-02 01:00" - 1.d}}', DAY),
+        ('{{(1.d - "2026-01-01") / 1000 > 3599}}', True),
+        ('{{1.d - "1000"}}', datetime(2025, 12, 31, 22, 59, 59, tzinfo=UTC)),
+        ('{{"0" - 1.d}}', -1_767_222_000_000),
+        ("{{1.d - 1.nul}}", datetime(2025, 12, 31, 23, tzinfo=UTC)),
+    ],
+)
+def test_a_text_beside_a_date_is_one_in_the_organisation_s_zone(
+    scope: Scope, text: str, wanted: Any
+) -> None:
+    there = replace(scope, zone=timezone(timedelta(hours=2)))
+    bundle = {"d": datetime(2025, 12, 31, 23, tzinfo=UTC), "nul": None}
+    assert compile_template(text, {1: 1})([there, bundle]) == wanted
+
+
+def test_documented_idioms(scope: Scope) -> None:
+    def run(text: str, bundle: Any) -> Any:
+        return plain(compile_template(text, {1: 1})([scope, bundle]))
+
+    days = "{{round((1.b - 1.a) / 1000 / 60 / 60 / 24)}}"
+    a, b = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+    assert run(days, {"a": a, "b": b}) == 59
+    nth_weekday = (
+        '{{addDays(setDate(1.date; 1); 1.n * 7 - formatDate(addDays(setDate(1.date; 1); "-" + '
+        '1.dow); "E"))}}'
+    )
+    second_wednesday = run(nth_weekday, {"date": b, "n": 2, "dow": 3})
+    assert second_wednesday == "2026-03-11T00:00:00.000Z"
+    last = '{{parseDate(parseDate(formatDate(now; "YYYYMM01"); "YYYYMMDD"; "UTC") - 1; "x")}}'
+    assert run(last, {}) == "2026-10-31T23:59:59.999Z"
+    assert run("{{round(1.x * 100) / 100}}", {"x": 1.005 + 0.001}) == 1.01
 
 
 def test_days_keep_the_time_of_day_over_a_change_of_clocks(scope: Scope) -> None:

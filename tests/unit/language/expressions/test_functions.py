@@ -27,7 +27,9 @@ def test_an_example_is_true(run: Callable[..., Any], text: str, wanted: Any) -> 
 def test_every_function_has_help_and_an_example() -> None:
     assert len(FUNCTIONS) > 100
     for info in FUNCTIONS.values():
-        assert info.summary, info.name
+        first, *_ = info.summary.splitlines()
+        assert first.endswith((".", "…")), info.name
+        assert 10 < len(first) <= 120, info.name
         assert info.examples, info.name
         assert info.signature.startswith(info.name + "("), info.name
 
@@ -59,6 +61,13 @@ def test_a_signature_shows_what_is_optional() -> None:
         ("{{formatNumber(1; 1000)}}", "between 0 and 100"),
         ("{{sqrt(-1)}}", "square root"),
         ("{{power(10; 1000)}}", "can't be raised"),
+        ("{{log(0)}}", "no logarithm"),
+        ("{{log(2; 1)}}", "to the base 1"),
+        ('{{arrayDifference(1.arr; 1.arr; "odd")}}', "use classic or symmetric"),
+        ('{{filter(1.users; "age"; "~"; 1)}}', "is no comparison"),
+        ('{{filter(1.users; "age"; ">"; 1; "<")}}', "no value after it"),
+        ('{{collection("a")}}', "no value after it"),
+        ('{{dateDifference(now; now; "decades")}}', "is no unit of time"),
     ],
 )
 def test_a_failure_says_why(run: Callable[..., Any], text: str, reason: str) -> None:
@@ -110,6 +119,19 @@ def test_a_catastrophic_pattern_ends(run: Callable[..., Any], pattern: str, text
     with contextlib.suppress(DataError):
         assert run('{{replace(1.t; 1.p; "")}}', {"t": text, "p": pattern}) == text
     assert time.monotonic() - started < 5
+
+
+def test_no_use_of_a_pattern_takes_long(run: Callable[..., Any]) -> None:
+    bundle = {"t": "a" * 5000 + "!", "p": "(a|aa)+$"}
+    for text in (
+        '{{replace(1.t; "/" + 1.p + "/g"; "")}}',
+        '{{replacePattern(1.t; 1.p; "")}}',
+        '{{replace(1.t; "/(?=(a+))\\1b|(a*)*c/"; "")}}',
+    ):
+        started = time.monotonic()
+        with contextlib.suppress(DataError):
+            run(text, bundle)
+        assert time.monotonic() - started < 5
 
 
 def test_a_pattern_that_repeats_absurdly_is_refused(run: Callable[..., Any]) -> None:

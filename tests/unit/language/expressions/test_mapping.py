@@ -48,6 +48,8 @@ def test_a_failure_names_the_field(scope: Scope) -> None:
         "Failed to map 'body.items[2].n': abs: text 'many' is not a number"
     )
     assert caught.value.params["field"] == "body.items[2].n"
+    assert caught.value.params["function"] == "abs"
+    assert caught.value.params["position"] == 2
 
 
 def test_a_template_that_can_not_be_read_names_the_field() -> None:

@@ -5,9 +5,10 @@ from junctor.language.expressions.functions import (
     binary,
     calendar,
     dates,
+    fusion,
     general,
+    invented,
     math,
-    more,
     text,
 )
 from junctor.language.expressions.functions.registry import FUNCTIONS, FunctionInfo
@@ -19,8 +20,9 @@ __all__ = [
     "binary",
     "calendar",
     "dates",
+    "fusion",
     "general",
+    "invented",
     "math",
-    "more",
     "text",
 ]

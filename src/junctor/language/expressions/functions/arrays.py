@@ -180,10 +180,15 @@ def flatten(array: Array, depth: Number = 1) -> list[Any]:
         ('{{map(sort(1.users; "asc ci"; "name"); "name")}}', ["alice", "Bob", "Cid"]),
         ('{{map(sort(1.users; "asc"; "name"); "name")}}', ["Bob", "Cid", "alice"]),
         ('{{map(sort(1.users; "age"); "age")}}', [5, 9, 30]),
+        ('{{map(sort(1.users; "desc"; "mail.label"); "name")}}', ["Bob", "Cid", "alice"]),
     ],
 )
 def sort(array: Array, order: Text = "asc", key: Any = None) -> list[Any]:
-    """Sorts by size or alphabet: ``asc``, ``desc``, ``asc ci``, ``desc ci`` (ci: A beside a)."""
+    """Sorts by size or alphabet: ``asc``, ``desc``, ``asc ci``, ``desc ci`` (ci: A beside a).
+
+    Equal items stay in their order. Of several types, null comes first, then booleans, numbers,
+    dates, texts and the rest by its text.
+    """
     words = order.lower().split()
     if key is None and set(words) - {"asc", "desc", "ci"}:
         order, key, words = "asc", order, ["asc"]
@@ -191,9 +196,11 @@ def sort(array: Array, order: Text = "asc", key: Any = None) -> list[Any]:
         raise DataError(reason=f"{show(order)} is no order; use asc, desc, asc ci or desc ci")
     ignore_case = "ci" in words
     picked = array if key is None else [dig(each, key) for each in array]
-    places = sorted(range(len(array)), key=lambda place: _rank(picked[place], ignore_case))
-    if "desc" in words:
-        places.reverse()
+    places = sorted(
+        range(len(array)),
+        key=lambda place: _rank(picked[place], ignore_case),
+        reverse="desc" in words,
+    )
     return [array[place] for place in places]
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from junctor.errors import DataError
-from junctor.language.expressions.functions.registry import Buffer, Text, function
-from junctor.language.values import plain, to_buffer, to_text
+from junctor.language.expressions.functions.registry import Buffer, Many, Text, function
+from junctor.language.values import CODEPAGES, json_text, to_buffer, to_text
 
 __all__ = ["base64", "create_json", "md5", "mime", "parse_json", "sha1", "sha256", "sha512"]
 
@@ -54,7 +54,7 @@ def md5(value: Buffer) -> str:
 
 
 @function("sha1", [('{{sha1("Make")}}', "a94431ee22f05f141107f9355ed3127d0f0c4d5a")])
-def sha1(value: Buffer, encoding: Text = "hex", key: Text = "", key_encoding: Text = "text") -> str:
+def sha1(value: Buffer, encoding: Text = "hex", key: Any = "", key_encoding: Text = "text") -> str:
     """The SHA-1 digest in hex, base64 or latin1; with a key, the HMAC."""
     return _digest("sha1", value, encoding, key, key_encoding)
 
@@ -71,10 +71,14 @@ def sha1(value: Buffer, encoding: Text = "hex", key: Text = "", key_encoding: Te
             '{{sha256("Make"; ; "6b"; "hex")}}',
             "740f0094f0aa81e4d2de003ad8cf0c89fc868a767a4efcdc06d4b9ab975badf8",
         ),
+        (
+            '{{sha256("Make"; ; toBinary("6b"; "hex"); "binary")}}',
+            "740f0094f0aa81e4d2de003ad8cf0c89fc868a767a4efcdc06d4b9ab975badf8",
+        ),
     ],
 )
 def sha256(
-    value: Buffer, encoding: Text = "hex", key: Text = "", key_encoding: Text = "text"
+    value: Buffer, encoding: Text = "hex", key: Any = "", key_encoding: Text = "text"
 ) -> str:
     """The SHA-256 digest in hex, base64 or latin1; with a key, the HMAC."""
     return _digest("sha256", value, encoding, key, key_encoding)
@@ -82,21 +86,29 @@ def sha256(
 
 @function("sha512", [('{{length(sha512("Make"))}}', 128)])
 def sha512(
-    value: Buffer, encoding: Text = "hex", key: Text = "", key_encoding: Text = "text"
+    value: Buffer, encoding: Text = "hex", key: Any = "", key_encoding: Text = "text"
 ) -> str:
     """The SHA-512 digest in hex, base64 or latin1; with a key, the HMAC."""
     return _digest("sha512", value, encoding, key, key_encoding)
 
 
 @function(
-    "createJSON", [("{{createJSON(1.col)}}", '{"k1":"v1","k2":"v2"}'), ("{{createJSON(5)}}", "5")]
+    "createJSON",
+    [("{{createJSON(1.col)}}", '{"k1":"v1","k2":"v2"}'), ("{{createJSON(5)}}", "5")],
+    origin="app",
+    instead="toString(collection), or a module that makes JSON",
 )
-def create_json(value: Any) -> str:
+def create_json(value: Many) -> str:
     """Any value as JSON text."""
-    return msgspec.json.encode(plain(value)).decode()
+    return json_text(value)
 
 
-@function("parseJSON", [('{{get(parseJSON(\'{"a": [1, 2]}\'); "a.2")}}', 2)])
+@function(
+    "parseJSON",
+    [('{{get(parseJSON(\'{"a": [1, 2]}\'); "a.2")}}', 2)],
+    origin="app",
+    instead="the module json:ParseJSON",
+)
 def parse_json(text: Text) -> Any:
     """Reads JSON text."""
     try:
@@ -205,19 +217,17 @@ def _text_of(value: bytes, encoding: str) -> str:
         raise DataError(reason=f"the buffer can't be read as {encoding} ({error})") from error
 
 
-_CODECS = {"ascii", "utf-16", "utf-16le", "utf16le", "iso-8859-1", "iso-8859-2", "shift_jis"}
-
-
 def _codec(name: str) -> str:
     """Text encodings only: other codecs of Python would decompress."""
-    if name in _CODECS or name.replace("windows-", "cp") in {f"cp125{n}" for n in range(9)}:
-        return name
+    if name in CODEPAGES:
+        return name.replace("windows-", "cp")
     raise DataError(reason=f"{name!r} is no encoding; use utf8, hex, base64 or latin1")
 
 
-def _digest(name: str, value: bytes, encoding: str, key: str, key_encoding: str) -> str:
-    if key:
-        digest = hmac.new(_bytes_of(key, key_encoding), value, name).digest()
+def _digest(name: str, value: bytes, encoding: str, key: Any, key_encoding: str) -> str:
+    if key is not None and key != "":
+        secret = key if isinstance(key, bytes) else _bytes_of(to_text(key), key_encoding)
+        digest = hmac.new(secret, value, name).digest()
     else:
         digest = hashlib.new(name, value, usedforsecurity=False).digest()
     return _text_of(digest, encoding or "hex")

@@ -10,9 +10,9 @@ from typing import Any
 
 from junctor.errors import DataError
 from junctor.language.expressions.functions.registry import Date, Number, Text, function
-from junctor.language.expressions.moment import DAYS, MONTHS, format_moment, zone_named
+from junctor.language.expressions.moment import DAYS, MONTHS, format_moment, printer, zone_named
 from junctor.language.expressions.moment_parse import parse_moment
-from junctor.language.expressions.scope import Scope
+from junctor.language.expressions.scope import Env, Evaluate, Scope, constant
 from junctor.language.values import as_number, show, to_date, to_text
 
 __all__ = ["add_months", "format_date", "on_the_clock", "parse_date", "shifted"]
@@ -21,6 +21,27 @@ ISO = "YYYY-MM-DDTHH:mm:ssZ"
 """What a date looks like where no format is given."""
 
 _D = 'parseDate("2015-08-07T11:36:39Z"; "YYYY-MM-DDTHH:mm:ssZ")'
+
+
+def _formatting(operands: list[Evaluate]) -> Evaluate | None:
+    """`format_date` with its format and time zone looked up once."""
+    date, *rest = operands
+    if not all(map(constant, rest)):
+        return None
+    pattern, timezone, *_ = [*(each([]) for each in rest), "", ""]
+    try:
+        show_date = printer(pattern or ISO)
+    except DataError:  # too long: told when it is evaluated
+        return None
+    zone = zone_named(timezone)
+
+    def call(env: Env) -> str | None:
+        d = date(env)
+        if d is None:
+            return None
+        return show_date(d.astimezone(env[0].zone if zone is None else zone))
+
+    return call
 
 
 @function(
@@ -35,6 +56,7 @@ _D = 'parseDate("2015-08-07T11:36:39Z"; "YYYY-MM-DDTHH:mm:ssZ")'
         ('{{formatDate("2026-11-21"; "[week] W")}}', "week 47"),
         ('{{formatDate(1.nul; "YYYY")}}', None),
     ],
+    specialize=_formatting,
 )
 def format_date(scope: Scope, date: Date, format_: Text = ISO, timezone: Text = "") -> str | None:
     """A date as text: YYYY MM DD HH mm ss, dddd, MMMM, Do, h A, Z, X, [text] … Null stays null.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
 from junctor.language.expressions.functions.registry import Many, function, lazy
-from junctor.language.expressions.operators import equal
+from junctor.language.expressions.operators import equal_in
 from junctor.language.expressions.paths import dig
-from junctor.language.expressions.scope import Env, Evaluate
+from junctor.language.expressions.scope import Env, Evaluate, Scope
 from junctor.language.values import to_boolean, to_collection, to_text
 
 __all__ = ["equal_values", "get", "if_", "ifempty", "omit", "pick", "switch"]
@@ -98,7 +99,7 @@ def switch(arguments: list[Evaluate]) -> Evaluate:
     def choose(env: Env) -> Any:
         x = value(env)
         for case, result in cases:
-            if equal(x, case(env)):
+            if equal_in(x, case(env), env[0].zone if env else UTC):
                 return result(env)
         return otherwise(env)
 
@@ -120,9 +121,9 @@ def omit(collection: Any, *keys: Many) -> dict[str, Any]:
 
 
 @function("equal", [('{{equal(1.n; "5")}}', True), ('{{equal("a"; "A")}}', False)])
-def equal_values(a: Any, b: Any) -> bool:
+def equal_values(scope: Scope, a: Any, b: Any) -> bool:
     """Whether two values are equal, as the operator ``=``."""
-    return equal(a, b)
+    return equal_in(a, b, scope.zone)
 
 
 def _names(keys: tuple[Any, ...]) -> set[str]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from junctor.errors import DataError, ExpressionError
+from junctor.errors import DataError
 from junctor.language.expressions.scope import Evaluate
 from junctor.language.values import to_array, to_boolean, to_buffer, to_number, to_text
 
@@ -28,8 +28,11 @@ __all__ = [
     "FunctionInfo",
     "Many",
     "Number",
+    "Origin",
     "Parameter",
     "Text",
+    "alias",
+    "first_line",
     "function",
     "lazy",
     "limited",
@@ -60,6 +63,13 @@ CONVERT: Mapping[str, Callable[[Any], Any]] = {
     "buffer": to_buffer,
     "array": to_array,
 }
+
+
+Origin = Literal["make", "app", "fusion", "invented"]
+"""Where a function is known from."""
+
+
+Specialize = Callable[[list[Evaluate]], Evaluate | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,26 @@ class FunctionInfo:
     implementation: Callable[..., Any] = field(repr=False)
     lazily: bool = False
     """Whether ``implementation`` takes compiled arguments and returns a compiled call."""
+    origin: Origin = "make"
+    """Who documents it: Make (``make``), Make for its custom apps only (``app``), Adobe Workfront
+    Fusion, or nobody, though blueprints written by language models hold it (``invented``)."""
+    instead: str = ""
+    """What to write in Make, if that is not one of Make's functions."""
+    specialize: Specialize | None = None
+    """Makes a faster call where arguments are constant; ``None`` if it has none for these."""
+
+    @property
+    def warning(self) -> str:
+        """What a report says about its use; empty for Make's own."""
+        if self.origin == "make":
+            return ""
+        where = {
+            "app": "Make has '{}' in its custom apps only",
+            "fusion": "Make has no function '{}' (Adobe Workfront Fusion has)",
+            "invented": "Make has no function '{}'",
+        }[self.origin]
+        advice = f" In Make write {self.instead}." if self.instead else ""
+        return f"{where.format(self.name)}; here it works: {first_line(self.summary)}{advice}"
 
     @property
     def least(self) -> int:
@@ -120,7 +150,13 @@ FUNCTIONS: dict[str, FunctionInfo] = {}
 
 
 def function(
-    name: str, examples: tuple[Example, ...] | list[Example] = (), *, impure: bool = False
+    name: str,
+    examples: list[Example],
+    *,
+    impure: bool = False,
+    origin: Origin = "make",
+    instead: str = "",
+    specialize: Specialize | None = None,
 ) -> Callable[[F], F]:
     """Registers the decorated pure function as ``name``; the function stays as it is."""
 
@@ -152,6 +188,9 @@ def function(
                 scoped=scoped,
                 impure=impure,
                 implementation=implementation,
+                origin=origin,
+                instead=instead,
+                specialize=specialize,
             )
         )
         return implementation
@@ -165,6 +204,9 @@ def lazy(
     least: int,
     most: int | None,
     examples: list[Example],
+    *,
+    origin: Origin = "make",
+    instead: str = "",
 ) -> Callable[[Callable[[list[Evaluate]], Evaluate]], Callable[[list[Evaluate]], Evaluate]]:
     """Registers a builder: compiled arguments in, compiled call out; it evaluates what it needs."""
 
@@ -186,11 +228,35 @@ def lazy(
                 rest=value if most is None else None,
                 implementation=builder,
                 lazily=True,
+                origin=origin,
+                instead=instead,
             )
         )
         return builder
 
     return register
+
+
+def alias(name: str, of: Callable[..., Any], examples: list[Example]) -> None:
+    """Registers another, invented name of a function that is registered already."""
+    info = next(each for each in FUNCTIONS.values() if each.implementation is of)
+    _add(
+        replace(
+            info,
+            name=name,
+            signature=info.signature.replace(info.name, name, 1),
+            summary=f"Another name of `{info.name}`: {info.summary[:1].lower()}{info.summary[1:]}",
+            group="invented",
+            examples=tuple(examples),
+            origin="invented",
+            instead=info.instead or (f"{info.name}(…)" if info.origin == "make" else ""),
+        )
+    )
+
+
+def first_line(text: str) -> str:
+    """The first paragraph, on one line."""
+    return " ".join(text.split("\n\n", maxsplit=1)[0].split())
 
 
 def limited(text: str) -> str:
@@ -203,24 +269,6 @@ def check_length(length: int) -> None:
     """Raises `DataError` if a text of that length may not be made."""
     if length > MAX_TEXT:
         raise DataError(reason=f"the result would have more than {MAX_TEXT} characters")
-
-
-def unknown(name: str, position: int) -> ExpressionError:
-    """The error for a function that doesn't exist, with the nearest that does."""
-    import difflib  # noqa: PLC0415  # only when something went wrong
-
-    lower = {known.lower(): known for known in FUNCTIONS}
-    near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
-    suggestion = lower[near[0]] if near else ""
-    hint = f" Did you mean '{suggestion}'?" if suggestion else ""
-    return ExpressionError(
-        f"Function '{name}' not found!{hint}",
-        position=position,
-        found=name,
-        expected=suggestion or "a function's name",
-        name=name,
-        suggestion=suggestion,
-    )
 
 
 def _add(info: FunctionInfo) -> None:

@@ -207,10 +207,10 @@ def escape_html(text: Text) -> str:
     return html.escape(text).replace("&#x27;", "&#39;")
 
 
-@function("escapeMarkdown", [('{{escapeMarkdown("*a*")}}', "\\*a\\*")])
+@function("escapeMarkdown", [('{{escapeMarkdown("# Header")}}', "&#35; Header")])
 def escape_markdown(text: Text) -> str:
-    """Puts a backslash before characters that mean something in Markdown."""
-    return re.sub(r"([\\`*_{}\[\]()#+.!|<>~-])", r"\\\1", text)
+    """Writes characters that mean something in Markdown as HTML entities, which mean nothing."""
+    return re.sub(r"[\\`*_{}\[\]()#+.!|<>~-]", lambda found: f"&#{ord(found[0])};", text)
 
 
 @function(
