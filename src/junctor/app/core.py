@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from junctor.adapters.blobs import PostgresBlobs
+from junctor.adapters.mail import MailServers
 from junctor.adapters.postgres.catalog import PostgresCatalog
 from junctor.adapters.postgres.database import Pool, pool
 from junctor.adapters.postgres.hot import Line
@@ -44,6 +45,7 @@ class Core:
     registrations: Registrations
     services: Services
     ids: Ids
+    mail: MailServers
 
 
 @asynccontextmanager
@@ -59,6 +61,7 @@ async def open_core(settings: Settings, url: str) -> AsyncIterator[Core]:
         vault = PostgresVault(engine, masters)
         catalog = PostgresCatalog(api, engine)
         line = Line(url, patience=5.0)
+        mail = MailServers(settings.egress_allow)
         accounts = Accounts(line, vault=vault, transport=transport, connector=registry.connector)
         try:
             yield Core(
@@ -78,9 +81,12 @@ async def open_core(settings: Settings, url: str) -> AsyncIterator[Core]:
                     module=registry.find,
                     connector=registry.connector,
                     public_url=settings.public_url,
+                    mail_host=settings.mail_domain,
                 ),
                 services=Services(Tools(line=line, transport=transport)),
                 ids=system_ids(),
+                mail=mail,
             )
         finally:
+            mail.close()
             await line.close()

@@ -17,6 +17,7 @@ from junctor.app.core import open_core
 from junctor.app.lean import settle_memory
 from junctor.app.settings import Settings
 from junctor.app.supervisor import listen
+from junctor.errors import Misconfigured
 from junctor.runtime.ingest import Ingest
 
 __all__ = ["Application", "open_application", "serve"]
@@ -57,9 +58,34 @@ async def open_application(settings: Settings, url: str, *, name: str) -> AsyncI
         )
         await ingest.start()
         try:
-            yield Application(ingest, build(core, ingest))
+            async with _mail_taken(settings, ingest):
+                yield Application(ingest, build(core, ingest))
         finally:
             await ingest.stop()
+
+
+@contextlib.asynccontextmanager
+async def _mail_taken(settings: Settings, ingest: Ingest) -> AsyncIterator[None]:
+    """Mail for mailhooks is taken for the time of the block, if a port is set for it."""
+    if not settings.mail_port:
+        yield
+        return
+    from junctor.runtime.mailhook import MailDoor
+
+    door = MailDoor(ingest, domain=settings.mail_domain)
+    try:
+        await door.start(settings.host, settings.mail_port)
+    except OSError as error:
+        raise Misconfigured(
+            f"Port {settings.mail_port} on {settings.host} can't be used for mail: "
+            f"{error.strerror or error}. Set JUNCTOR_MAIL_PORT to another one, or to 0.",
+            host=settings.host,
+            port=settings.mail_port,
+        ) from error
+    try:
+        yield
+    finally:
+        await door.stop()
 
 
 class _Server(uvicorn.Server):

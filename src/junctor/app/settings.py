@@ -25,6 +25,8 @@ SETTINGS: Mapping[str, str] = {
     "JUNCTOR_HOST": "Address the server binds (default 127.0.0.1).",
     "JUNCTOR_PORT": "Port the server binds (default 8700; `up` takes the next free one).",
     "JUNCTOR_PUBLIC_URL": "How the world reaches the server; hooks are registered under it.",
+    "JUNCTOR_MAIL_PORT": "Port on which mail for mailhooks is taken (SMTP); unset or 0: none is.",
+    "JUNCTOR_MAIL_HOST": "Domain of mailhooks' addresses; default: the host of the public URL.",
     "JUNCTOR_EGRESS_ALLOW": "Private addresses that requests may reach: host:port, by comma.",
     "JUNCTOR_WORKERS": "How many worker processes `up` keeps; default: cores less one.",
     "JUNCTOR_MASTER_KEY": "The master key, 32 bytes in base64; unset: a file in the data dir.",
@@ -46,6 +48,9 @@ class Settings:
     port_fixed: bool = False
     """Whether the operator chose the port, so that taking another one would surprise."""
     public: str | None = None
+    mail_port: int = 0
+    """0: no mail is taken."""
+    mail_host: str | None = None
     egress_allow: tuple[str, ...] = ()
     workers: int = 1
     log_level: str = "info"
@@ -58,6 +63,16 @@ class Settings:
             return self.public
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+    @property
+    def mail_domain(self) -> str:
+        """What stands after the @ in mailhooks' addresses."""
+        if self.mail_host:
+            return self.mail_host
+        host = urlsplit(self.public_url).hostname or self.host
+        if ":" in host:
+            return f"[IPv6:{host}]"
+        return f"[{host}]" if host.replace(".", "").isdigit() else host
 
     @property
     def logs(self) -> Path:
@@ -82,6 +97,8 @@ class Settings:
             port=_number(env, "JUNCTOR_PORT", 8700, 0, 65535),
             port_fixed=bool(env.get("JUNCTOR_PORT")),
             public=public or None,
+            mail_port=_number(env, "JUNCTOR_MAIL_PORT", 0, 0, 65535),
+            mail_host=(env.get("JUNCTOR_MAIL_HOST") or "").strip().lower() or None,
             egress_allow=_list(env.get("JUNCTOR_EGRESS_ALLOW", "")),
             workers=_number(env, "JUNCTOR_WORKERS", max(1, (os.cpu_count() or 2) - 1), 1, 256),
             log_level=level,

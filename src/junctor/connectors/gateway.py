@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from junctor.connectors._mailhook import add_mailhook
 from junctor.errors import BundleInvalid, DataError
 from junctor.language.calls import header_rows
 from junctor.language.connector import Answer, Bundle, Connector, Delivery, Field, HookDef, Secret
@@ -218,3 +219,6 @@ def _content(body: Any) -> tuple[bytes, str]:
     if isinstance(body, dict | list):
         return msgspec.json.encode(plain(body)), "application/json"
     return to_text(body).encode(), "text/plain; charset=utf-8"
+
+
+add_mailhook(gateway)

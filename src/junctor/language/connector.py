@@ -278,6 +278,9 @@ class Poll:
     """The order in which the function lists, for items without a date."""
     limit_field: str = "limit"
     """The argument that caps the bundles of one cycle."""
+    complete: Callable[[Bundle, Mapping[str, Any]], Any] | None = None
+    """Where the listing is light: makes the bundles of an item that is passed on, from it and the
+    function's arguments. Gives what an action's function gives: a request, an ask, or a flow."""
 
 
 Signer = Callable[[Request, Any], Request]
@@ -333,6 +336,8 @@ class HookDef:
     answer: Answer = Answer()
     may_respond: bool = False
     """Whether a responder module in the scenario may answer the caller."""
+    mail: bool = False
+    """Whether it is sent mail (``verifiers.by_mail``), and its address is a mail address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

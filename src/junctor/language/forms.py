@@ -111,7 +111,7 @@ def build(form: type[F], values: Mapping[str, Any], *, zone: tzinfo = UTC) -> F:
 
 
 def _takes_no_form(module: ModuleDef) -> bool:
-    return module.kind in {"instant", "trigger"}
+    return module.kind == "instant" or (module.kind == "trigger" and module.poll is None)
 
 
 def slots_of(source: Callable[..., Any]) -> tuple[Slot, ...]:

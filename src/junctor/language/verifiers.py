@@ -22,7 +22,9 @@ from junctor.errors import BundleInvalid, Unauthorized
 from junctor.language.connector import Delivery, Verifier
 
 __all__ = [
+    "BY_MAIL",
     "api_key",
+    "by_mail",
     "check_public_key",
     "check_secret",
     "ed25519",
@@ -34,6 +36,27 @@ __all__ = [
 
 SHORTEST_SECRET = 8
 """Characters below which a secret protects nothing and counts as missing."""
+
+
+BY_MAIL = "(mail)"
+"""The method of a delivery that came by mail; nothing that HTTP can carry."""
+
+
+def by_mail(*, senders: str) -> Verifier:
+    """Only by mail. ``senders`` is the key, in the settings, of those it may come from: addresses,
+    or whole domains as ``@example.com``; none listed: from anyone. It is the envelope's sender that
+    counts, and that is as easy to forge as mail is: a filter, not a proof.
+    """
+
+    def verify(delivery: Delivery, settings: Mapping[str, Any]) -> None:
+        if delivery.method != BY_MAIL:
+            raise Unauthorized("This hook is only sent mail.")
+        allowed = {str(entry).strip().lower() for entry in settings.get(senders) or ()}
+        sender = delivery.headers.get("mail-from", "").lower()
+        if allowed and not {sender, "@" + sender.rpartition("@")[2]} & allowed:
+            raise Unauthorized("This hook takes no mail from that sender.")
+
+    return verify
 
 
 def key_in_url() -> Verifier:

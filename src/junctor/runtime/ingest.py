@@ -135,6 +135,15 @@ class Ingest:
             answer = Answered(500, (), b"This delivery could not be taken.")
         await _send(send, answer)
 
+    async def hook(self, token: str) -> Hook:
+        """The hook of an address; `NotFound` if there is none, or none in use."""
+        return await self._hooks.get(token)
+
+    async def deliver(self, hook: Hook, delivery: Delivery) -> Answered:
+        """Verifies and stores what came some other way than HTTP: durable when it returns."""
+        await self._verify(hook, delivery)
+        return await self._take(hook, delivery)
+
     async def submit(
         self,
         organization_id: UUID,
@@ -180,12 +189,15 @@ class Ingest:
             remote=client[0] if client else "",
             settings=hook.settings,
         )
+        await self._verify(hook, delivery)
+        return await self._take(hook, delivery)
+
+    async def _verify(self, hook: Hook, delivery: Delivery) -> None:
         try:
             hook.definition.verify(delivery, hook.secrets)
         except Unauthorized:
             await self._hooks.refused(hook)
             raise
-        return await self._take(hook, delivery)
 
     async def _take(self, hook: Hook, delivery: Delivery) -> Answered:
         key = hook.dedup_key(delivery)

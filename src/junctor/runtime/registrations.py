@@ -57,7 +57,7 @@ class Registrations:
     """Reconciles hooks with their vendors.
 
     ``module`` and ``connector`` find definitions by id and by name; ``public_url`` is how the world
-    reaches us, without a slash at its end.
+    reaches us, without a slash at its end; ``mail_host`` the domain that mail for us is sent to.
     """
 
     def __init__(
@@ -68,15 +68,20 @@ class Registrations:
         module: Callable[[str], ModuleDef | None],
         connector: Callable[[str], Connector | None],
         public_url: str,
+        mail_host: str = "",
     ) -> None:
         self._directory = directory
         self._sender = sender
         self._module = module
         self._connector = connector
         self._public_url = public_url.rstrip("/")
+        self._mail_host = mail_host
 
     def url(self, hook: Hook) -> str:
-        """Where the vendor sends to. It ends in a secret: not for logs."""
+        """Where the vendor sends to: a URL, or a mail address. It holds a secret: not for logs."""
+        definition = self._module(f"{hook.connector}:{hook.kind}")
+        if definition is not None and definition.hook is not None and definition.hook.mail:
+            return f"{hook.token}@{self._mail_host}"
         return f"{self._public_url}/hook/{hook.token}"
 
     async def wanted(self, hook: Hook) -> bool:

@@ -21,11 +21,13 @@ GROUP = "junctor.connectors"
 
 BUILT_IN: Mapping[str, str] = {
     "builtin": "junctor.connectors.tools:builtin",
+    "email": "junctor.connectors.email:email",
     "gateway": "junctor.connectors.gateway:gateway",
     "highlevel": "junctor.connectors.highlevel:highlevel",
     "http": "junctor.connectors.http:http",
     "json": "junctor.connectors.json:json",
     "placeholder": "junctor.connectors.tools:placeholder",
+    "rss": "junctor.connectors.rss:rss",
     "toky": "junctor.connectors.toky:toky",
     "util": "junctor.connectors.tools:util",
 }

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import msgspec
 
+from junctor.adapters.mail import MailServers
 from junctor.adapters.postgres.hot import Line
 from junctor.engine.commands import Address
 from junctor.errors import Unsupported
@@ -29,11 +30,21 @@ from junctor.runtime.staging import Staged
 __all__ = ["SERVICES", "Asking", "Service", "Services", "Tools", "asked"]
 
 SERVICES: Mapping[str, str] = {
+    "CheckMail": "junctor.runtime.services.mail:check",
     "ClearRecords": "junctor.runtime.services.records:clear",
+    "CopyMail": "junctor.runtime.services.mail:copy",
     "CountRecords": "junctor.runtime.services.records:count",
+    "DeleteMail": "junctor.runtime.services.mail:delete",
+    "FetchMail": "junctor.runtime.services.mail:fetch",
+    "FindMails": "junctor.runtime.services.mail:find",
     "FindRecords": "junctor.runtime.services.records:find",
+    "FlagMail": "junctor.runtime.services.mail:flag",
+    "ListFolders": "junctor.runtime.services.mail:folders",
+    "MoveMail": "junctor.runtime.services.mail:move",
     "ReadRecord": "junctor.runtime.services.records:read",
     "ReadState": "junctor.runtime.services.records:read_state",
+    "SaveDraft": "junctor.runtime.services.mail:draft",
+    "SendMail": "junctor.runtime.services.mail:send",
     "WriteRecord": "junctor.runtime.services.records:write",
     "WriteState": "junctor.runtime.services.records:write_state",
 }
@@ -53,6 +64,8 @@ class Tools:
     line: Line
     """To read; what is written goes through `Staged`, or has a port of its own."""
     transport: Transport
+    mail: MailServers = field(default_factory=MailServers)
+    """Mail servers; given what `JUNCTOR_EGRESS_ALLOW` allows, as ``transport`` is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
