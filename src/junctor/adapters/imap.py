@@ -106,7 +106,7 @@ class ImapSession:
         found = self._uids(self._client.uid("SEARCH", *asked))
         for name, text in beyond.items():
             # One literal a command is all that the client can send: so one command for each.
-            self._client.literal = text.encode()  # type: ignore[attr-defined]  # the stub leaves it out
+            self._client.literal = text.encode()  # type: ignore[assignment]  # the client wants bytes
             found &= self._uids(self._client.uid("SEARCH", "CHARSET", "UTF-8", *asked[:1], name))
         return sorted(found, reverse=True)
 
@@ -115,7 +115,9 @@ class ImapSession:
         ``None`` if it is gone.
         """
         self.select(folder)
-        known = self._first(self._client.uid("FETCH", _uid(uid), "(UID FLAGS INTERNALDATE RFC822.SIZE)"))
+        known = self._first(
+            self._client.uid("FETCH", _uid(uid), "(UID FLAGS INTERNALDATE RFC822.SIZE)")
+        )
         if known is None:
             return None
         facts = _facts(known[0] if isinstance(known, tuple) else known)
@@ -125,7 +127,7 @@ class ImapSession:
         return (answer[1], facts, not short) if isinstance(answer, tuple) else None
 
     def flag(self, folder: str, uid: int, flags: dict[str, bool]) -> None:
-        """Sets (true) and takes back (false) flags such as ``\\Seen``."""
+        r"""Sets (true) and takes back (false) flags such as ``\Seen``."""
         self._open(folder, uid)
         for name, wanted in flags.items():
             with self._acting():
@@ -268,7 +270,7 @@ def _number(data: Any) -> int:
 
 
 def _facts(line: bytes) -> dict[str, Any]:
-    """From ``1 (UID 7 FLAGS (\\Seen) INTERNALDATE "…" RFC822.SIZE 200)``."""
+    r"""From ``1 (UID 7 FLAGS (\Seen) INTERNALDATE "…" RFC822.SIZE 200)``."""
     flags = {flag.decode("ascii", "replace").lower() for flag in imaplib.ParseFlags(line)}
     size = re.search(rb"RFC822\.SIZE (\d+)", line, re.IGNORECASE)
     written = re.search(rb'INTERNALDATE "([^"]*)"', line, re.IGNORECASE)
@@ -291,5 +293,7 @@ def _facts(line: bytes) -> dict[str, Any]:
 
 
 def _said(data: Any) -> str:
-    words = [item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item) for item in data]
+    words = [
+        item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item) for item in data
+    ]
     return " ".join(" ".join(words).split())[:300]

@@ -131,6 +131,8 @@ class _Session:
         self._cut = False
         self.acting = False
         """Whether the server may be doing what can't be taken back."""
+        self.close: Callable[[], Any] = lambda: None
+        """Ends the client's own use of the socket; only its thread may."""
 
     def run(self, work: Callable[[_Session], T]) -> T:
         host = self.login.host
@@ -156,6 +158,8 @@ class _Session:
             raise self._lost(error) from error
         finally:
             self.cut()
+            with suppress(OSError):
+                self.close()
 
     def _lost(self, error: Exception) -> JunctorError:
         host, reason = self.login.host, "it took too long" if self._cut else _reason(error)
@@ -219,6 +223,7 @@ class _Smtp(smtplib.SMTP):
         self._session = session
         super().__init__(local_hostname="junctor.invalid", timeout=_ANSWER)
         self._host = session.login.host
+        session.close = self.close
         code, text = self.connect(session.login.host, session.login.port)
         if code != 220:
             raise smtplib.SMTPConnectError(code, text)
@@ -326,6 +331,7 @@ class _Client(imaplib.IMAP4):
     def __init__(self, session: _Session) -> None:
         self._session = session
         super().__init__(session.login.host, session.login.port)
+        session.close = self.shutdown
 
     def _create_socket(self, timeout: float | None = None) -> socket.socket:
         del timeout

@@ -8,8 +8,8 @@ import io
 from calendar import timegm
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
-from xml.parsers import expat  # noqa: S407  # entities are refused below, see `_Raw`
+from typing import Annotated, Any
+from xml.parsers import expat  # entities are refused below, see `_Raw`
 
 from junctor.errors import BundleInvalid, DataError
 from junctor.language.connector import Bundle, Connector, Field, Flow, Poll, Request, Response
@@ -41,9 +41,7 @@ _Include = Annotated[
         advanced=True,
     ),
 ]
-_Max = Annotated[
-    int, Field(label="Maximum number of returned items", key="maxResults", minimum=1)
-]
+_Max = Annotated[int, Field(label="Maximum number of returned items", key="maxResults", minimum=1)]
 _Gzip = Annotated[bool, Field(label="Request compressed content", advanced=True)]
 
 
@@ -107,9 +105,7 @@ def action_read_articles(
 
 def _request(url: str, username: str, password: str, *, gzip: bool) -> Request:
     if not url.startswith(("http://", "https://")):
-        raise BundleInvalid(
-            field="url", reason=f"{url!r} must begin with http:// or https://"
-        )
+        raise BundleInvalid(field="url", reason=f"{url!r} must begin with http:// or https://")
     headers = {"Accept": "application/rss+xml, application/atom+xml, application/xml, */*;q=0.5"}
     if not gzip:
         headers["Accept-Encoding"] = "identity"
@@ -184,7 +180,7 @@ def _article(entry: Mapping[str, Any], own: Bundle, include: set[str]) -> Bundle
 
 def _updated(entry: Mapping[str, Any]) -> Any:
     # `get` would give the date of publication in its place, with a warning.
-    return entry["updated_parsed"] if "updated_parsed" in entry else None
+    return entry["updated_parsed"] if "updated_parsed" in entry else None  # noqa: SIM401  # see above
 
 
 def _date(parsed: Any) -> datetime | None:

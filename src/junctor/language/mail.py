@@ -19,6 +19,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage, Message
 from email.parser import BytesHeaderParser, BytesParser
 from email.utils import format_datetime, getaddresses, parseaddr, parsedate_to_datetime
+from itertools import islice
 from typing import Any
 
 from junctor.errors import BundleInvalid, DataError
@@ -44,12 +45,20 @@ _MOST_NESTED = 30
 _MOST_PARTS = 1_000
 _MOST_HEADERS = 500
 _LONGEST_HEADER = 16 * 1024
+_LONGEST_PARAMETERS = 4 * 1024
+"""Of a content type or disposition: reading them takes time by the square of it."""
 _LONGEST_HEAD = 256 * 1024
 _MOST_RECIPIENTS = 500
 
-_CONTAINER = re.compile(rb"^content-type[ \t]*:\s*(?:multipart|message)/", re.IGNORECASE | re.M)
+_CONTAINER = re.compile(
+    rb"^content-type[ \t]*:\s*(?:multipart|message)/", re.IGNORECASE | re.MULTILINE
+)
+_PARAMETERS = re.compile(
+    rb"^content-(?:type|disposition)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE
+)
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,76}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""All that Python takes for the end of a line, and what can't be sent at all."""
 _ID = re.compile(r"<[^<>\s]+>")
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-\u0080-\U0010ffff]+")
 _HOST = re.compile(r"\[[0-9A-Fa-f.:]+\]|[A-Za-z0-9.\-\u0080-\U0010ffff]+")
@@ -78,6 +87,7 @@ def read(raw: bytes) -> Bundle:
     """
     if len(_CONTAINER.findall(raw)) > _MOST_NESTED:
         raise DataError(reason=f"the mail has more than {_MOST_NESTED} nested parts")
+    raw = _PARAMETERS.sub(lambda found: found.group()[:_LONGEST_PARAMETERS], raw)
     try:
         message = BytesParser(policy=policy.compat32).parsebytes(raw)
     except RecursionError:
@@ -106,7 +116,7 @@ def message_id_of(raw: bytes) -> str:
 
 def _head(message: Message) -> Bundle:
     headers: dict[str, Any] = {}
-    for number, (name, value) in enumerate(message.items()):
+    for number, (name, value) in enumerate(message.raw_items()):
         if number >= _MOST_HEADERS:
             break
         text, key = _decoded(value), name.lower()
@@ -122,7 +132,7 @@ def _head(message: Message) -> Bundle:
     return {
         "messageId": ids[0] if ids else "",
         "date": _date(_line(message, "date")),
-        "subject": _decoded(message.get("subject", "")),
+        "subject": _decoded(next(_raw(message, "subject"), "")),
         "from": _first(message, "from"),
         "sender": _first(message, "sender"),
         "to": _all(message, "to"),
@@ -138,19 +148,27 @@ def _head(message: Message) -> Bundle:
 
 def _line(message: Message, name: str) -> str:
     """A header's raw text, unfolded."""
-    return re.sub(r"[\r\n]+", "", str(message.get(name, ""))[:_LONGEST_HEADER])
+    return re.sub(r"[\r\n]+", "", next(_raw(message, name), ""))
+
+
+def _raw(message: Message, name: str) -> Iterator[str]:
+    """A header's values as they came, bytes beyond ASCII as surrogates."""
+    for key, value in message.raw_items():
+        if key.lower() == name:
+            yield str(value)[:_LONGEST_HEADER]
 
 
 def _decoded(value: Any) -> str:
     """A header for people: encoded words decoded, raw bytes as UTF-8."""
-    text = re.sub(r"\r?\n[ \t]*", " ", str(value)[:_LONGEST_HEADER])
+    text = re.sub(r"\r?\n[ \t]*", " ", _mended(str(value)[:_LONGEST_HEADER]))
     text = re.sub(r"[\r\n]", " ", text)
     try:
         pieces = decode_header(text)
     except (HeaderParseError, binascii.Error, ValueError):
-        return _mended(text)
+        return text
     return "".join(
-        _bytes_text(piece, charset or "utf-8") if isinstance(piece, bytes) else piece
+        # What stands between encoded words comes in an encoding of Python's own.
+        _bytes_text(piece, charset or "raw-unicode-escape") if isinstance(piece, bytes) else piece
         for piece, charset in pieces
     ).strip()
 
@@ -180,11 +198,15 @@ def _ids(text: str) -> list[str]:
 
 
 def _all(message: Message, name: str) -> list[Bundle]:
-    lines = [str(value)[:_LONGEST_HEADER] for value in (message.get_all(name) or [])[:20]]
+    lines = list(islice(_raw(message, name), 20))
     unfolded = [re.sub(r"[\r\n]+", "", line) for line in lines]
+    try:
+        found = getaddresses(unfolded)
+    except RecursionError:  # comments in comments in comments
+        return []
     return [
         {"address": _mended(address), "name": _decoded(shown)}
-        for shown, address in getaddresses(unfolded)
+        for shown, address in found
         if address
     ]
 
@@ -325,6 +347,8 @@ def compose(mail: Outgoing, *, message_id: str, date: datetime, bcc: bool = Fals
     """
     if sum(len(item.data) for item in mail.attachments) * 4 // 3 > MOST_BYTES:
         raise DataError(reason=f"the attachments are together over {MOST_BYTES * 3 // 4:,} bytes")
+    if len(mail.text) + len(mail.html) > MOST_BYTES:
+        raise DataError(reason=f"the content is over {MOST_BYTES:,} letters")
     message = EmailMessage(policy=policy.SMTP)
     message["Message-ID"] = message_id
     message["Date"] = format_datetime(date)
@@ -348,7 +372,12 @@ def compose(mail: Outgoing, *, message_id: str, date: datetime, bcc: bool = Fals
         message["X-Priority"], message["Importance"] = _IMPORTANCE[mail.priority]
     for name, value in mail.headers:
         _custom(message, name, value)
-    _content(message, mail)
+    try:
+        _content(message, mail)
+    except UnicodeEncodeError as error:
+        raise BundleInvalid(
+            field="html" if mail.html else "text", reason=f"it can't be sent as UTF-8 ({error})"
+        ) from None
     _bound(message, message_id)
     raw = message.as_bytes()
     if len(raw) > MOST_BYTES:

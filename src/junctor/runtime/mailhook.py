@@ -78,6 +78,8 @@ class MailDoor:
             await self._handler.idle()
             for session in list(self._sessions):
                 session.hang_up()
+            for _ in range(3):  # their ends are told in the next turns of the loop
+                await asyncio.sleep(0)
             self._server = None
 
     def _session(self) -> _Smtp:

@@ -67,9 +67,9 @@ class SmtpAccount:
             advanced=True,
         ),
     ] = ""
-    imap_port: Annotated[
-        int, Field(label="IMAP port", minimum=1, maximum=65535, advanced=True)
-    ] = 993
+    imap_port: Annotated[int, Field(label="IMAP port", minimum=1, maximum=65535, advanced=True)] = (
+        993
+    )
     imap_security: Security = "tls"
     sent_folder: Annotated[str, Field(label="Folder of sent messages", advanced=True)] = "Sent"
     reject_unauthorized: _Refuse = True

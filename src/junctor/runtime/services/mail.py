@@ -23,7 +23,7 @@ from junctor.language.asks.mail import (
     SendMail,
     SmtpAccount,
 )
-from junctor.language.mail import Outgoing, addresses, compose, domain_of, read, recipients
+from junctor.language.mail import addresses, compose, domain_of, read, recipients
 from junctor.runtime.services import Asking
 
 __all__ = ["check", "copy", "delete", "draft", "fetch", "find", "flag", "folders", "move", "send"]
@@ -51,9 +51,10 @@ async def send(ask: SendMail, asking: Asking) -> dict[str, Any]:
     mail = dataclasses.replace(mail, from_=mail.from_ or own)
     to = recipients(mail)
     # The envelope's sender gets the bounces: who signs it, else who it is from.
-    [sender] = addresses("sender", [mail.sender])[:1] or addresses("from", [mail.from_])[:1] or [""]
-    if not sender:
+    signed = [text for text in (mail.sender, mail.from_) if text.strip()]
+    if not signed:
         raise Misconfigured("The connection has no e-mail address, and the module no 'from'.")
+    sender = addresses("sender" if mail.sender else "from", signed[:1])[0]
     message_id, date = _identity(asking, sender), datetime.now(UTC)
     await asking.tools.mail.send(
         _smtp(form), sender, to, compose(mail, message_id=message_id, date=date)
@@ -144,7 +145,9 @@ async def flag(ask: FlagMail, asking: Asking) -> None:
 async def draft(ask: SaveDraft, asking: Asking) -> dict[str, str]:
     """See `SaveDraft`."""
     login = _imap(asking)
-    mail = dataclasses.replace(ask.mail, from_=ask.mail.from_ or login.user)
+    mail = dataclasses.replace(
+        ask.mail, from_=ask.mail.from_ or (login.user if "@" in login.user else "")
+    )
     message_id = _identity(asking, mail.from_)
     raw = compose(mail, message_id=message_id, date=datetime.now(UTC), bcc=True)
     await asking.tools.mail.imap(login, lambda box: box.append(ask.folder, raw, "\\Draft"))
