@@ -19,8 +19,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from junctor.errors import BundleInvalid, DataError, Unauthorized
+from junctor.errors import BundleInvalid, DataError, Misconfigured, Unauthorized
 from junctor.language.connector import (
+    Ask,
     Connection,
     Connector,
     Delivery,
@@ -97,6 +98,8 @@ def arguments(module: ModuleDef, text: str = "sample") -> dict[str, Any]:
 def first_request(module: ModuleDef, given: dict[str, Any]) -> Request:
     made = module.function(**given)
     request = next(made) if isinstance(made, GeneratorType) else made
+    if isinstance(request, Ask):
+        pytest.skip("it asks something of Junctor itself, not of a vendor")
     assert isinstance(request, Request)
     return request
 
@@ -232,6 +235,10 @@ def test_signing_adds_the_secret_and_nothing_shows_it(
     assert secrets_of(connection.form)
     assert SECRET not in repr(account)
     assert SECRET not in str(dataclasses.asdict(account))
+    if connection.probe is not None:  # it is not reached by HTTP, so no request may carry it
+        with pytest.raises(Misconfigured):
+            connection.sign(Request("GET", "/x"), account)
+        return
     plain = Request("GET", connection.base_url + "/x")
     signed = connection.sign(plain, account)
     assert signed != plain
@@ -328,7 +335,8 @@ def test_a_connector_imports_only_the_language(connector: Connector) -> None:
                 }
                 assert name.split(".")[0] not in banned
                 if name.startswith("junctor"):
-                    assert name.startswith(("junctor.errors", "junctor.language.", own))
+                    shared = "junctor.connectors._"  # parts of several of them
+                    assert name.startswith(("junctor.errors", "junctor.language.", shared, own))
 
 
 @each_connector

@@ -19,7 +19,7 @@ from junctor.language.mail import MOST_BYTES
 
 __all__ = ["ImapSession", "from_wire", "to_wire"]
 
-_NEWEST = 10_000
+_NEWEST = 5_000
 """A search looks among so many of a folder."""
 _LIST = re.compile(rb'\((?P<flags>[^)]*)\) (?:"(?P<delimiter>\\?.)"|NIL) (?P<name>.*)', re.DOTALL)
 _SHIFTED = re.compile(r"&([A-Za-z0-9+,]*)-")

@@ -45,7 +45,6 @@ class Core:
     registrations: Registrations
     services: Services
     ids: Ids
-    mail: MailServers
 
 
 @asynccontextmanager
@@ -83,9 +82,8 @@ async def open_core(settings: Settings, url: str) -> AsyncIterator[Core]:
                     public_url=settings.public_url,
                     mail_host=settings.mail_domain,
                 ),
-                services=Services(Tools(line=line, transport=transport)),
+                services=Services(Tools(line=line, transport=transport, mail=mail)),
                 ids=system_ids(),
-                mail=mail,
             )
         finally:
             mail.close()

@@ -90,6 +90,7 @@ async def own_worker(core: Core) -> AsyncIterator[None]:
         vault=core.vault,
         blobs=core.blobs,
         transport=core.transport,
+        mail=core.services.tools.mail,
     )
     task = asyncio.create_task(worker.run(stop), name="worker")
     try:

@@ -44,6 +44,7 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
             vault=core.vault,
             blobs=core.blobs,
             transport=core.transport,
+            mail=core.services.tools.mail,
         )
         settle_memory()
         log.info("worker ready", worker=unique)

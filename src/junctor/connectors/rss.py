@@ -20,7 +20,7 @@ rss = Connector(name="rss", label="RSS", docs="docs/mail.md", help="RSS and Atom
 
 _LONGEST = 8 * 1024 * 1024
 """Bytes of a feed, decompressed."""
-_LONGEST_BROKEN = 128 * 1024
+_LONGEST_BROKEN = 64 * 1024
 """The same of one that is no well-formed XML: guessing at it takes time that grows too fast."""
 _MOST_ITEMS = 10_000
 _MOST_ELEMENTS = 1_000

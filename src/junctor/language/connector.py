@@ -278,9 +278,9 @@ class Poll:
     """The order in which the function lists, for items without a date."""
     limit_field: str = "limit"
     """The argument that caps the bundles of one cycle."""
-    complete: Callable[[Bundle, Mapping[str, Any]], Any] | None = None
+    complete: Callable[[Bundle, Mapping[str, Any]], Asks] | None = None
     """Where the listing is light: makes the bundles of an item that is passed on, from it and the
-    function's arguments. Gives what an action's function gives: a request, an ask, or a flow."""
+    function's arguments. It may be done again, so what it asks for must bear that."""
 
 
 Signer = Callable[[Request, Any], Request]

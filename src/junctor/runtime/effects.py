@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from junctor.errors import DataError, Misconfigured
-from junctor.language.connector import Ask, Bundle, ModuleDef, Paging, Request
+from junctor.language.connector import Ask, Bundle, ModuleDef, Paging, Poll, Request
 from junctor.runtime.accounts import origin
 from junctor.runtime.outcomes import bundles_of, dig
 
-__all__ = ["MOST_PAGES", "Send", "perform", "sent_bytes"]
+__all__ = ["MOST_PAGES", "Send", "completed", "perform", "sent_bytes"]
 
 Send = Callable[[Request | Ask, int], Awaitable[Any]]
 """Sends a module's n-th request and returns its complete, good answer, or raises; of what is asked
@@ -44,6 +44,29 @@ async def perform(module: ModuleDef, arguments: Mapping[str, Any], send: Send) -
         return _bundles(stop.value)
     finally:
         made.close()
+
+
+async def completed(
+    poll: Poll,
+    items: list[Bundle],
+    arguments: Mapping[str, Any],
+    ask: Callable[[Ask], Awaitable[Any]],
+) -> list[Bundle]:
+    """The bundles of the items that a trigger passes on, where its listing is light."""
+    if poll.complete is None:
+        return items
+    found = []
+    for item in items:
+        flow = poll.complete(item, arguments)
+        answer = None
+        try:
+            while True:
+                answer = await ask(flow.send(answer))
+        except StopIteration as stop:
+            found += _bundles(stop.value)
+        finally:
+            flow.close()
+    return found
 
 
 def _bundles(result: Any) -> list[Bundle]:

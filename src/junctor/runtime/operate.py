@@ -28,7 +28,7 @@ from junctor.language.polling import fresh
 from junctor.ports.ledger import Kept
 from junctor.ports.transport import Transport
 from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
-from junctor.runtime.effects import perform, sent_bytes
+from junctor.runtime.effects import completed, perform, sent_bytes
 from junctor.runtime.flight import Flight, by_itself
 from junctor.runtime.keeper import Keeper
 from junctor.runtime.outcomes import half_done, refusal
@@ -178,7 +178,7 @@ class Operator:
         )
         if after != state:
             await self._services.do(WriteState(after), asking)
-        return bundles
+        return await completed(poll, bundles, arguments, lambda ask: self._services.do(ask, asking))
 
     async def _recorded(
         self,

@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from junctor.adapters.mail import MailServers
 from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.hot import Line, PostgresBacklog, PostgresLedger, is_lost
 from junctor.engine.commands import Result
@@ -70,6 +71,7 @@ class Worker:
         vault: Vault,
         blobs: Blobs,
         transport: Transport,
+        mail: MailServers | None = None,
         lease: float = LEASE,
         grace: float = 5.0,
     ) -> None:
@@ -83,7 +85,9 @@ class Worker:
         self.committer = Committer(PostgresLedger(self._writes), blobs)
         self.plans = Plans(self._reads, find)
         accounts = Accounts(self._reads, vault=vault, transport=transport, connector=connector)
-        services = Services(Tools(line=self._reads, transport=transport))
+        services = Services(
+            Tools(line=self._reads, transport=transport, mail=mail or MailServers())
+        )
         self.driver = Driver(
             self.committer, accounts, transport, connector, services, breathe=self._breathe
         )

@@ -60,7 +60,6 @@ class Desk:
     def __init__(self, server: MailServer, servers: MailServers) -> None:
         self.server = server
         self.servers = servers
-        self._services = Services()
 
     async def __call__(self, ask: Ask, *, kind: str = "imap", **changes: Any) -> Any:
         port = self.server.imap_port if kind == "imap" else self.server.smtp_port
@@ -87,7 +86,7 @@ class Desk:
             parameters={},
             account=Account(email, email.connections[kind], "", form),
         )
-        return await self._services.do(ask, asking)
+        return await Services(tools).do(ask, asking)
 
     async def send(self, *, save: bool = False, **fields: Any) -> Any:
         out = {"to": ("a@b.c",), "from_": "me@x.test", "subject": "s", "text": "hi", **fields}

@@ -43,7 +43,7 @@ def whole(item: Bundle, arguments: Mapping[str, Any]) -> Asks:
 
 
 def _row_id(row: Bundle) -> str:
-    return f"{row['folder']}:{row['uidValidity']}:{row['uid']}"
+    return f"{row['uidValidity']}:{row['uid']}"
 
 
 @email.module(

@@ -114,7 +114,7 @@ class ListFolders(Ask):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindMails(Ask):
-    """Looks among the newest 10,000 of a folder; newest first.
+    """Looks among the newest 5,000 of a folder; newest first.
 
     Answered with ``[{"uid", "uidValidity", "folder"}, …]``.
     """
