@@ -340,6 +340,9 @@ class HookDef:
     """Whether it is sent mail (``verifiers.by_mail``), and its address is a mail address."""
 
 
+Needs = Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[str, ...]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModuleDef:
     """A module on offer. ``id`` is ``connector:name``, as blueprints write it."""
@@ -376,6 +379,11 @@ class ModuleDef:
     """Whether its result depends on its arguments alone (variables make it false)."""
     raw: bool = False
     """Whether ``function`` gets (parameters, mapper) as two mappings, not keyword arguments."""
+    needs_connection: Needs | None = None
+    """Which connections a placed module works through, by the parameters that name them, from its
+    parameters and mapper; ``None``: one, if its connector has any."""
+    connection_kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By such a parameter: the kinds of connection it may name; not there: any."""
     schema: Callable[[], Mapping[str, Any]] | None = None
     """A form that can't come from the signature; `forms.schema_of` calls it."""
 

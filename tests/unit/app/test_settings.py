@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from junctor.app.settings import Settings
+from junctor.errors import Misconfigured
 
 
 def test_commands_know_the_running_machine(tmp_path: Path) -> None:
@@ -23,3 +26,22 @@ def test_a_chosen_address_stays(tmp_path: Path) -> None:
     settings.address_file.write_text("http://127.0.0.1:8703\n127.0.0.1:8801\n")
     assert settings.as_running().public_url == "https://hooks.test"
     assert settings.as_running().egress_allow == ("127.0.0.1:8801",)
+
+
+@pytest.mark.parametrize(
+    ("public", "host", "domain"),
+    [
+        ("https://us.example.com:8443/x", "", "us.example.com"),
+        ("https://us.example.com", "Hooks.Example.com", "hooks.example.com"),
+        ("", "", "[127.0.0.1]"),
+        ("http://[::1]:80", "", "[IPv6:::1]"),
+    ],
+)
+def test_the_domain_of_mailhooks(public: str, host: str, domain: str) -> None:
+    env = {"JUNCTOR_PUBLIC_URL": public, "JUNCTOR_MAIL_HOST": host, "JUNCTOR_MAIL_PORT": "2525"}
+    settings = Settings.from_env(env)
+    assert settings.mail_domain == domain
+    assert settings.mail_port == 2525
+    assert Settings.from_env({}).mail_port == 0
+    with pytest.raises(Misconfigured, match="JUNCTOR_MAIL_PORT"):
+        Settings.from_env({"JUNCTOR_MAIL_PORT": "smtp"})

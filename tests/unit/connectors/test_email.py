@@ -33,7 +33,8 @@ def test_a_mail_as_blueprints_have_it() -> None:
         "ActionSendEmail",
         {
             "to": ["a@b.c", ""], "cc": [], "bcc": ["x@y.z"], "from": "", "sender": "",
-            "html": "<b>", "subject": "s", "headers": [{"key": "X-A", "value": "1"}], "replyTo": "r@b.c",
+            "html": "<b>", "subject": "s",
+            "headers": [{"key": "X-A", "value": "1"}], "replyTo": "r@b.c",
             "priority": "low", "inReplyTo": "", "references": ["<1@a>"], "contentType": "html",
             "attachments": [{"fileName": "a.txt", "data": "text", "cid": ""}],
         },
@@ -92,6 +93,18 @@ def test_imported_ids_are_known() -> None:
     assert mailhook is not None
     assert mailhook.hook is not None
     assert mailhook.hook.mail
+
+
+def test_each_module_says_which_kind_of_connection_it_works_through() -> None:
+    kinds = {
+        name: module.connection_kinds.get("account", ())
+        for name, module in email.modules.items()
+        if module.needs_connection is not None and module.needs_connection({}, {})
+    }
+    assert {name for name in kinds if kinds[name] == ("smtp",)} == {
+        "ActionSendEmail", "ActionSendMeEmail",
+    }  # fmt: skip
+    assert set(email.modules) - set(kinds) == {"FeedAttachments"}
 
 
 def test_a_trigger_that_polls_has_a_form() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from junctor.errors import NotFound, NotSent
 from junctor.language.connector import (
+    ModuleDef,
     Connector,
     Delivery,
     HookDef,
@@ -19,6 +20,7 @@ from junctor.language.connector import (
 )
 from junctor.ports.catalog import Hook, Scenario
 from junctor.runtime.registrations import Registrations
+from junctor.runtime.registry import Registry
 from junctor.testing.transport import FakeTransport
 from tests.support import run
 
@@ -231,3 +233,21 @@ def test_without_a_connection_it_says_what_to_do() -> None:
 def test_a_trigger_that_is_set_up_by_hand_is_left_alone() -> None:
     assert World(kind="byHand").reconcile() == []
     assert World(kind="unknown").reconcile() == []
+
+
+def test_a_mailhook_has_a_mail_address() -> None:
+    world = World(connector="gateway", kind="CustomMailHook")
+    registrations = Registrations(
+        world,
+        world,
+        module=gateway_module,
+        connector=lambda _: vendor,
+        public_url="https://us.example",
+        mail_host="hooks.example",
+    )
+    assert registrations.url(world.hook) == f"{TOKEN}@hooks.example"
+
+
+def gateway_module(name: str) -> ModuleDef | None:
+    """Ours, by its id."""
+    return Registry.load().find(name)

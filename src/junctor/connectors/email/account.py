@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, NoReturn
 
 from junctor.errors import Misconfigured
 from junctor.language.asks.mail import CheckMail, ImapAccount, SmtpAccount
 from junctor.language.connector import Connection, Connector, Field, Request
 
-__all__ = ["Folder", "Uid", "email"]
+__all__ = ["IMAP", "NONE", "SMTP", "Folder", "Uid", "email"]
 
 
 def _no_http(request: Request, _form: Any) -> NoReturn:
@@ -39,6 +40,28 @@ email = Connector(
         ),
     },
 )
+
+
+
+def _one(_parameters: Mapping[str, Any], _mapper: Mapping[str, Any]) -> tuple[str, ...]:
+    return ("account",)
+
+
+def _none(_parameters: Mapping[str, Any], _mapper: Mapping[str, Any]) -> tuple[str, ...]:
+    return ()
+
+
+SMTP: Mapping[str, Any] = {
+    "needs_connection": _one,
+    "connection_kinds": {"account": ("smtp",)},
+}
+"""For modules that send."""
+IMAP: Mapping[str, Any] = {
+    "needs_connection": _one,
+    "connection_kinds": {"account": ("imap",)},
+}
+"""For modules that look or file."""
+NONE: Mapping[str, Any] = {"needs_connection": _none}
 
 Folder = Annotated[str, Field(label="Folder", help="As the mailbox shows it.", example="INBOX")]
 Uid = Annotated[

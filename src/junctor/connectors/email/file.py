@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from junctor.connectors.email.account import Folder, Uid, email
+from junctor.connectors.email.account import IMAP, Folder, Uid, email
 from junctor.language.asks.mail import CopyMail, DeleteMail, FlagMail, MoveMail
 from junctor.language.connector import Asks, Field
 
@@ -17,8 +17,7 @@ _Target = Annotated[str, Field(label="Destination folder", key="destination", ex
     "Copy an email",
     name="ActionCopyEmail",
     effect="once",
-    aliases=("email:CopyEmail", "email:copyEmail"),
-)
+    aliases=("email:CopyEmail", "email:copyEmail"), **IMAP,)
 def copy_email(folder: Folder, uid: Uid, target: _Target) -> Asks:
     """Copies a mail into another folder of the mailbox."""
     yield CopyMail(folder=folder, uid=uid, target=target)
@@ -29,8 +28,7 @@ def copy_email(folder: Folder, uid: Uid, target: _Target) -> Asks:
     "Move an email",
     name="ActionMoveEmail",
     effect="once",
-    aliases=("email:MoveEmail", "email:moveEmail"),
-)
+    aliases=("email:MoveEmail", "email:moveEmail"), **IMAP,)
 def move_email(folder: Folder, uid: Uid, target: _Target) -> Asks:
     """Moves a mail into another folder, where it gets another number."""
     yield MoveMail(folder=folder, uid=uid, target=target)
@@ -41,8 +39,7 @@ def move_email(folder: Folder, uid: Uid, target: _Target) -> Asks:
     "Delete an email",
     name="ActionDeleteEmail",
     effect="once",
-    aliases=("email:DeleteEmail", "email:deleteEmail"),
-)
+    aliases=("email:DeleteEmail", "email:deleteEmail"), **IMAP,)
 def delete_email(
     folder: Folder,
     uid: Uid,
@@ -59,8 +56,7 @@ def delete_email(
     "Mark an email as read or unread",
     name="ActionMarkEmail",
     effect="idempotent",
-    aliases=("email:MarkEmail", "email:markEmail"),
-)
+    aliases=("email:MarkEmail", "email:markEmail"), **IMAP,)
 def mark_email(
     folder: Folder,
     uid: Uid,
@@ -76,8 +72,7 @@ def mark_email(
     "Mark an email as read",
     name="ActionMarkEmailAsRead",
     effect="idempotent",
-    aliases=("email:MarkAsRead", "email:ActionMarkAsRead"),
-)
+    aliases=("email:MarkAsRead", "email:ActionMarkAsRead"), **IMAP,)
 def mark_email_read(folder: Folder, uid: Uid) -> Asks:
     """Marks a mail as read."""
     yield FlagMail(folder=folder, uid=uid, seen=True)

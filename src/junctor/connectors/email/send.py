@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypedDict
 
-from junctor.connectors.email.account import Folder, email
+from junctor.connectors.email.account import IMAP, SMTP, Folder, email
 from junctor.errors import BundleInvalid
 from junctor.language.asks.mail import SaveDraft, SendMail
 from junctor.language.calls import header_rows
@@ -90,8 +90,7 @@ _Save = Annotated[
     "Send an email",
     name="ActionSendEmail",
     effect="once",
-    aliases=("email:send-email", "email:SendEmail", "email:sendEmail"),
-)
+    aliases=("email:send-email", "email:SendEmail", "email:sendEmail"), **SMTP,)
 def action_send_email(
     to: _To,
     subject: _Subject = "",
@@ -147,7 +146,7 @@ def action_send_email(
     return answer
 
 
-@email.action("Send me an email", name="ActionSendMeEmail", effect="once")
+@email.action("Send me an email", name="ActionSendMeEmail", effect="once", **SMTP,)
 def action_send_me_email(
     subject: _Subject = "",
     content_type: _Kind = "html",
@@ -168,8 +167,7 @@ def action_send_me_email(
     "Create a draft",
     name="ActionCreateDraft",
     effect="once",
-    aliases=("email:CreateDraft", "email:createDraft"),
-)
+    aliases=("email:CreateDraft", "email:createDraft"), **IMAP,)
 def create_draft(
     to: Annotated[list[str], Field(label="To")] = [],  # noqa: B006  # a form's default; `bind` copies it
     subject: _Subject = "",
