@@ -58,7 +58,10 @@ class Folder:
 
 
 class MailServer:
-    """One user's account. Use as an async context manager; ports are chosen by the system."""
+    """One user's account. Use as an async context manager; ports are chosen by the system.
+
+    With ``tls`` SMTP offers STARTTLS, and IMAP is encrypted from the start.
+    """
 
     def __init__(
         self,
@@ -85,13 +88,13 @@ class MailServer:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         smtp = await loop.create_server(self._smtp, "127.0.0.1", 0)
-        imap = await asyncio.start_server(self._imap, "127.0.0.1", 0)
+        imap = await asyncio.start_server(self._imap, "127.0.0.1", 0, ssl=self._tls)
         self.smtp_port = smtp.sockets[0].getsockname()[1]
         self.imap_port = imap.sockets[0].getsockname()[1]
         self._servers = [smtp, imap]
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *_exc: object) -> None:
         for server in self._servers:
             server.close()
         for session in list(self.sessions):

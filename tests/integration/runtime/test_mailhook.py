@@ -26,7 +26,7 @@ from tests.integration.runtime.door import (
 from tests.support import asynchronous
 
 MAIL = b"Message-ID: <%s@x>\r\nFrom: Bob <bob@x.test>\r\nSubject: Caf\xc3\xa9\r\n\r\n.dot\r\nhi\r\n"
-TRIGGER = ("gateway:CustomMailHook", {})
+TRIGGER: tuple[str, dict[str, Any]] = ("gateway:CustomMailHook", {})
 SET = (
     "util:SetVariables",
     {"scope": "roundtrip", "variables": [{"name": "s", "value": "{{1.subject}} {{1.from.name}}"}]},

@@ -12,7 +12,7 @@ from junctor.connectors.email.watch import feed_attachments, whole
 from junctor.connectors.gateway import gateway
 from junctor.errors import BundleInvalid, NotFound
 from junctor.language.asks.mail import FetchMail, FindMails, SaveDraft, SendMail
-from junctor.language.connector import Ask
+from junctor.language.connector import Ask, Request
 from junctor.language.forms import bind, schema_of
 from junctor.language.mail import Attachment
 from junctor.language.polling import fresh
@@ -120,7 +120,7 @@ class Mailbox:
         self.uids = list(uids)
         self.fetched: list[tuple[int, bool]] = []
 
-    async def __call__(self, ask: Ask, _step: int = 0) -> Any:
+    async def __call__(self, ask: Request | Ask, _step: int = 0) -> Any:
         if isinstance(ask, FindMails):
             assert (ask.folder, ask.unseen, ask.sender) == ("INBOX", True, "bob")
             return [

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from email import message_from_bytes
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from junctor.adapters.imap import from_wire, to_wire
 from junctor.adapters.mail import Login, MailServers
@@ -46,7 +54,7 @@ from junctor.language.asks.mail import (
 from junctor.language.connector import Ask, Secret
 from junctor.language.mail import Attachment, Outgoing
 from junctor.runtime.accounts import Account
-from junctor.runtime.services import Asking, Services, Tools
+from junctor.runtime.services import Asking, Services, Tools, asked
 from junctor.simulators.mail import Folder, MailServer
 from tests.support import asynchronous
 
@@ -240,6 +248,48 @@ async def test_a_server_that_says_nothing_is_left(kind: str) -> None:
 
 def test_a_login_shows_no_password() -> None:
     assert "geheim" not in repr(Login(host="h", port=1, security="tls", password="geheim"))
+
+
+def certificate(folder: Path) -> ssl.SSLContext:
+    """A server's side of TLS, with a certificate that nobody trusts."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.test")])
+    made = (
+        x509.CertificateBuilder(name, name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2120, 1, 1, tzinfo=UTC))
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "mail.pem"
+    file.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + made.public_bytes(Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
+@pytest.mark.parametrize(("kind", "security"), [("smtp", "starttls"), ("imap", "tls")])
+@asynchronous
+async def test_certificates_are_checked_unless_said_not_to(
+    kind: str, security: str, tmp_path: Path
+) -> None:
+    async with MailServer(tls=certificate(tmp_path)) as server:
+        servers = MailServers(server.addresses)
+        ask = Desk(server, servers)
+        with pytest.raises(NotSent, match="certificate"):
+            await ask(CheckMail(), kind=kind, security=security)
+        await ask(CheckMail(), kind=kind, security=security, reject_unauthorized=False)
+        servers.close()
+
+
+def test_what_is_asked_has_a_fingerprint() -> None:
+    one = SendMail(mail=Outgoing(to=("a@b.c",), attachments=(Attachment("a", b"\xff"),)))
+    other = SendMail(mail=Outgoing(to=("a@b.c",), attachments=(Attachment("a", b"\xfe"),)))
+    assert asked(one) == asked(one) != asked(other)
 
 
 @asynchronous
