@@ -10,10 +10,10 @@ import pytest
 
 from junctor.errors import NotFound, NotSent
 from junctor.language.connector import (
-    ModuleDef,
     Connector,
     Delivery,
     HookDef,
+    ModuleDef,
     Registration,
     Request,
     Response,

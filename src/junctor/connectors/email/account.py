@@ -42,7 +42,6 @@ email = Connector(
 )
 
 
-
 def _one(_parameters: Mapping[str, Any], _mapper: Mapping[str, Any]) -> tuple[str, ...]:
     return ("account",)
 

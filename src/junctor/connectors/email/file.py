@@ -17,7 +17,9 @@ _Target = Annotated[str, Field(label="Destination folder", key="destination", ex
     "Copy an email",
     name="ActionCopyEmail",
     effect="once",
-    aliases=("email:CopyEmail", "email:copyEmail"), **IMAP,)
+    aliases=("email:CopyEmail", "email:copyEmail"),
+    **IMAP,
+)
 def copy_email(folder: Folder, uid: Uid, target: _Target) -> Asks:
     """Copies a mail into another folder of the mailbox."""
     yield CopyMail(folder=folder, uid=uid, target=target)
@@ -28,7 +30,9 @@ def copy_email(folder: Folder, uid: Uid, target: _Target) -> Asks:
     "Move an email",
     name="ActionMoveEmail",
     effect="once",
-    aliases=("email:MoveEmail", "email:moveEmail"), **IMAP,)
+    aliases=("email:MoveEmail", "email:moveEmail"),
+    **IMAP,
+)
 def move_email(folder: Folder, uid: Uid, target: _Target) -> Asks:
     """Moves a mail into another folder, where it gets another number."""
     yield MoveMail(folder=folder, uid=uid, target=target)
@@ -39,7 +43,9 @@ def move_email(folder: Folder, uid: Uid, target: _Target) -> Asks:
     "Delete an email",
     name="ActionDeleteEmail",
     effect="once",
-    aliases=("email:DeleteEmail", "email:deleteEmail"), **IMAP,)
+    aliases=("email:DeleteEmail", "email:deleteEmail"),
+    **IMAP,
+)
 def delete_email(
     folder: Folder,
     uid: Uid,
@@ -56,7 +62,9 @@ def delete_email(
     "Mark an email as read or unread",
     name="ActionMarkEmail",
     effect="idempotent",
-    aliases=("email:MarkEmail", "email:markEmail"), **IMAP,)
+    aliases=("email:MarkEmail", "email:markEmail"),
+    **IMAP,
+)
 def mark_email(
     folder: Folder,
     uid: Uid,
@@ -72,7 +80,9 @@ def mark_email(
     "Mark an email as read",
     name="ActionMarkEmailAsRead",
     effect="idempotent",
-    aliases=("email:MarkAsRead", "email:ActionMarkAsRead"), **IMAP,)
+    aliases=("email:MarkAsRead", "email:ActionMarkAsRead"),
+    **IMAP,
+)
 def mark_email_read(folder: Folder, uid: Uid) -> Asks:
     """Marks a mail as read."""
     yield FlagMail(folder=folder, uid=uid, seen=True)

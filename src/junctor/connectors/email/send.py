@@ -90,7 +90,9 @@ _Save = Annotated[
     "Send an email",
     name="ActionSendEmail",
     effect="once",
-    aliases=("email:send-email", "email:SendEmail", "email:sendEmail"), **SMTP,)
+    aliases=("email:send-email", "email:SendEmail", "email:sendEmail"),
+    **SMTP,
+)
 def action_send_email(
     to: _To,
     subject: _Subject = "",
@@ -146,7 +148,7 @@ def action_send_email(
     return answer
 
 
-@email.action("Send me an email", name="ActionSendMeEmail", effect="once", **SMTP,)
+@email.action("Send me an email", name="ActionSendMeEmail", effect="once", **SMTP)
 def action_send_me_email(
     subject: _Subject = "",
     content_type: _Kind = "html",
@@ -167,7 +169,9 @@ def action_send_me_email(
     "Create a draft",
     name="ActionCreateDraft",
     effect="once",
-    aliases=("email:CreateDraft", "email:createDraft"), **IMAP,)
+    aliases=("email:CreateDraft", "email:createDraft"),
+    **IMAP,
+)
 def create_draft(
     to: Annotated[list[str], Field(label="To")] = [],  # noqa: B006  # a form's default; `bind` copies it
     subject: _Subject = "",

@@ -52,7 +52,9 @@ def _row_id(row: Bundle) -> str:
     name="TriggerNewEmail",
     effect="read",
     aliases=("email:WatchEmails", "email:watchEmails"),
-    poll=Poll(id=_row_id, newest_first=True, limit_field="max_results", complete=whole), **IMAP,)
+    poll=Poll(id=_row_id, newest_first=True, limit_field="max_results", complete=whole),
+    **IMAP,
+)
 def trigger_new_email(
     folder: Folder = "INBOX",
     criteria: _Criteria = "ALL",
@@ -86,7 +88,9 @@ def trigger_new_email(
     "Search emails",
     name="ActionSearchEmails",
     limit_field="max_results",
-    aliases=("email:SearchEmails", "email:searchEmails", "email:ActionGetEmails"), **IMAP,)
+    aliases=("email:SearchEmails", "email:searchEmails", "email:ActionGetEmails"),
+    **IMAP,
+)
 def search_emails(
     folder: Folder = "INBOX",
     criteria: _Criteria = "ALL",
@@ -119,7 +123,9 @@ def search_emails(
     "Get an email",
     name="ActionGetEmail",
     effect="read",
-    aliases=("email:GetEmail", "email:getEmail"), **IMAP,)
+    aliases=("email:GetEmail", "email:getEmail"),
+    **IMAP,
+)
 def get_email(folder: Folder, uid: Uid) -> Asks:
     """Gives one mail whole; it stays as unread as it is."""
     mail: Bundle | None = yield FetchMail(folder=folder, uid=uid)
@@ -128,7 +134,7 @@ def get_email(folder: Folder, uid: Uid) -> Asks:
     return mail
 
 
-@email.search("List folders", name="ActionListFolders", aliases=("email:ListFolders",), **IMAP,)
+@email.search("List folders", name="ActionListFolders", aliases=("email:ListFolders",), **IMAP)
 def list_folders() -> Asks:
     """Gives the mailbox's folders: `path` and `name`."""
     folders: list[Bundle] = yield ListFolders()
@@ -154,7 +160,9 @@ def _attachments_schema() -> dict[str, Any]:
     name="FeedAttachments",
     raw=True,
     schema=_attachments_schema,
-    aliases=("email:IterateAttachments", "email:RetrieveAttachments"), **NONE,)
+    aliases=("email:IterateAttachments", "email:RetrieveAttachments"),
+    **NONE,
+)
 def feed_attachments(_parameters: Mapping[str, Any], mapper: Mapping[str, Any]) -> Iterator[Bundle]:
     """Gives a mail's attachments, one bundle each: `fileName`, `data`, `contentType` and so on."""
     items = to_array(mapper.get("array"))
