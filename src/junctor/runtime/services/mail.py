@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import hashlib
 from datetime import UTC, datetime
@@ -56,12 +57,11 @@ async def send(ask: SendMail, asking: Asking) -> dict[str, Any]:
         raise Misconfigured("The connection has no e-mail address, and the module no 'from'.")
     sender = addresses("sender" if mail.sender else "from", signed[:1])[0]
     message_id, date = _identity(asking, sender), datetime.now(UTC)
-    await asking.tools.mail.send(
-        _smtp(form), sender, to, compose(mail, message_id=message_id, date=date)
-    )
+    raw = await asyncio.to_thread(compose, mail, message_id=message_id, date=date)
+    await asking.tools.mail.send(_smtp(form), sender, to, raw)
     saved = False
     if ask.save and form.imap_host:
-        kept = compose(mail, message_id=message_id, date=date, bcc=True)
+        kept = await asyncio.to_thread(compose, mail, message_id=message_id, date=date, bcc=True)
         try:
             await asking.tools.mail.imap(
                 _sent(form), lambda box: box.append(form.sent_folder, kept, "\\Seen")
@@ -99,19 +99,19 @@ async def find(ask: FindMails, asking: Asking) -> list[dict[str, Any]]:
 async def fetch(ask: FetchMail, asking: Asking) -> dict[str, Any] | None:
     """See `FetchMail`."""
 
-    def work(box: Any) -> Any:
+    def work(box: Any) -> dict[str, Any] | None:
         found = box.fetch(ask.folder, ask.uid)
-        if found is not None and ask.mark_seen:
+        if found is None:
+            return None
+        if ask.mark_seen:
             box.flag(ask.folder, ask.uid, {"\\Seen": True})
-        return found
+        raw, facts, truncated = found
+        seen = {"seen": True} if ask.mark_seen else {}
+        more = {"uid": ask.uid, "folder": ask.folder, "truncated": truncated}
+        # Here, in the session's thread: a long one takes a second to read.
+        return {**more, **read(raw), **facts, **seen}
 
-    found = await asking.tools.mail.imap(_imap(asking), work)
-    if found is None:
-        return None
-    raw, facts, truncated = found
-    seen = {"seen": True} if ask.mark_seen else {}
-    more = {"uid": ask.uid, "folder": ask.folder, "truncated": truncated}
-    return {**more, **read(raw), **facts, **seen}
+    return await asking.tools.mail.imap(_imap(asking), work)
 
 
 async def copy(ask: CopyMail, asking: Asking) -> None:
