@@ -37,9 +37,11 @@ from junctor.ports.catalog_rows import (
     Segment,
     Team,
     Token,
+    Variable,
     Version,
     VersionInfo,
 )
+from junctor.ports.inbox import Answered
 
 __all__ = [
     "Accounts",
@@ -65,6 +67,8 @@ __all__ = [
     "Segment",
     "Team",
     "Token",
+    "Variable",
+    "Variables",
     "Version",
     "VersionInfo",
 ]
@@ -394,13 +398,17 @@ class History(Protocol):
         *,
         scenario_id: UUID | None = None,
         states: Sequence[str] = (),
+        name: str | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page[Run]:
-        """Runs; of one scenario, in some states, or all."""
+        """Runs; of one scenario, in some states, with ``name`` in their name, or all."""
 
     async def run(self, organization_id: UUID, id: UUID) -> Run:
         """One run."""
+
+    async def answer(self, organization_id: UUID, run_id: UUID) -> Answered | None:
+        """What a run answered, as long as that is kept."""
 
     async def segments(
         self, organization_id: UUID, run_id: UUID, *, after: int = -1, limit: int = 100
@@ -459,5 +467,44 @@ class DataStores(Protocol):
         """Removes one record."""
 
 
-class Catalog(Organizations, Scenarios, Accounts, History, DataStores, Protocol):
+class Variables(Protocol):
+    """Custom variables of the organisation and its teams. Values are ``{"type", "value"}``."""
+
+    async def create_variable(
+        self,
+        organization_id: UUID,
+        *,
+        actor: str,
+        name: str,
+        value: Json,
+        team_id: UUID | None = None,
+    ) -> Variable:
+        """A new variable: of a team, or the organisation's. `Conflict` if the name is taken."""
+
+    async def variables(
+        self, organization_id: UUID, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[Variable]:
+        """Variables."""
+
+    async def variable(self, organization_id: UUID, id: UUID) -> Variable:
+        """One variable."""
+
+    async def update_variable(
+        self,
+        organization_id: UUID,
+        id: UUID,
+        *,
+        actor: str,
+        revision: int | None = None,
+        value: Json,
+    ) -> Variable:
+        """Gives it another value. Runs that have begun keep the one they read."""
+
+    async def delete_variable(
+        self, organization_id: UUID, id: UUID, *, actor: str, revision: int | None = None
+    ) -> None:
+        """Mappings that read it find nothing from then on."""
+
+
+class Catalog(Organizations, Scenarios, Accounts, History, DataStores, Variables, Protocol):
     """All of it; functions ask for the part they need."""

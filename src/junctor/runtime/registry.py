@@ -26,6 +26,7 @@ BUILT_IN: Mapping[str, str] = {
     "http": "junctor.connectors.http:http",
     "json": "junctor.connectors.json:json",
     "placeholder": "junctor.connectors.tools:placeholder",
+    "scenario-service": "junctor.connectors.scenario_service:service",
     "toky": "junctor.connectors.toky:toky",
     "util": "junctor.connectors.tools:util",
 }
