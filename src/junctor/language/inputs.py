@@ -118,12 +118,14 @@ class _Reader:
                 continue
             here = f"{path}.{name}" if path else name
             value = given.get(name)
+            before = len(self.problems)
             if _missing(value, spec):
                 made[name] = self.default(spec, here, level)
-                if spec.get("required") is True and _missing(made[name], spec):
-                    self.wrong(here, f"it is required; give {_wanted(spec)}")
-                continue
-            made[name] = self.value(spec, value, here, level)
+            else:
+                made[name] = self.value(spec, value, here, level)
+            known = len(self.problems) > before
+            if spec.get("required") is True and not known and _missing(made[name], spec):
+                self.wrong(here, f"it is required; give {_wanted(spec)}")
         rest = {name: value for name, value in given.items() if name not in made}
         return made | {name: value for name, value in rest.items() if value is not IGNORE}
 

@@ -26,17 +26,16 @@ from junctor.language.blueprint import load
 from junctor.language.connector import Bundle
 from junctor.language.expressions import Scope, compile_value
 from junctor.language.inputs import inputs_of, read_inputs
+from junctor.language.outputs import unpack_outputs
 from junctor.language.values import to_text
 from junctor.runtime.envelope import called_by, depth_of, pack_manual
 from junctor.runtime.hooks import plain_key
 from junctor.runtime.services import Asking
 
-__all__ = ["DEEPEST", "RETURNED", "call", "child_id", "returned"]
+__all__ = ["DEEPEST", "call", "child_id"]
 
 DEEPEST = 10
 """Calls within calls."""
-RETURNED = "application/vnd.junctor+msgpack"
-"""The content type of what a run returned, among the answers."""
 
 _KEPT = 500
 
@@ -93,15 +92,6 @@ async def call(ask: CallScenario, asking: Asking) -> dict[str, Any]:
             "Retry this run when that one has ended",
         )
     return {"run": shown, "data": await _data(ended, shown, asking, target, callee)}
-
-
-def returned(status: int, headers: Any, body: bytes) -> Bundle | None:
-    """What a run returned, from its stored answer; ``None`` if that is an answer to a caller."""
-    kinds = [value for name, value in headers if str(name).lower() == "content-type"]
-    if status != 200 or kinds != [RETURNED]:
-        return None
-    data = msgspec.msgpack.decode(body)
-    return data if isinstance(data, dict) else {"data": data}
 
 
 async def _begin(
@@ -161,7 +151,7 @@ async def _data(ended: Ended, shown: str, asking: Asking, target: UUID, callee: 
     if ended.state == "finished":
         if ended.answer is not None:
             answer = ended.answer
-            return returned(answer.status, answer.headers, answer.body) or {}
+            return unpack_outputs(answer.status, answer.headers, answer.body) or {}
         if ended.old and (await _known(asking, target, callee.published)).returns:
             raise ScenarioFailed(
                 run=shown,
