@@ -55,6 +55,13 @@ async def call(ask: CallScenario, asking: Asking) -> dict[str, Any]:
     """Starts the run, or finds the one that this operation started before; see `CallScenario`."""
     organization_id, target = asking.organization_id, _target(ask, asking)
     calls = PostgresCalls(asking.tools.line)
+    own = target == asking.scenario_id
+    if own and ask.wait and asking.prepared is not None and asking.prepared.in_order:
+        raise Misconfigured(
+            f"Module {asking.address.module} waits for a run of its own scenario, whose runs "
+            "follow one another: it would wait for ever. Let it not wait, or switch off "
+            "sequential processing."
+        )
     again = asking.address.attempt > 0
     number = 0
     while True:
@@ -76,12 +83,6 @@ async def call(ask: CallScenario, asking: Asking) -> dict[str, Any]:
     shown = ids.show("run", run_id)
     if not ask.wait:
         return {"run": shown, "data": {}}
-    if target == asking.scenario_id and asking.prepared is not None and asking.prepared.in_order:
-        raise Misconfigured(
-            f"Module {asking.address.module} waits for a run of its own scenario, whose runs "
-            "follow one another: it would wait for ever. Let it not wait, or switch off "
-            "sequential processing."
-        )
     ended = await asking.tools.ends.wait(
         organization_id, run_id, parent=asking.run_id, limit=ask.limit
     )
