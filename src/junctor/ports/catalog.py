@@ -41,6 +41,7 @@ from junctor.ports.catalog_rows import (
     Version,
     VersionInfo,
 )
+from junctor.ports.catalog_variables import Variables
 from junctor.ports.inbox import Answered
 
 __all__ = [
@@ -465,45 +466,6 @@ class DataStores(Protocol):
         self, organization_id: UUID, store_id: UUID, key: str, *, actor: str
     ) -> None:
         """Removes one record."""
-
-
-class Variables(Protocol):
-    """Custom variables of the organisation and its teams. Values are ``{"type", "value"}``."""
-
-    async def create_variable(
-        self,
-        organization_id: UUID,
-        *,
-        actor: str,
-        name: str,
-        value: Json,
-        team_id: UUID | None = None,
-    ) -> Variable:
-        """A new variable: of a team, or the organisation's. `Conflict` if the name is taken."""
-
-    async def variables(
-        self, organization_id: UUID, *, cursor: str | None = None, limit: int = 50
-    ) -> Page[Variable]:
-        """Variables."""
-
-    async def variable(self, organization_id: UUID, id: UUID) -> Variable:
-        """One variable."""
-
-    async def update_variable(
-        self,
-        organization_id: UUID,
-        id: UUID,
-        *,
-        actor: str,
-        revision: int | None = None,
-        value: Json,
-    ) -> Variable:
-        """Gives it another value. Runs that have begun keep the one they read."""
-
-    async def delete_variable(
-        self, organization_id: UUID, id: UUID, *, actor: str, revision: int | None = None
-    ) -> None:
-        """Mappings that read it find nothing from then on."""
 
 
 class Catalog(Organizations, Scenarios, Accounts, History, DataStores, Variables, Protocol):
