@@ -25,17 +25,18 @@ _RETURNER = "scenario-service:ReturnData"
 
 async def checked(
     core: Core, scenario: Scenario, version: int, value: Any, *, path: str
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Any]] | None:
     """The trigger's bundles of what somebody gave, if the version's inputs can be made of them.
 
-    ``path`` is where the caller said it. `InputInvalid` with the path of each problem.
+    ``None``: nothing was given, and nothing had to be. ``path`` is where the caller said it.
+    `InputInvalid` with the path of each problem.
     """
     bundles = as_bundles(value)
     found = await core.catalog.version(scenario.organization_id, scenario.id, version)
     specs = inputs_of(load(found.blueprint).scenario)
     if specs:
         organization = await core.catalog.organization(scenario.organization_id)
-        for position, bundle in enumerate(bundles):
+        for position, bundle in enumerate([{}] if bundles is None else bundles):
             place = f"{path}[{position}]" if isinstance(value, list) else path
             try:
                 read_inputs(specs, bundle, zone=ZoneInfo(organization.zone))

@@ -112,11 +112,11 @@ class _Named:
 @service.module(
     "Name the run", kind="namer", name="NameExecution", raw=True, schema=fields_of(_Named)
 )
-def name_execution(_parameters: Mapper, mapper: Mapper) -> str:
+def name_execution(_parameters: Mapper, mapper: Mapper) -> Bundle:
     """Gives the run a name of its own, by which it is found in the history."""
     for key in _NAME_FIELDS:
         if mapper.get(key) not in (None, ""):
             name = " ".join(to_text(mapper[key]).split())
             if name:
-                return name[:_LONGEST_NAME]
+                return {"name": name[:_LONGEST_NAME]}
     raise BundleInvalid(field="name", reason="the run's name is empty; map or type a text")

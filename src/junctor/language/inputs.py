@@ -73,7 +73,7 @@ def read_outputs(specs: Sequence[Spec], data: Mapping[str, Any], *, zone: tzinfo
     reader = _Reader(zone)
     known = {str(spec.get("name")): spec for spec in specs}
     made = {
-        name: reader.value(known[name], value, name, 0) if name in known else value
+        name: reader.value(known.get(name, {}), value, name, 0)
         for name, value in data.items()
         if value is not IGNORE
     }

@@ -19,7 +19,7 @@ from junctor.errors import NotFound
 from junctor.language import ids
 from junctor.language.blueprint import load
 from junctor.language.connector import Bundle, ModuleDef
-from junctor.language.inputs import defaults, inputs_of, read_inputs
+from junctor.language.inputs import START, defaults, inputs_of, read_inputs
 from junctor.language.variables import stored_value
 
 __all__ = ["Plans", "Prepared"]
@@ -58,16 +58,19 @@ class Prepared:
     team_variables: Mapping[str, Any] = field(default_factory=dict)
     public_url: str = ""
 
-    def given(self, bundles: list[Bundle] | None) -> tuple[list[Bundle], Bundle]:
+    def given(self, bundles: list[Bundle] | None) -> tuple[list[Bundle] | None, Bundle]:
         """The trigger's bundles and `var.input` of a run that was started with these bundles.
 
-        ``None``: by a delivery or a schedule, so that inputs have their defaults. `InputInvalid`
-        if the scenario's inputs can't be made of them.
+        ``None``: with nothing, so that inputs have their defaults, and a trigger other than *Start
+        a subscenario* gives its bundles itself. `InputInvalid` if the scenario's inputs can't be
+        made of them.
         """
-        if not self.inputs:
-            return bundles or [], dict(bundles[0]) if bundles else {}
         if bundles is None:
-            return [], defaults(self.inputs, zone=self.zone)
+            inputs = defaults(self.inputs, zone=self.zone)
+            trigger = self.plan.trigger
+            return ([inputs] if trigger is not None and trigger.module == START else None), inputs
+        if not self.inputs:
+            return bundles, dict(bundles[0]) if bundles else {}
         made = [
             read_inputs(self.inputs, bundle, zone=self.zone, strict=False)
             for bundle in bundles or [{}]

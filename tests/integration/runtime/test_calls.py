@@ -67,9 +67,13 @@ def asking(
     )  # fmt: skip
 
 
+async def answered(ask: CallScenario, who: Asking) -> Any:
+    return await Services(who.tools).do(ask, who)
+
+
 def execute(url: str, statement: str, *values: Any) -> list[Any]:
     with psycopg.connect(url, autocommit=True) as db:
-        cursor = db.execute(statement, values)  # type: ignore[arg-type]  # texts of this file
+        cursor = db.execute(statement, values)
         return cursor.fetchall() if cursor.description else []
 
 
@@ -119,7 +123,7 @@ def test_a_child_id_is_the_callers_own() -> None:
     assert child_id(run, address._replace(attempt=3)) == made
     others = [
         child_id(run, address, 1), child_id(new_id(), address),
-        *(child_id(run, Address(*each, 0)) for each in
+        *(child_id(run, Address(cycle, module, path)) for cycle, module, path in
           ((3, 7, (0, 1)), (2, 8, (0, 1)), (2, 7, (0, 2)), (2, 7, (0,)))),
     ]  # fmt: skip
     assert len({made, *others}) == 7
@@ -137,13 +141,14 @@ async def test_a_call_is_stored_once_and_its_run_says_who_called(database_url: s
     child = plant(database_url, GREETER)
     async with tools(database_url) as it:
         who = asking(it, child)
-        first, again = [await Services().do(CALL, who) for _ in range(2)]
+        first, again = [await answered(CALL, who) for _ in range(2)]
     assert first == again
     ((run, payload, server, order_key),) = inbox(database_url, child)
     assert first == {"run": ids.show("run", run), "data": {}}
     assert (server, order_key) == ("", "")
     call = unpack(run, payload, None)  # type: ignore[arg-type]  # a manual start has no time
-    assert call == Manual([{"n": 1}], 0, called_by(who.run_id, 1), "call")
+    assert call == Manual([{"n": 1}], 0, called_by(who.run_id, 1), {"trigger": "call"})
+    assert call.trigger == "call"
 
 
 @asynchronous
@@ -151,10 +156,10 @@ async def test_a_call_that_has_ended_is_not_made_again(database_url: str) -> Non
     child = plant(database_url, GREETER)
     async with tools(database_url) as it:
         who = asking(it, child)
-        await Services().do(CALL, who)
+        await answered(CALL, who)
         ((run, *_),) = inbox(database_url, child)
         end(database_url, child, run)
-        await Services().do(CALL, who)
+        await answered(CALL, who)
         # Even a worker that looked before the end and inserts after it.
         await PostgresCalls(it.line).begin(ORGANIZATION, child, run, order_key="", payload=b"x")
     assert inbox(database_url, child) == []
@@ -167,7 +172,7 @@ async def test_many_who_believe_to_own_the_caller_make_one_run(database_url: str
     who = new_id()
 
     async def one(line: Line) -> Any:
-        return await Services().do(CALL, asking(Tools(line, FakeTransport(nobody)), child, run=who))
+        return await answered(CALL, asking(Tools(line, FakeTransport(nobody)), child, run=who))
 
     answers = await asyncio.gather(*(one(line) for line in lines for _ in range(5)))
     assert len({each["run"] for each in answers}) == 1
@@ -181,7 +186,7 @@ async def test_a_caller_that_waits_gets_what_was_returned(database_url: str) -> 
     child = plant(database_url, GREETER)
     async with tools(database_url) as it:
         who = asking(it, child)
-        waiting = asyncio.create_task(Services().do(WAIT, who))
+        waiting = asyncio.create_task(answered(WAIT, who))
         await settle(it)
         assert it.ends.waits(who.run_id)
         ((run, *_),) = inbox(database_url, child)
@@ -191,7 +196,7 @@ async def test_a_caller_that_waits_gets_what_was_returned(database_url: str) -> 
         assert await waiting == {"run": ids.show("run", run), "data": {"greeting": "Hello"}}
         assert it.ends.waiting == 0
         # And the same on a replay of the caller.
-        assert (await Services().do(WAIT, who))["data"] == {"greeting": "Hello"}
+        assert (await answered(WAIT, who))["data"] == {"greeting": "Hello"}
 
 
 @asynchronous
@@ -201,9 +206,9 @@ async def test_a_run_that_returns_nothing_gives_nothing(database_url: str) -> No
         who = asking(it, child)
         run = child_id(who.run_id, who.address)
         end(database_url, child, run)
-        assert (await Services().do(WAIT, who))["data"] == {}
+        assert (await answered(WAIT, who))["data"] == {}
         answer(database_url, run, 200, [["content-type", "text/plain"]], b"Accepted")
-        assert (await Services().do(WAIT, who))["data"] == {}
+        assert (await answered(WAIT, who))["data"] == {}
 
 
 @asynchronous
@@ -211,7 +216,7 @@ async def test_the_called_scenario_really_runs(database_url: str) -> None:
     child = plant(database_url, GREETER)
     async with tools(database_url) as it, working(database_url):
         who = asking(it, child)
-        done = await Services().do(WAIT, who)
+        done = await answered(WAIT, who)
         await idle(database_url)
     ((state, trigger),) = execute(
         database_url, "select state, trigger from runs where id = %s", ids.read("run", done["run"])
@@ -238,7 +243,7 @@ async def test_a_failure_of_the_called_run_is_the_callers(
         run = child_id(who.run_id, who.address)
         end(database_url, child, run, state, error)
         with pytest.raises(ScenarioFailed, match=said) as failed:
-            await Services().do(WAIT, who)
+            await answered(WAIT, who)
     assert failed.value.params["run"] == ids.show("run", run)
     assert ids.show("run", run) in failed.value.message
     assert failed.value.make_type == "RuntimeError"
@@ -252,9 +257,7 @@ async def test_a_retry_lets_the_stopped_run_go_on(database_url: str) -> None:
         run = child_id(who.run_id, who.address)
         end(database_url, child, run, "incomplete", {"message": "It broke."})
         answer(database_url, run, 500, [], b"failed")
-        retry = asyncio.create_task(
-            Services().do(WAIT, asking(it, child, run=who.run_id, attempt=1))
-        )
+        retry = asyncio.create_task(answered(WAIT, asking(it, child, run=who.run_id, attempt=1)))
         await settle(it)
         assert execute(database_url, "select state from runs where id = %s", run) == [("waiting",)]
         answer(database_url, run, *pack_outputs({"late": True}))
@@ -270,7 +273,7 @@ async def test_a_retry_calls_anew_if_the_run_was_given_up(database_url: str) -> 
         who = asking(it, child)
         end(database_url, child, child_id(who.run_id, who.address), "discarded")
         again = asking(it, child, run=who.run_id, attempt=1)
-        first, second = [await Services().do(CALL, again) for _ in range(2)]
+        first, second = [await answered(CALL, again) for _ in range(2)]
         assert first == second
         ((run, *_),) = inbox(database_url, child)
         assert run == child_id(who.run_id, who.address, 1)
@@ -281,9 +284,7 @@ async def test_a_caller_waits_no_longer_than_it_says(database_url: str) -> None:
     child = plant(database_url, GREETER)
     async with tools(database_url) as it:
         with pytest.raises(ScenarioFailed, match=r"still running after 0\.05 s"):
-            await Services().do(
-                CallScenario(data={"n": 1}, wait=True, limit=0.05), asking(it, child)
-            )
+            await answered(CallScenario(data={"n": 1}, wait=True, limit=0.05), asking(it, child))
         assert it.ends.waiting == 0
     assert len(inbox(database_url, child)) == 1, "the run goes on"
 
@@ -293,7 +294,7 @@ async def test_many_wait_with_few_looks(database_url: str) -> None:
     child = plant(database_url, GREETER)
     async with tools(database_url) as it:
         callers = [asking(it, child) for _ in range(40)]
-        waiting = [asyncio.create_task(Services().do(WAIT, each)) for each in callers]
+        waiting = [asyncio.create_task(answered(WAIT, each)) for each in callers]
         async with asyncio.timeout(20):
             while it.ends.waiting < 40:
                 await asyncio.sleep(0.001)
@@ -310,20 +311,18 @@ async def test_what_can_not_be_called_is_said_with_the_mend(database_url: str) -
     child = plant(database_url, GREETER)
     async with tools(database_url) as it:
         with pytest.raises(Misconfigured, match="choose one of yours for it"):
-            await Services().do(CALL, asking(it, None))
+            await answered(CALL, asking(it, None))
         with pytest.raises(Misconfigured, match="is not there; choose another"):
-            await Services().do(CALL, asking(it, new_id()))
+            await answered(CALL, asking(it, new_id()))
         with pytest.raises(Misconfigured, match="number 11 within one another"):
-            await Services().do(CALL, asking(it, child, actor=called_by(new_id(), DEEPEST)))
+            await answered(CALL, asking(it, child, actor=called_by(new_id(), DEEPEST)))
         with pytest.raises(BundleInvalid, match=r"'data\.n': text 'x' is not a number; give"):
-            await Services().do(CallScenario(data={"n": "x"}, wait=False), asking(it, child))
+            await answered(CallScenario(data={"n": "x"}, wait=False), asking(it, child))
         execute(database_url, "update scenarios set active = false where id = %s", child)
         with pytest.raises(Misconfigured, match=r"'s'.* is not active; activate it"):
-            await Services().do(CALL, asking(it, child))
+            await answered(CALL, asking(it, child))
         with pytest.raises(Misconfigured, match="is no id of a scenario"):
-            await Services().do(
-                CallScenario(scenario="scn_x", data={}, wait=False), asking(it, None)
-            )
+            await answered(CallScenario(scenario="scn_x", data={}, wait=False), asking(it, None))
     assert inbox(database_url, child) == []
 
 
@@ -332,7 +331,7 @@ async def test_our_own_id_needs_no_binding(database_url: str) -> None:
     child = plant(database_url, GREETER)
     async with tools(database_url) as it:
         named = CallScenario(scenario=ids.show("scn", child), data={"n": 2}, wait=False)
-        await Services().do(named, asking(it, None))
+        await answered(named, asking(it, None))
     assert len(inbox(database_url, child)) == 1
 
 
@@ -346,7 +345,7 @@ async def test_a_sequential_scenario_does_not_wait_for_itself(database_url: str)
             address=who.address, parameters={}, prepared=who.prepared,
         )  # fmt: skip
         with pytest.raises(Misconfigured, match="it would wait for ever"):
-            await Services().do(WAIT, own)
+            await answered(WAIT, own)
     assert inbox(database_url, child) == []
 
 
@@ -356,7 +355,7 @@ async def test_a_call_joins_the_line_of_its_order_key(database_url: str) -> None
     document["metadata"]["junctor"] = {"orderKey": "customer {{1.n}}"}
     child = plant(database_url, json.dumps(document))
     async with tools(database_url) as it:
-        await Services().do(CALL, asking(it, child))
+        await answered(CALL, asking(it, child))
     ((_, _, _, order_key),) = inbox(database_url, child)
     assert order_key == "k:customer 1"
 
@@ -366,7 +365,7 @@ async def test_another_organisations_scenario_is_not_there(database_url: str) ->
     child = plant(database_url, GREETER, organization=new_id_of_another())
     async with tools(database_url) as it:
         with pytest.raises(Misconfigured, match="is not there"):
-            await Services().do(CALL, asking(it, child))
+            await answered(CALL, asking(it, child))
 
 
 def new_id_of_another() -> UUID:
@@ -421,4 +420,4 @@ async def test_what_a_run_is_given_becomes_bundles_and_inputs(database_url: str)
     prepared = await Plans(line, registry.find).get(ORGANIZATION, scenario, 1)
     await line.close()
     assert prepared.given([{"n": "4", "more": 1}]) == ([{"n": 4, "more": 1}], {"n": 4, "more": 1})
-    assert prepared.given(None) == ([], {"n": None})
+    assert prepared.given(None) == ([{"n": None}], {"n": None})

@@ -64,8 +64,8 @@ def test_returned_fields_are_of_the_outputs_types() -> None:
 
 @pytest.mark.parametrize("key", ["name", "executionName"])
 def test_names(key: str) -> None:
-    assert name_execution({}, {key: "  Order \n 4711 "}) == "Order 4711"
-    assert len(name_execution({}, {key: "x" * 900})) == 200
+    assert name_execution({}, {key: "  Order \n 4711 "}) == {"name": "Order 4711"}
+    assert len(name_execution({}, {key: "x" * 900})["name"]) == 200
     with pytest.raises(BundleInvalid, match="the run's name is empty"):
         name_execution({}, {key: " "})
 

@@ -77,7 +77,7 @@ def test_what_can_not_be_is_refused_with_value_and_mend(kind: str, value: Any, s
 
 
 def test_all_problems_are_said_with_their_paths() -> None:
-    specs = [
+    specs: list[dict[str, Any]] = [
         {"name": "order", "type": "collection", "spec": [
             {"name": "lines", "type": "array", "spec": [{"name": "sku", "type": "text",
              "required": True}, {"name": "count", "type": "uinteger"}]},
@@ -109,7 +109,7 @@ def test_a_mistyped_input_gets_the_nearest_name() -> None:
 
 
 def test_defaults_and_required() -> None:
-    specs = [
+    specs: list[dict[str, Any]] = [
         {"name": "a", "type": "integer", "default": "4"},
         {"name": "b", "type": "text", "required": True},
         {"name": "c", "type": "number", "required": True, "default": 2},
@@ -186,7 +186,10 @@ def test_whatever_is_given_is_taken_or_refused_and_taken_again(
 
 
 def test_outputs_are_coerced_and_nothing_is_required() -> None:
-    specs = [{"name": "n", "type": "number", "required": True}, {"name": "t", "type": "text"}]
+    specs: list[dict[str, Any]] = [
+        {"name": "n", "type": "number", "required": True},
+        {"name": "t", "type": "text"},
+    ]
     assert read_outputs(specs, {"n": "4", "more": [1]}) == {"n": 4, "more": [1]}
     assert read_outputs(specs, {"t": 5}) == {"t": "5"}
     with pytest.raises(InputInvalid, match="'n' can't be taken"):

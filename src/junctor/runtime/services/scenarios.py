@@ -128,7 +128,10 @@ async def _begin(
         run_id,
         order_key=known.order_key(inputs),
         payload=pack_manual(
-            [data], version=0, actor=called_by(asking.run_id, depth), trigger="call"
+            [data],
+            version=0,
+            actor=called_by(asking.run_id, depth),
+            options={"trigger": "call"},
         ),
     )
 
