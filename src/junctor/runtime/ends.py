@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from uuid import UUID
 
 import structlog
@@ -28,6 +29,8 @@ class Ends:
         self._looking: asyncio.Task[None] | None = None
         self._since = 0.0
         self._parents: Counter[UUID] = Counter()
+        self.told: Callable[[], None] = lambda: None
+        """Called when a run begins to wait, and so leaves its place to another."""
 
     @property
     def waiting(self) -> int:
@@ -48,6 +51,7 @@ class Ends:
         self._waiters.setdefault(key, []).append(future)
         self._parents[parent] += 1
         self._since = loop.time()
+        self.told()
         if self._looking is None or self._looking.done():
             self._looking = loop.create_task(self._look(), name="ends")
         try:
