@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 import structlog
@@ -37,9 +37,9 @@ class Ends:
         """Runs that only wait here for others: they must not take the place of those others."""
         return len(self._parents)
 
-    def waits(self, run_id: UUID) -> bool:
-        """Whether this run is one of them."""
-        return run_id in self._parents
+    def among(self, runs: Collection[UUID]) -> int:
+        """How many of these runs do."""
+        return sum(run in self._parents for run in runs) if self._parents else 0
 
     async def wait(
         self, organization_id: UUID, run_id: UUID, *, parent: UUID, limit: float
