@@ -63,7 +63,7 @@ def test_values_become_what_the_input_is(kind: str, value: Any, made: Any) -> No
         ("url", "http://[", "text 'http://[' is no complete address"),
         ("uuid", "7", "text '7' is no UUID; give a UUID such as"),
         ("color", "red", "text 'red' is no colour; give a colour such as #ff8800"),
-        ("collection", [1], "array [1] is not a collection; give an object"),
+        ("collection", [1], "array of 1 item is not a collection; give an object"),
     ],
 )
 def test_what_can_not_be_is_refused_with_value_and_mend(kind: str, value: Any, said: str) -> None:
