@@ -9,6 +9,8 @@
     ├── Skip                 this bundle is bad, others may be fine
     │   ├── ExpressionError  a template can't be parsed or evaluated
     │   ├── BundleInvalid    a mapped value is missing or of the wrong type
+    │   ├── InputInvalid     a run can't be started with these inputs
+    │   ├── ScenarioFailed   a scenario that was called did not finish
     │   ├── DataError        the module or the vendor refused the data
     │   └── VendorRefused    a complete 4xx answer
     ├── Uncertain            it was sent and its outcome is unknown: never repeated by itself
@@ -38,6 +40,7 @@ __all__ = [
     "Fault",
     "Forbidden",
     "Inconsistent",
+    "InputInvalid",
     "JunctorError",
     "Misconfigured",
     "NotFound",
@@ -45,6 +48,7 @@ __all__ = [
     "RateLimited",
     "Reconnect",
     "Retry",
+    "ScenarioFailed",
     "Skip",
     "StaleFence",
     "Stop",
@@ -162,6 +166,19 @@ class BundleInvalid(Skip):
 
     code = "bundle_invalid"
     make_type = "BundleValidationError"
+
+
+class InputInvalid(Skip):
+    """The input '{path}' can't be taken: {reason}"""
+
+    code = "input_invalid"
+
+
+class ScenarioFailed(Skip):
+    """The scenario that was called has not finished its run {run}: {reason}"""
+
+    code = "scenario_failed"
+    make_type = "RuntimeError"
 
 
 class DataError(Skip):

@@ -283,7 +283,7 @@ async def test_another_organisation_is_as_if_it_did_not_exist(api: Any) -> None:
         assert (await it.client.get("/api/v1/connections", headers=theirs)).json()["items"] == []
         gone = await it.client.delete(path, headers={**theirs, "if-match": "*"})
         assert gone.status_code == 404
-        for kind in ("connections", "scenarios", "hooks", "runs", "data-stores"):
+        for kind in ("connections", "scenarios", "hooks", "runs", "data-stores", "variables"):
             assert (await it.client.get(f"/api/v1/{kind}")).json()["items"], kind
             listed = await it.client.get(f"/api/v1/{kind}", headers=theirs)
             assert (listed.status_code, listed.json()["items"]) == (200, []), kind
@@ -314,6 +314,8 @@ async def everything(it: Any, connection_id: str) -> dict[str, Any]:
     await it.client.put(f"/api/v1/data-stores/{store}/records/ada", json={"age": 36})
     found = {"scenario_id": scenario, "hook_id": hook, "run_id": run, "store_id": store}
     found |= {"connection_id": connection_id, "key": "ada", "version": "1"}
+    variable = await it.client.post("/api/v1/variables", json={"name": "base", "value": "x"})
+    found["variable_id"] = variable.json()["id"]
     tokens = (await it.client.get("/api/v1/tokens")).json()["items"]
     found["token_id"] = tokens[0]["id"]
     paths = [
@@ -322,6 +324,7 @@ async def everything(it: Any, connection_id: str) -> dict[str, Any]:
         f"/api/v1/hooks/{hook}",
         f"/api/v1/runs/{run}",
         f"/api/v1/data-stores/{store}/records/ada",
+        f"/api/v1/variables/{found['variable_id']}",
         "/api/v1/organization",
     ]
     return {"ids": found, "paths": paths}
@@ -331,6 +334,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "draft"): {"blueprint": blueprint()},
     ("PUT", "{key}"): {"age": 1},
     ("POST", "runs"): {"input": {}},
+    ("PATCH", "{variable_id}"): {"value": 1},
 }
 """What a write must hold to be one; others are an empty object."""
 

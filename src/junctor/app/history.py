@@ -11,6 +11,7 @@ from typing import Any
 
 from junctor.app.logs import redact, redact_bundle
 from junctor.engine.journal import Tag, decode_segment
+from junctor.language.outputs import unpack_outputs
 
 __all__ = ["operations_of"]
 
@@ -77,7 +78,11 @@ def _merge(found: dict[Key, dict[str, Any]], record: list[Any], names: Mapping[i
         entry["due"] = datetime.fromtimestamp(record[5], UTC)
     elif tag == Tag.ANSWER:
         entry["status"] = "done"
-        entry["bundles"] = [{"status": record[6], "body": _text(record[8])}]
+        data = unpack_outputs(record[6], record[7], record[8])
+        if data is None:
+            entry["bundles"] = [{"status": record[6], "body": _text(record[8])}]
+        else:
+            entry["bundles"] = [redact_bundle(data)]
 
 
 def _text(body: Any) -> Any:

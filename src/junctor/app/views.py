@@ -33,6 +33,7 @@ class RunView(msgspec.Struct, kw_only=True):
     error: Any
     failed_module: int | None
     dropped: Any
+    name: str | None = None
 
 
 def run_view(found: Run) -> RunView:
@@ -54,4 +55,5 @@ def run_view(found: Run) -> RunView:
         error=redact(found.error),
         failed_module=found.failed_module,
         dropped=found.dropped,
+        name=found.name,
     )

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from junctor.engine.commands import Address, Await, Call, Command, Outcome, Respond, Wait
 from junctor.engine.nodes import Halt, Node, Path
 from junctor.engine.recording import MISSING, Recorded
 from junctor.errors import Fault, JunctorError, Uncertain
 from junctor.language.connector import Answer, Bundle
 from junctor.language.forms import bind
+from junctor.language.outputs import pack_outputs
 
 if TYPE_CHECKING:
     from junctor.engine.run import Run
 
-__all__ = ["RETURNED", "call", "respond", "wait"]
-
-RETURNED = "application/vnd.junctor+msgpack"
-"""Media type of what a run gives back to the one that started it."""
+__all__ = ["call", "respond", "wait"]
 
 
 def call(
@@ -122,8 +118,8 @@ def respond(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Comma
         return
     answer = run.evaluated(node, env, path)
     if isinstance(answer, dict):  # for the run that started this one
-        content = msgspec.msgpack.encode(answer)
-        answer = Answer(headers=(("content-type", RETURNED),), body=content)
+        status, headers, body = pack_outputs(answer)
+        answer = Answer(status=status, headers=headers, body=body)
     if not isinstance(answer, Answer):
         raise Fault(reason=f"{node.module} gave {type(answer).__name__}, not an Answer")
     first, run.answered = not run.answered, True

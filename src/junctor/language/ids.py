@@ -25,6 +25,7 @@ PREFIXES: Final = {
     "run": "run",
     "dst": "data store",
     "dlv": "delivery",
+    "var": "variable",
 }
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

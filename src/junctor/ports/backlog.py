@@ -56,6 +56,14 @@ class Claim:
         return self.in_order or self.order_key.startswith("k:")
 
     @property
+    def looking_through(self) -> bool:
+        """Whether deliveries are left that the last owner may have begun: given back, they would be
+        taken for new ones.
+        """
+        left = self.cautious_until is not None and self.more
+        return left and not self.stale and self.blocked_by_run is None
+
+    @property
     def in_line(self) -> bool:
         """Whether no two of its runs may be in flight."""
         return self.alone or self.ordered

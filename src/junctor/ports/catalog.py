@@ -37,9 +37,12 @@ from junctor.ports.catalog_rows import (
     Segment,
     Team,
     Token,
+    Variable,
     Version,
     VersionInfo,
 )
+from junctor.ports.catalog_variables import Variables
+from junctor.ports.inbox import Answered
 
 __all__ = [
     "Accounts",
@@ -65,6 +68,8 @@ __all__ = [
     "Segment",
     "Team",
     "Token",
+    "Variable",
+    "Variables",
     "Version",
     "VersionInfo",
 ]
@@ -394,13 +399,17 @@ class History(Protocol):
         *,
         scenario_id: UUID | None = None,
         states: Sequence[str] = (),
+        name: str | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page[Run]:
-        """Runs; of one scenario, in some states, or all."""
+        """Runs; of one scenario, in some states, with ``name`` in their name, or all."""
 
     async def run(self, organization_id: UUID, id: UUID) -> Run:
         """One run."""
+
+    async def answer(self, organization_id: UUID, run_id: UUID) -> Answered | None:
+        """What a run answered, as long as that is kept."""
 
     async def segments(
         self, organization_id: UUID, run_id: UUID, *, after: int = -1, limit: int = 100
@@ -459,5 +468,5 @@ class DataStores(Protocol):
         """Removes one record."""
 
 
-class Catalog(Organizations, Scenarios, Accounts, History, DataStores, Protocol):
+class Catalog(Organizations, Scenarios, Accounts, History, DataStores, Variables, Protocol):
     """All of it; functions ask for the part they need."""

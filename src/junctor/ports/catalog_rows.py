@@ -26,6 +26,7 @@ __all__ = [
     "Segment",
     "Team",
     "Token",
+    "Variable",
     "Version",
     "VersionInfo",
 ]
@@ -194,6 +195,8 @@ class Run:
     error: Json | None
     failed_module: int | None
     dropped: Json | None
+    name: str | None = None
+    """Given by the run itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +240,23 @@ class DataRecord:
 
     key: str
     data: Json
+    updated_at: datetime
+    updated_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """A custom variable. ``value`` is ``{"type", "value"}``."""
+
+    organization_id: UUID
+    id: UUID
+    team_id: UUID | None
+    """``None``: the organisation's."""
+    name: str
+    value: Json
+    revision: int
+    created_at: datetime
+    created_by: str
     updated_at: datetime
     updated_by: str
 

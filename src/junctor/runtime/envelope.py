@@ -2,8 +2,9 @@
 
 ``[1, method, query, headers, body, remote, settings]`` is a call that a hook received, with the
 hook's own settings (no secrets) at that moment;
-``[2, bundles, version, actor, options]`` is a run that a person or program started, with its
-trigger's bundles, or nil if the trigger is to give them (``version`` 0: the published one).
+``[2, bundles, version, actor, options]`` is a run that a person, a program or another scenario
+started, with its trigger's bundles, or nil if the trigger is to give them (``version`` 0: the
+published one).
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from uuid import UUID
 import msgspec
 
 from junctor.errors import Fault
+from junctor.language import ids
 from junctor.language.connector import Bundle, Delivery
 
-__all__ = ["Manual", "pack_call", "pack_manual", "unpack"]
+__all__ = ["Manual", "called_by", "depth_of", "pack_call", "pack_manual", "unpack"]
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -30,14 +32,19 @@ _PRIVATE = frozenset({"authorization", "cookie", "proxy-authorization", "x-make-
 
 @dataclass(frozen=True, slots=True)
 class Manual:
-    """A run started by hand."""
+    """A run started by hand, or by a run of another scenario."""
 
     bundles: list[Bundle] | None
     version: int
     actor: str
     options: Mapping[str, Any] = field(default_factory=dict)
     """``cycles``: how many at most (1); ``start``: where a trigger that has not polled before
-    begins (``now``, ``all``, or an ISO date)."""
+    begins (``now``, ``all``, or an ISO date); ``trigger``: ``call`` if a scenario called it."""
+
+    @property
+    def trigger(self) -> str:
+        """What started the run, as history shows it."""
+        return str(self.options.get("trigger", "manual"))
 
 
 def pack_call(delivery: Delivery) -> bytes:
@@ -66,6 +73,17 @@ def pack_manual(
     """A manual start for the inbox."""
     given = None if bundles is None else list(bundles)
     return _encode((2, given, version, actor, dict(options or {})))
+
+
+def called_by(run_id: UUID, depth: int) -> str:
+    """The actor of a called run: who called, and how many calls deep this one is."""
+    return f"{ids.show('run', run_id)}/{depth}"
+
+
+def depth_of(actor: str) -> int:
+    """How many calls deep a run of this actor is; 0 for one that no scenario called."""
+    run, _, depth = actor.partition("/")
+    return int(depth) if run.startswith("run_") and depth.isdecimal() else 0
 
 
 def unpack(

@@ -13,6 +13,7 @@ from junctor.engine.recording import Recording
 from junctor.engine.run import Run
 from junctor.errors import DataError, JunctorError
 from junctor.language import ids
+from junctor.language.connector import Bundle
 from junctor.ports.backlog import Backlog, Claim, Taken
 from junctor.ports.blobs import Blobs
 from junctor.ports.vault import Vault
@@ -63,7 +64,7 @@ class Flights:
         call = unpack(delivery.id, delivery.payload, delivery.received_at)
         trigger, actor = "delivery", "hook"
         if isinstance(call, Manual):
-            trigger, actor = "manual", call.actor
+            trigger, actor = call.trigger, call.actor
             if call.version and call.version != prepared.version:
                 other = await self._prepare(claim, call.version)
                 if isinstance(other, JunctorError):
@@ -87,8 +88,11 @@ class Flights:
             flight.prepared, flight.version = other, begun
         bundles: list[dict[str, Any]] | None = None
         cycles = 1
+        assert flight.prepared is not None
+        inputs: Bundle = {}
         if isinstance(call, Manual):
-            bundles, cycles = call.bundles, call.options.get("cycles", 1)
+            bundles, inputs = flight.prepared.given(call.bundles)
+            cycles = call.options.get("cycles", 1)
             flight.start = call.options.get("start", "now")
             head = flight.prepared.plan.head if flight.prepared is not None else None
             hooked = head is not None and head.definition is not None and head.definition.hook
@@ -100,7 +104,8 @@ class Flights:
             if definition is None or definition.hook is None:
                 raise DataError(reason="the scenario has no trigger that takes deliveries")
             bundles = [dict(bundle) for bundle in definition.function(call)]
-        self.load(flight, recording, bundles, cycles)
+            inputs = prepared.given(None)[1]
+        self.load(flight, recording, bundles, cycles, inputs)
         return flight
 
     def load(
@@ -109,8 +114,11 @@ class Flights:
         recording: Recording | None,
         bundles: list[dict[str, Any]] | None = None,
         cycles: int = 1,
+        inputs: Bundle | None = None,
     ) -> None:
-        """Gives the flight its steps."""
+        """Gives the flight its steps. ``inputs`` are recorded as it begins, if anything reads
+        them, and not needed to go on.
+        """
         prepared = flight.prepared
         assert prepared is not None
         shown = ids.show("run", flight.run_id)
@@ -121,7 +129,7 @@ class Flights:
             recording=recording,
             clock=_now,
             seed=os.urandom(16),
-            variables=prepared.variables(shown),
+            variables=prepared.variables(shown, inputs),
             zone=prepared.zone,
             locale=prepared.locale,
             country=prepared.country,

@@ -6,23 +6,28 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from junctor.adapters.postgres.calls import PostgresCalls
 from junctor.adapters.postgres.hot import Line
 from junctor.engine.plan import Plan, compile_plan
 from junctor.errors import NotFound
 from junctor.language import ids
 from junctor.language.blueprint import load
-from junctor.language.connector import ModuleDef
+from junctor.language.connector import Bundle, ModuleDef
+from junctor.language.inputs import START, defaults, inputs_of, read_inputs
+from junctor.language.variables import stored_value
 
 __all__ = ["Plans", "Prepared"]
 
 KEEP_SECONDS = 300.0
 """At least."""
+VARIABLE_SECONDS = 1.0
+"""How old a custom variable may be at the start of a run that reads some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +52,44 @@ class Prepared:
     bindings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """What modules are bound to here: kind (``connections``, ``stores``, ``structures``,
     ``scenarios``) → module id as text → the thing's id."""
+    inputs: tuple[Mapping[str, Any], ...] = ()
+    """The specification of the scenario's inputs."""
+    organization_variables: Mapping[str, Any] = field(default_factory=dict)
+    team_variables: Mapping[str, Any] = field(default_factory=dict)
+    public_url: str = ""
 
-    def variables(self, run_id: str) -> dict[str, Any]:
-        """What `var.*` reads in a run."""
+    def given(self, bundles: list[Bundle] | None) -> tuple[list[Bundle] | None, Bundle]:
+        """The trigger's bundles and `var.input` of a run that was started with these bundles.
+
+        ``None``: with nothing, so that inputs have their defaults, and a trigger other than *Start
+        a subscenario* gives its bundles itself. `InputInvalid` if the scenario's inputs can't be
+        made of them.
+        """
+        if bundles is None:
+            inputs = defaults(self.inputs, zone=self.zone)
+            trigger = self.plan.trigger
+            return ([inputs] if trigger is not None and trigger.module == START else None), inputs
+        if not self.inputs:
+            return bundles, dict(bundles[0]) if bundles else {}
+        made = [
+            read_inputs(self.inputs, bundle, zone=self.zone, strict=False)
+            for bundle in bundles or [{}]
+        ]
+        return made, made[0]
+
+    def variables(self, run_id: str, inputs: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What `var.*` reads in a run; ``inputs`` are those that `given` made."""
+        shown = ids.show("scn", self.scenario_id)
         return {
             "scenario": {
                 "name": self.name,
-                "id": ids.show("scn", self.scenario_id),
+                "id": shown,
+                "url": f"{self.public_url}/scenarios/{shown}" if self.public_url else "",
                 "executionId": run_id,
             },
-            "organization": {"name": self.organization_name},
-            "team": {},
-            "input": {},
+            "organization": {**self.organization_variables, "name": self.organization_name},
+            "team": self.team_variables,
+            "input": inputs or {},
         }
 
 
@@ -66,15 +97,47 @@ class Plans:
     """Loads and compiles versions. A version never changes, but its organisation's zone may."""
 
     def __init__(
-        self, line: Line, find: Callable[[str], ModuleDef | None], *, keep: int = 2000
+        self,
+        line: Line,
+        find: Callable[[str], ModuleDef | None],
+        *,
+        keep: int = 2000,
+        public_url: str = "",
     ) -> None:
         self._line = line
+        self._calls = PostgresCalls(line)
+        self._public_url = public_url.rstrip("/")
         self._find = find
         self._keep = keep
         self._cache: OrderedDict[tuple[UUID, UUID, int], tuple[float, Prepared]] = OrderedDict()
+        self._read: OrderedDict[tuple[UUID, UUID, int], tuple[float, Prepared]] = OrderedDict()
+        """Versions whose mappings read ``var``, with the custom variables of a moment ago."""
 
     async def get(self, organization_id: UUID, scenario_id: UUID, version: int) -> Prepared:
         """The version, ready; `NotFound`, or what is wrong with its blueprint."""
+        prepared = await self._compiled(organization_id, scenario_id, version)
+        if not prepared.plan.variables:
+            return prepared
+        key = (organization_id, scenario_id, version)
+        known = self._read.get(key)
+        if known is not None and known[0] > time.monotonic() and known[1].plan is prepared.plan:
+            return known[1]
+        found = await self._calls.variables(organization_id, scenario_id)
+        scopes: dict[str, dict[str, Any]] = {"organization": {}, "team": {}}
+        for name, value in found.items():
+            scope, _, own = name.partition(".")
+            scopes[scope][own] = stored_value(value)
+        made = replace(
+            prepared,
+            organization_variables=scopes["organization"],
+            team_variables=scopes["team"],
+        )
+        self._read[key] = (time.monotonic() + VARIABLE_SECONDS, made)
+        while len(self._read) > self._keep:
+            self._read.popitem(last=False)
+        return made
+
+    async def _compiled(self, organization_id: UUID, scenario_id: UUID, version: int) -> Prepared:
         key = (organization_id, scenario_id, version)
         ready = self._cache.get(key)
         if ready is not None and ready[0] > time.monotonic():
@@ -110,6 +173,8 @@ class Plans:
                 if module.isdecimal()
             },
             bindings=bindings,
+            inputs=inputs_of(scenario),
+            public_url=self._public_url,
         )
         until = time.monotonic() + KEEP_SECONDS * random.uniform(1, 2)
         self._cache[key] = (until, made)

@@ -28,6 +28,7 @@ BUILT_IN: Mapping[str, str] = {
     "json": "junctor.connectors.json:json",
     "placeholder": "junctor.connectors.tools:placeholder",
     "rss": "junctor.connectors.rss:rss",
+    "scenario-service": "junctor.connectors.scenario_service:service",
     "toky": "junctor.connectors.toky:toky",
     "util": "junctor.connectors.tools:util",
 }

@@ -46,6 +46,8 @@ GATHER = 0.002
 MOST_CLAIMS = 64
 MOST_RUNS = 512
 """Runs in flight in one process."""
+MOST_WAITING = 2048
+"""Runs that wait for runs they called, besides."""
 SLICE_RUNS = 128
 """Deliveries of one claim in flight, if it has effects to wait for."""
 PURE_RUNS = 500
@@ -88,11 +90,13 @@ class Worker:
         services = Services(
             Tools(line=self._reads, transport=transport, mail=mail or MailServers())
         )
+        self._ends = services.tools.ends
         self.driver = Driver(
             self.committer, accounts, transport, connector, services, breathe=self._breathe
         )
         self._heartbeat = Heartbeat(url, name=name, role="worker", lease=lease)
         self._wake = asyncio.Event()
+        self._ends.told = self._wake.set
         self._claims: set[Claim] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = False
@@ -189,7 +193,9 @@ class Worker:
         """One round; returns how many runs it started."""
         await self._release()
         kept = [claim for claim in self._claims if not claim.busy]
-        room = MOST_RUNS - self.active
+        # Runs that only wait for runs they called must not keep those from being claimed.
+        active, idle = self.active, self._ends.waiting
+        room = min(MOST_RUNS - (active - idle), MOST_RUNS + MOST_WAITING - active)
         fresh: list[Claim] = []
         if room > 0:
             fresh = await self.backlog.claim(MOST_CLAIMS, MOST_CLAIMS)
@@ -239,7 +245,8 @@ class Worker:
         prepared = await self._prepared(claim)
         if isinstance(prepared, JunctorError) or claim.in_line:
             return 0 if claim.busy else 16
-        return (PURE_RUNS if prepared.pure else SLICE_RUNS) - len(claim.busy)
+        busy = len(claim.busy) - self._ends.among(claim.busy)
+        return (PURE_RUNS if prepared.pure else SLICE_RUNS) - busy
 
     async def _prepared(self, claim: Claim, version: int = 0) -> Prepared | JunctorError:
         """The version to run, or why it can't be."""
@@ -257,7 +264,7 @@ class Worker:
         return prepared
 
     async def _release(self) -> None:
-        done = [claim for claim in self._claims if not claim.busy and not _looking_through(claim)]
+        done = [claim for claim in self._claims if not claim.busy and not claim.looking_through]
         self._claims.difference_update(done)
         await self.backlog.release(done)
         self._renewed()
@@ -463,7 +470,7 @@ class Worker:
             delivery = await self.backlog.delivery(claim.organization_id, run.id)
             flight.prepared = prepared
             # Its caller may wait still, at a server that the delivery, gone since, knew.
-            flight.server = "" if prepared.plan.respond else None
+            flight.server = "" if prepared.plan.respond or run.trigger == "call" else None
             recording = await self._flights.read_back(flight)
             if recording is None or not recording.header:
                 if delivery is None:
@@ -487,11 +494,3 @@ class Worker:
             command = Result(status="incomplete", error=known)
         await self.driver.drive(flight, command)
         self._ended(flight, None)
-
-
-def _looking_through(claim: Claim) -> bool:
-    """Whether deliveries are left that the last owner may have begun: given back, they would be
-    taken for new ones.
-    """
-    left = claim.cautious_until is not None and claim.more
-    return left and not claim.stale and claim.blocked_by_run is None

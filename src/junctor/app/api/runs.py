@@ -19,6 +19,12 @@ __all__ = ["router"]
 State = Literal["running", "waiting", "finished", "incomplete", "uncertain", "discarded"]
 
 
+class RunDetail(RunView, kw_only=True):
+    """A run with what it returned; ``outputs`` is null if that is nothing."""
+
+    outputs: Any = None
+
+
 class OperationsView(msgspec.Struct):
     """All operations of a run, in the order they were first recorded, secrets masked."""
 
@@ -33,6 +39,10 @@ async def list_runs(
     states: Annotated[
         list[State] | None, QueryParameter(name="state", description="Only these states.")
     ] = None,
+    named: Annotated[
+        str | None,
+        QueryParameter(name="name", max_length=200, description="Only with this in their name."),
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[RunView]:
@@ -41,6 +51,7 @@ async def list_runs(
         request.user.organization_id,
         scenario_id=read_id("scn", scenario) if scenario else None,
         states=tuple(states or ()),
+        name=named or None,
         cursor=cursor,
         limit=limit,
     )
@@ -48,9 +59,13 @@ async def list_runs(
 
 
 @get("/runs/{run_id:str}", summary="A run")
-async def read_run(request: ApiRequest, run_id: FromPath[str]) -> RunView:
-    """One run."""
-    return run_view(await _find(request, run_id))
+async def read_run(request: ApiRequest, run_id: FromPath[str]) -> RunDetail:
+    """One run, with what it returned."""
+    from junctor.app.inputs import outputs
+
+    found = await _find(request, run_id)
+    shown = msgspec.structs.asdict(run_view(found))
+    return RunDetail(**shown, outputs=await outputs(core_of(request), found))
 
 
 @get("/runs/{run_id:str}/operations", summary="A run's operations")

@@ -13,6 +13,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from junctor.app import activation
 from junctor.app import scenarios as service
+from junctor.app.api.envelope import Failure
 from junctor.app.api.hooks import HookView
 from junctor.app.api.hooks import view as hook_view
 from junctor.app.api.http import (
@@ -29,7 +30,7 @@ from junctor.app.api.http import (
     revision_of,
     tagged,
 )
-from junctor.app.running import as_bundles
+from junctor.app.logs import redact
 from junctor.errors import Conflict
 from junctor.language import ids
 from junctor.ports import catalog
@@ -37,6 +38,9 @@ from junctor.ports import catalog
 __all__ = ["router"]
 
 T = TypeVar("T")
+
+LONGEST_WAIT = 60
+"""Seconds a caller may wait for a run's end."""
 
 
 class ScenarioView(msgspec.Struct, kw_only=True):
@@ -116,17 +120,27 @@ class FullVersionView(VersionView):
 
 
 class RunOnce(msgspec.Struct, forbid_unknown_fields=True):
-    """The trigger's bundles: one object or a list; of the draft, or the published version."""
+    """What a run is started with, and of which version.
 
+    ``data`` are the scenario's inputs, by name; they start the published version. ``input`` are
+    the trigger's bundles, one object or a list; they start the draft. ``responsive`` waits for the
+    end and what the run returns, up to 60 seconds.
+    """
+
+    data: dict[str, Any] | None = None
     input: Any = None
     version: int | None = None
+    responsive: bool = False
 
 
 class StartedRun(msgspec.Struct):
-    """A run that has been accepted."""
+    """A run that has been accepted; having waited for its end, how it went."""
 
     id: str
     state: str = "accepted"
+    name: str | None = None
+    outputs: dict[str, Any] | None = None
+    error: Any = None
 
 
 def fields(found: catalog.Scenario) -> dict[str, Any]:
@@ -367,30 +381,47 @@ async def run_once(
     scenario_id: FromPath[str],
     data: JSONBody[RunOnce],
     wait: Annotated[
-        float, QueryParameter(name="wait", ge=0, le=60, description="Seconds to wait for its end.")
+        float,
+        QueryParameter(
+            name="wait", ge=0, le=LONGEST_WAIT, description="Seconds to wait for its end."
+        ),
     ] = 0,
 ) -> Response[StartedRun]:
-    """Starts a run by hand with these trigger bundles; active or not. Durable when answered."""
+    """Starts a run with these inputs or trigger bundles; active or not. Durable when answered.
+
+    Inputs that the scenario can't take are refused with the path of each.
+    """
+    from junctor.app.inputs import checked, outputs
+
     core = core_of(request)
     order = data
     found = await _find(request, scenario_id)
+    if order.data is not None and order.input is not None:
+        raise Failure(422, "Give data (inputs) or input (the trigger's bundles), not both.")
+    # Inputs come from those who use the scenario, bundles from those who build it.
+    usual = found.draft if order.data is None else found.published or found.draft
+    version = order.version or usual
+    where = "input" if order.data is None else "data"
+    value = order.input if order.data is None else order.data
     run_id = await request.app.state.ingest.submit(
         request.user.organization_id,
         found.id,
-        as_bundles(order.input),
+        await checked(core, found, version, value, path=f"body.{where}"),
         actor=request.user.actor,
-        version=order.version or found.draft,
+        version=version,
     )
-    state = "accepted"
-    if wait:
+    shown = ids.show("run", run_id)
+    started = StartedRun(shown)
+    if wait or order.responsive:
         from junctor.app.running import wait_for_run
 
-        run = await wait_for_run(core, request.user.organization_id, run_id, within=wait)
-        state = run.state if run is not None else state
-    shown = ids.show("run", run_id)
-    return Response(
-        StartedRun(shown, state), status_code=202, headers={"location": f"/api/v1/runs/{shown}"}
-    )
+        within = wait or LONGEST_WAIT
+        run = await wait_for_run(core, request.user.organization_id, run_id, within=within)
+        if run is not None:
+            started = StartedRun(
+                shown, run.state, run.name, await outputs(core, run), redact(run.error)
+            )
+    return Response(started, status_code=202, headers={"location": f"/api/v1/runs/{shown}"})
 
 
 router = Router(

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "connections": ("connections", "Add, test, list or remove connections."),
     "hooks": ("hooks", "List hooks, or change what they believe."),
     "call": ("call", "Call one module for real, through a connection."),
+    "variables": ("variables", "List, set or remove custom variables."),
     "tokens": ("tokens", "List, create or revoke API tokens."),
     "check": ("check", "Check blueprints and say what would run."),
     "test": ("test", "Run scenario tests: files beside blueprints."),

@@ -21,14 +21,15 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Shows a run: every operation with its bundles, from its journal."""
         from junctor.app.cli.session import run_async, session
+        from junctor.app.inputs import outputs
         from junctor.app.running import operations
         from junctor.language import ids
         from junctor.ports.catalog import Run
 
-        async def main() -> tuple[Run, list[dict[str, Any]]]:
+        async def main() -> tuple[Run, list[dict[str, Any]], dict[str, Any] | None]:
             async with session() as (core, organization_id):
                 found = await core.catalog.run(organization_id, ids.read("run", run))
-                return found, await operations(core, found)
+                return found, await operations(core, found), await outputs(core, found)
 
         show_run(*run_async(main()), as_json=as_json)
 
@@ -40,7 +41,8 @@ def register(app: typer.Typer) -> None:
         file: Annotated[
             str | None,
             typer.Option(
-                "--input", help="Trigger bundles as JSON: an object or a list; - is stdin."
+                "--input",
+                help="Inputs or trigger bundles as JSON: an object or a list; - is stdin.",
             ),
         ] = None,
         version: Annotated[int | None, typer.Option(help="Which version; the draft.")] = None,
@@ -70,6 +72,7 @@ def register(app: typer.Typer) -> None:
         """
         from junctor.app.cli.inputs import read_json
         from junctor.app.cli.session import actor, run_async, session
+        from junctor.app.inputs import checked, outputs
         from junctor.app.oneshot import run_scenario
         from junctor.app.running import as_bundles, operations
         from junctor.app.scenarios import find_scenario
@@ -77,20 +80,18 @@ def register(app: typer.Typer) -> None:
         from junctor.language import ids
         from junctor.ports.catalog import Run
 
-        bundles = as_bundles(
-            None if file is None else read_json(file if file == "-" else f"@{file}")
-        )
+        given = None if file is None else read_json(file if file == "-" else f"@{file}")
         if all_routes and not mock:
             raise Misconfigured("--all-routes is for --mock: a real run obeys its filters.")
         if mock:
-            given = None if file is None else bundles
-            if not mock_once(scenario, given, all_routes=all_routes, as_json=as_json):
+            if not mock_once(scenario, as_bundles(given), all_routes=all_routes, as_json=as_json):
                 raise typer.Exit(1)
             return
 
-        async def main() -> tuple[Run, list[dict[str, Any]]]:
+        async def main() -> tuple[Run, list[dict[str, Any]], dict[str, Any] | None]:
             async with session() as (core, organization_id):
                 found = await find_scenario(core, organization_id, scenario)
+                bundles = await checked(core, found, version or found.draft, given, path="input")
                 run_id, done = await run_scenario(
                     core,
                     found,
@@ -107,10 +108,10 @@ def register(app: typer.Typer) -> None:
                         "says how far it is.",
                         run=shown,
                     )
-                return done, await operations(core, done)
+                return done, await operations(core, done), await outputs(core, done)
 
-        done, made = run_async(main())
-        show_run(done, made, as_json=as_json)
+        done, made, gave = run_async(main())
+        show_run(done, made, gave, as_json=as_json)
         if done.state != "finished":
             raise typer.Exit(1)
 
@@ -144,14 +145,20 @@ def mock_once(
     return mocked.ok
 
 
-def show_run(run: Any, operations: list[dict[str, Any]], *, as_json: bool) -> None:
-    """Prints a run with its operations."""
+def show_run(
+    run: Any,
+    operations: list[dict[str, Any]],
+    outputs: dict[str, Any] | None = None,
+    *,
+    as_json: bool,
+) -> None:
+    """Prints a run with its operations and what it returned."""
     from junctor.app.cli.output import STYLES, ago, console, print_json, size, span
     from junctor.app.cli.runs import run_record
     from junctor.language import ids
 
     if as_json:
-        print_json({**run_record(run), "operations_list": operations})
+        print_json({**run_record(run), "outputs": outputs, "operations_list": operations})
         return
     from rich.text import Text
 
@@ -161,6 +168,7 @@ def show_run(run: Any, operations: list[dict[str, Any]], *, as_json: bool) -> No
             (ids.show("run", run.id), "bold"),
             " ",
             (run.state, STYLES.get(run.state, "")),
+            f" · {run.name}" if run.name else "",
             f" · version {run.version} · {ago(run.started_at)} · "
             f"{run.operations} operations · {span(run.started_at, run.ended_at)} · "
             f"{size(run.bytes)}",
@@ -170,6 +178,8 @@ def show_run(run: Any, operations: list[dict[str, Any]], *, as_json: bool) -> No
         out.print(Text(f"{run.error.get('type', '')}: {run.error.get('message', '')}", style="red"))
     for operation in operations:
         _show_operation(out, operation)
+    if outputs is not None:
+        out.print(Text("Returned " + _line(outputs), style="bold"))
     for module, count in (run.dropped or {}).items():
         out.print(Text(f"Module {module}: its filter stopped {count} bundles", style="dim"))
 

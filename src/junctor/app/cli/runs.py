@@ -21,6 +21,9 @@ def register(app: typer.Typer) -> None:
                 help="Only in this state (finished, incomplete, uncertain …). Repeatable."
             ),
         ] = None,
+        named: Annotated[
+            str | None, typer.Option("--name", help="Only with this in their name.")
+        ] = None,
         limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 20,
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
@@ -47,6 +50,7 @@ def register(app: typer.Typer) -> None:
                         organization_id,
                         scenario_id=only.id if only else None,
                         states=tuple(state or ()),
+                        name=named,
                         cursor=cursor,
                         limit=min(200, limit - len(found)),
                     )
@@ -63,11 +67,12 @@ def register(app: typer.Typer) -> None:
             return
         print_table(
             "",
-            ("run", "scenario", "status", "started", "#operations", "#duration", "#bytes"),
+            ("run", "scenario", "name", "status", "started", "#operations", "#duration", "#bytes"),
             (
                 (
                     ids.show("run", run.id),
                     names.get(run.scenario_id, "(deleted)"),
+                    run.name,
                     run.state,
                     ago(run.started_at),
                     run.operations,

@@ -24,12 +24,14 @@ from junctor.errors import Unsupported
 from junctor.language.connector import Ask
 from junctor.ports.transport import Transport
 from junctor.runtime.accounts import Account
+from junctor.runtime.ends import Ends
 from junctor.runtime.plans import Prepared
 from junctor.runtime.staging import Staged
 
 __all__ = ["SERVICES", "Asking", "Service", "Services", "Tools", "asked"]
 
 SERVICES: Mapping[str, str] = {
+    "CallScenario": "junctor.runtime.services.scenarios:call",
     "CheckMail": "junctor.runtime.services.mail:check",
     "ClearRecords": "junctor.runtime.services.records:clear",
     "CopyMail": "junctor.runtime.services.mail:copy",
@@ -66,6 +68,12 @@ class Tools:
     transport: Transport
     mail: MailServers = field(default_factory=MailServers)
     """Mail servers; given what `JUNCTOR_EGRESS_ALLOW` allows, as ``transport`` is."""
+    ends: Ends = field(init=False)
+    """Runs that wait for runs they called."""
+
+    def __post_init__(self) -> None:
+        """One place to wait at, for all of a process."""
+        object.__setattr__(self, "ends", Ends(self.line))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +85,8 @@ class Asking:
     scenario_id: UUID
     run_id: UUID
     address: Address
+    actor: str = ""
+    """Of the run; that of a called one says how deep it is (`runtime.envelope.depth_of`)."""
     parameters: Mapping[str, Any]
     """Static parameters of the placed module."""
     account: Account | None = None

@@ -5,10 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from junctor.adapters.postgres.catalog.base import Base, unpack
 from junctor.ports.catalog import Page, Queue, Run, Segment
+from junctor.ports.inbox import Answered
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredAnswer:
+    status: int
+    headers: list[Any]
+    body: bytes
 
 
 class PostgresHistory(Base):
@@ -20,6 +30,7 @@ class PostgresHistory(Base):
         *,
         scenario_id: UUID | None = None,
         states: Sequence[str] = (),
+        name: str | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page[Run]:
@@ -30,6 +41,7 @@ class PostgresHistory(Base):
                 "organization": organization_id,
                 "scenario": scenario_id,
                 "states": list(states),
+                "name": name,
                 "before": unpack(cursor, UUID),
             },
             limit=limit,
@@ -38,6 +50,14 @@ class PostgresHistory(Base):
 
     async def run(self, organization_id: UUID, id: UUID) -> Run:
         return await self._read("The run", Run, "run", {"organization": organization_id, "id": id})
+
+    async def answer(self, organization_id: UUID, run_id: UUID) -> Answered | None:
+        parameters = {"organization": organization_id, "run": run_id}
+        found = await self._list(_StoredAnswer, "answer", parameters)
+        if not found:
+            return None
+        headers = tuple((name, value) for name, value in found[0].headers)
+        return Answered(found[0].status, headers, found[0].body)
 
     async def segments(
         self, organization_id: UUID, run_id: UUID, *, after: int = -1, limit: int = 100

@@ -272,16 +272,20 @@ returning name
 
 -- name: runs
 select organization_id, id, scenario_id, version, retention, order_key, state, wait_reason, due_at, trigger, actor,
-  started_at, ended_at, operations, bytes, segments, error, failed_module, dropped
+  started_at, ended_at, operations, bytes, segments, error, failed_module, dropped, name
 from runs
 where organization_id = %(organization)s and (%(scenario)s::uuid is null or scenario_id = %(scenario)s)
   and (%(states)s::text[] = '{}' or state = any(%(states)s)) and (%(before)s::uuid is null or id < %(before)s)
+  and (%(name)s::text is null or strpos(lower(name), lower(%(name)s)) > 0)
 order by id desc limit %(limit)s
 
 -- name: run
 select organization_id, id, scenario_id, version, retention, order_key, state, wait_reason, due_at, trigger, actor,
-  started_at, ended_at, operations, bytes, segments, error, failed_module, dropped
+  started_at, ended_at, operations, bytes, segments, error, failed_module, dropped, name
 from runs where organization_id = %(organization)s and id = %(id)s
+
+-- name: answer
+select status, headers, body from answers where organization_id = %(organization)s and delivery_id = %(run)s
 
 -- name: segments
 select seq, data, blobs from segments
@@ -344,3 +348,27 @@ order by key limit %(limit)s
 delete from data_store_records
 where organization_id = %(organization)s and store_id = %(store)s and key = %(key)s
 returning key
+
+-- name: create_variable
+insert into variables (organization_id, id, team_id, name, value, created_by, updated_by)
+values (%(organization)s, %(id)s, %(team)s, %(name)s, %(value)s, %(actor)s, %(actor)s)
+returning organization_id, id, team_id, name, value, revision, created_at, created_by, updated_at, updated_by
+
+-- name: variables
+select organization_id, id, team_id, name, value, revision, created_at, created_by, updated_at, updated_by from variables
+where organization_id = %(organization)s and (%(before)s::uuid is null or id < %(before)s)
+order by id desc limit %(limit)s
+
+-- name: variable
+select organization_id, id, team_id, name, value, revision, created_at, created_by, updated_at, updated_by from variables
+where organization_id = %(organization)s and id = %(id)s
+
+-- name: update_variable
+update variables set value = %(value)s, revision = revision + 1, updated_at = now(), updated_by = %(actor)s
+where organization_id = %(organization)s and id = %(id)s and revision = coalesce(%(revision)s, revision)
+returning organization_id, id, team_id, name, value, revision, created_at, created_by, updated_at, updated_by
+
+-- name: delete_variable
+delete from variables where organization_id = %(organization)s and id = %(id)s
+  and revision = coalesce(%(revision)s, revision)
+returning name
