@@ -10,6 +10,7 @@
     │   ├── ExpressionError  a template can't be parsed or evaluated
     │   ├── BundleInvalid    a mapped value is missing or of the wrong type
     │   ├── DataError        the module or the vendor refused the data
+    │   ├── DuplicateData    a record of that key exists already
     │   └── VendorRefused    a complete 4xx answer
     ├── Uncertain            it was sent and its outcome is unknown: never repeated by itself
     ├── Stop                 going on is pointless until someone changes something
@@ -34,6 +35,7 @@ __all__ = [
     "BundleInvalid",
     "Conflict",
     "DataError",
+    "DuplicateData",
     "ExpressionError",
     "Fault",
     "Forbidden",
@@ -168,6 +170,14 @@ class DataError(Skip):
     """The data was refused: {reason}"""
 
     code = "data"
+
+
+class DuplicateData(Skip):
+    """A record '{key}' exists already: let the module overwrite it, or give another key."""
+
+    code = "duplicate_data"
+    status = 409
+    make_type = "DuplicateDataError"
 
 
 class VendorRefused(Skip):
