@@ -19,7 +19,7 @@ from junctor.language.asks.records import (
 )
 from junctor.language.connector import Asks, Bundle, Connector, Field
 from junctor.language.filters import operator_named
-from junctor.language.records import cleaned, merged
+from junctor.language.records import merged
 from junctor.language.values import as_number, show, to_boolean, to_text
 
 __all__ = ["datastore"]
@@ -59,7 +59,7 @@ def add_record(
     del store
     if key and not overwrite and (yield ReadRecord(key)) is not None:
         raise DuplicateData(key=key)
-    return {"key": (yield WriteRecord(key, cleaned(data)))}
+    return {"key": (yield WriteRecord(key, data))}
 
 
 @datastore.action("Update a record", name="UpdateRecord", effect="idempotent", transactional=True)

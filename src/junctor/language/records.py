@@ -11,9 +11,9 @@ import base64
 import binascii
 import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, tzinfo
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,13 +22,15 @@ from junctor.language.asks.records import FindRecords
 from junctor.language.expressions.operators import greater, less
 from junctor.language.expressions.paths import dig
 from junctor.language.filters import OPERATORS, operator_named
+from junctor.language.structures import Spec, conform, fields
 from junctor.language.values import ERASE, IGNORE, iso, to_date, to_text, whole
 
 __all__ = [
     "MOST_BYTES",
     "MOST_KEY",
+    "Found",
     "checked_key",
-    "cleaned",
+    "fitting",
     "matches",
     "merged",
     "ordered",
@@ -49,31 +51,47 @@ def stored(value: Any) -> Any:
     """A value as JSON that the database can keep. `DataError` on what is no value.
 
     Text loses NUL and lone surrogates, which PostgreSQL's JSON can't hold; a number that is none
-    (NaN, infinite) is null.
+    (NaN, infinite) is null. Fields that are ``ignore`` are left out, ``erase`` is null.
     """
+    try:
+        return _stored(value)
+    except RecursionError:
+        raise DataError(reason="the record is nested too deep; flatten it") from None
+
+
+def _stored(value: Any) -> Any:
     kind = value.__class__
     if kind is str:
         return _text(value)
-    if value is None or kind is bool or kind is int:
+    if value is None or kind is bool:
         return value
-    if kind is float:
-        return whole(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        made = {_text(str(name)): stored(item) for name, item in value.items()}
+        made = {
+            _text(str(name)): _stored(item) for name, item in value.items() if item is not IGNORE
+        }
         return {_PLAIN: made} if _tagged(made) else made
     if isinstance(value, list | tuple):
-        return [stored(item) for item in value]
+        return [_stored(item) for item in value if item is not IGNORE]
+    if isinstance(value, int | float):
+        return _number(value)
     if isinstance(value, datetime):
         return {_DATE: _exact(value)}
     if isinstance(value, bytes | bytearray | memoryview):
         return {_BUFFER: base64.b64encode(value).decode("ascii")}
     if isinstance(value, str):
         return _text(str(value))
-    if isinstance(value, int | float):  # numbers with a spelling of their own
-        return stored(int(value) if isinstance(value, int) else float(value))
     if value is IGNORE or value is ERASE:
         return None
     raise DataError(reason=f"{kind.__name__} is no value that a record can hold")
+
+
+def _number(value: float) -> int | float | None:
+    """A plain one, whatever its spelling; whole ones that nothing else carries become floats."""
+    try:
+        number = whole(int(value) if isinstance(value, int) else float(value))
+    except OverflowError:
+        raise DataError(reason="a whole number has more than 308 digits; make it a text") from None
+    return number if math.isfinite(number) else None
 
 
 def restored(value: Any) -> Any:
@@ -109,7 +127,7 @@ def checked_key(key: str) -> str:
     """A key as the database can keep it; `DataError` on one that is too long."""
     if len(key) > MOST_KEY:
         raise DataError(
-            reason=f"the key '{key[:40]}…' has {len(key)} characters; give one of {MOST_KEY} at most"
+            reason=f"the key '{key[:40]}…' has {len(key)} characters; the most is {MOST_KEY}"
         )
     return _text(key)
 
@@ -129,22 +147,28 @@ def _exact(value: datetime) -> str:
     return iso(value) if value.microsecond % 1000 == 0 else to_date(value).isoformat()
 
 
-# Merging
+# Writing
 
 
-def cleaned(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What a new record gets: fields that are ``ignore`` are left out, ``erase`` is null."""
-    return {name: _clean(value) for name, value in data.items() if value is not IGNORE}
+def fitting(
+    data: Mapping[str, Any],
+    spec: Spec,
+    strict: bool,
+    *,
+    kept: Collection[str] = (),
+    zone: tzinfo = UTC,
+) -> dict[str, Any]:
+    """A record as its store's data structure wants it; `BundleInvalid` where it can't be.
 
-
-def _clean(value: Any) -> Any:
-    if value is ERASE:
-        return None
-    if isinstance(value, dict):
-        return cleaned(value)
-    if isinstance(value, list):
-        return [_clean(item) for item in value if item is not IGNORE]
-    return value
+    Without a structure (no fields, not strict) anything goes. Fields in ``kept`` that the structure
+    does not have were in the record before, under an older structure: they stay.
+    """
+    if not spec and not strict:
+        return dict(data)
+    names = {str(field["name"]) for field in fields(spec)}
+    old = {name: value for name, value in data.items() if name in kept and name not in names}
+    new = {name: value for name, value in data.items() if name not in old}
+    return {**conform(new, spec, strict=strict, zone=zone), **old}
 
 
 def merged(
@@ -152,23 +176,20 @@ def merged(
 ) -> dict[str, Any]:
     """A record after an update.
 
-    Fields left blank (null, empty text, ``ignore``) stay as they are, ``erase`` makes null,
+    Fields left blank (null, empty text, ``ignore``) stay as they are, ``erase`` stands for null,
     collections are merged, arrays replaced or added to.
     """
     out = dict(old)
     for name, value in new.items():
         before = out.get(name)
-        if value is ERASE:
-            out[name] = None
-        elif value is None or value is IGNORE or value == "":
+        if value is None or value is IGNORE or value == "":
             continue
-        elif isinstance(value, dict):
+        if isinstance(value, dict):
             base = before if isinstance(before, dict) else {}
             out[name] = merged(base, value, overwrite_arrays=overwrite_arrays)
         elif isinstance(value, list):
-            items = [_clean(item) for item in value if item is not IGNORE]
-            keep = isinstance(before, list) and not overwrite_arrays
-            out[name] = [*before, *items] if keep and isinstance(before, list) else items
+            keep = before if isinstance(before, list) and not overwrite_arrays else []
+            out[name] = [*keep, *value]
         else:
             out[name] = value
     return out
@@ -200,13 +221,19 @@ def matches(ask: FindRecords, key: str, data: Mapping[str, Any], zone: tzinfo) -
     )
 
 
-Found = tuple[str, dict[str, Any]]
+class Found(NamedTuple):
+    """A record that a search found."""
+
+    key: str
+    data: dict[str, Any]
+    size: int
+    """Bytes as stored."""
 
 
 def ordered(ask: FindRecords, found: Iterable[Found]) -> list[Found]:
     """In the order asked for, cut at the limit. Records without a field come last, either way.
 
-    Numbers, numeric texts and dates go by size, texts by code points; what can't be compared
+    Numbers and dates go by size, texts by code points; what can't be compared
     (a text with a number) goes by its text.
     """
     if not ask.sort:
@@ -222,7 +249,7 @@ def ordered(ask: FindRecords, found: Iterable[Found]) -> list[Found]:
 
 def _compare(sort: Sequence[tuple[str, bool]], one: Found, other: Found) -> int:
     for path, ascending in sort:
-        a, b = field_of(*one, path), field_of(*other, path)
+        a, b = field_of(one.key, one.data, path), field_of(other.key, other.data, path)
         if a is None or b is None:
             if a is not b:
                 return 1 if a is None else -1
@@ -238,7 +265,7 @@ def _order(a: Any, b: Any) -> int:
         return -1
     if greater(a, b):
         return 1
-    if a.__class__ is b.__class__ or isinstance(a, int | float) and isinstance(b, int | float):
+    if a.__class__ is b.__class__ or (isinstance(a, int | float) and isinstance(b, int | float)):
         return 0
     x, y = _shown(a), _shown(b)
     return (x > y) - (x < y)
