@@ -24,6 +24,7 @@ from junctor.ports.catalog_rows import (
     Connection,
     DataRecord,
     DataStore,
+    DataStructure,
     Detail,
     Hook,
     Json,
@@ -40,6 +41,7 @@ from junctor.ports.catalog_rows import (
     Version,
     VersionInfo,
 )
+from junctor.ports.catalog_stores import DataStores, DataStructures
 
 __all__ = [
     "Accounts",
@@ -49,6 +51,8 @@ __all__ = [
     "DataRecord",
     "DataStore",
     "DataStores",
+    "DataStructure",
+    "DataStructures",
     "Detail",
     "History",
     "Hook",
@@ -413,51 +417,5 @@ class History(Protocol):
         """What waits, the oldest first."""
 
 
-class DataStores(Protocol):
-    """Data stores and their records."""
-
-    async def create_store(
-        self,
-        organization_id: UUID,
-        *,
-        actor: str,
-        name: str,
-        structure: Json | None = None,
-        team_id: UUID | None = None,
-    ) -> DataStore:
-        """A new, empty data store; in the first team by default."""
-
-    async def stores(
-        self, organization_id: UUID, *, cursor: str | None = None, limit: int = 50
-    ) -> Page[DataStore]:
-        """Data stores."""
-
-    async def store(self, organization_id: UUID, id: UUID) -> DataStore:
-        """One data store."""
-
-    async def delete_store(
-        self, organization_id: UUID, id: UUID, *, actor: str, revision: int | None = None
-    ) -> None:
-        """With all its records."""
-
-    async def put_record(
-        self, organization_id: UUID, store_id: UUID, key: str, data: Json, *, actor: str
-    ) -> DataRecord:
-        """Adds or replaces a record."""
-
-    async def record(self, organization_id: UUID, store_id: UUID, key: str) -> DataRecord:
-        """One record."""
-
-    async def records(
-        self, organization_id: UUID, store_id: UUID, *, cursor: str | None = None, limit: int = 50
-    ) -> Page[DataRecord]:
-        """By key."""
-
-    async def delete_record(
-        self, organization_id: UUID, store_id: UUID, key: str, *, actor: str
-    ) -> None:
-        """Removes one record."""
-
-
-class Catalog(Organizations, Scenarios, Accounts, History, DataStores, Protocol):
+class Catalog(Organizations, Scenarios, Accounts, History, DataStores, DataStructures, Protocol):
     """All of it; functions ask for the part they need."""

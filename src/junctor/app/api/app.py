@@ -11,7 +11,15 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Scope
 
-from junctor.app.api import connections, data_stores, hooks, organization, runs, scenarios
+from junctor.app.api import (
+    connections,
+    data_stores,
+    data_structures,
+    hooks,
+    organization,
+    runs,
+    scenarios,
+)
 from junctor.app.api.caller import Caller, Gate
 from junctor.app.api.envelope import HANDLERS
 from junctor.app.api.health import healthz, openapi_document, readyz
@@ -36,6 +44,7 @@ def _routes() -> list[Any]:
             hooks.router,
             runs.router,
             data_stores.router,
+            data_structures.router,
         ],
     )
     return [healthz, readyz, openapi_document, resources]
