@@ -21,6 +21,7 @@ import pytest
 
 from junctor.errors import BundleInvalid, DataError, Unauthorized
 from junctor.language.connector import (
+    Ask,
     Connection,
     Connector,
     Delivery,
@@ -97,6 +98,8 @@ def arguments(module: ModuleDef, text: str = "sample") -> dict[str, Any]:
 def first_request(module: ModuleDef, given: dict[str, Any]) -> Request:
     made = module.function(**given)
     request = next(made) if isinstance(made, GeneratorType) else made
+    if isinstance(request, Ask):
+        pytest.skip("it asks something of Junctor itself, not of a vendor")
     assert isinstance(request, Request)
     return request
 

@@ -20,7 +20,7 @@ from junctor.language.asks.records import (
 from junctor.language.connector import Asks, Bundle, Connector, Field
 from junctor.language.filters import operator_named
 from junctor.language.records import merged
-from junctor.language.values import as_number, show, to_boolean, to_text
+from junctor.language.values import ERASE, IGNORE, as_number, show, to_boolean, to_text
 
 __all__ = ["datastore"]
 
@@ -160,10 +160,21 @@ def count_records(
 @datastore.search("Search records", name="SearchRecord", aliases=("datastore:ActionSearchRecords",))
 def search_records(
     conditions: Annotated[
-        list[Any], Field(label="Filter", key="filter", help="Any group of all its conditions.")
+        list[Any],
+        Field(
+            label="Filter",
+            key="filter",
+            help="Any group of all its conditions.",
+            example=[[{"a": "status", "o": "text:equal", "b": "active"}]],
+        ),
     ] = [],  # noqa: B006  # a form's default
     sort: Annotated[
-        list[Any], Field(label="Sort", help="Fields, each with 1 (ascending) or -1.")
+        list[Any],
+        Field(
+            label="Sort",
+            help="Fields, each with 1 (ascending) or -1.",
+            example=[{"key": "name", "order": 1}],
+        ),
     ] = [],  # noqa: B006  # a form's default
     mapped_limit: Annotated[
         int | None,
@@ -221,7 +232,9 @@ def _condition(given: Any, field: str) -> tuple[str, str, Any]:
     path = to_text(given.get("a")).strip()
     if not path:
         raise BundleInvalid(field=f"{field}.a", reason="the condition names no field; choose one")
-    return path, operator_named(to_text(given.get("o"))).name, given.get("b")
+    wanted = given.get("b")
+    plain = None if wanted is IGNORE or wanted is ERASE else wanted
+    return path, operator_named(to_text(given.get("o"))).name, plain
 
 
 def _sorted_by(row: Any, place: int) -> tuple[str, bool]:

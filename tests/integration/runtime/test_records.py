@@ -221,7 +221,9 @@ async def test_done_again_a_module_stands_on_what_is_there_by_then(database_url:
         )
         it.asking.staged.restore(before)
         await it.do("UpdateRecord", {"key": "a", "data": {"m": 1}})
-        assert it.asking.staged.to_apply().records == [RecordWrite(it.store, "a", {"n": 2, "m": 1}, it.revision("a"))]
+        assert it.asking.staged.to_apply().records == [
+            RecordWrite(it.store, "a", {"n": 2, "m": 1}, it.revision("a"))
+        ]
 
 
 @asynchronous

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
@@ -84,14 +85,20 @@ def test_emptying_a_store_takes_this_runs_records_with_it() -> None:
 
 def test_each_operations_part_makes_the_whole_again() -> None:
     staged, again = Staged(), Staged()
-    for step in (
+
+    def two() -> None:
+        staged.put(STORE, "b", {"n": 2})
+        staged.put(STORE, "c", {"n": 3})
+
+    steps: list[Callable[[], None]] = [
         lambda: staged.put(STORE, "a", {"n": 1}),
         lambda: staged.clear(STORE),
-        lambda: (staged.put(STORE, "b", {"n": 2}), staged.put(STORE, "c", {"n": 3})),
+        two,
         lambda: staged.put(STORE, "c", None),
         lambda: staged.remember(1, "cycle", {"at": {"$date": "2026-01-02T00:00:00.000Z"}}),
         lambda: staged.remember(1, "scenario", 2),
-    ):
+    ]
+    for step in steps:
         before = staged.copy()
         step()
         part = msgspec.msgpack.encode(staged.since(before).as_record())

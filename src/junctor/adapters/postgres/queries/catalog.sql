@@ -343,16 +343,15 @@ returning name
 insert into data_store_records (organization_id, store_id, key, data, updated_by)
 values (%(organization)s, %(store)s, %(key)s, %(data)s, %(actor)s)
 on conflict (organization_id, store_id, key) do update
-  set data = excluded.data, revision = data_store_records.revision + 1, updated_at = now(),
-    updated_by = excluded.updated_by
+  set data = excluded.data, updated_at = now(), updated_by = excluded.updated_by
 returning key, data, updated_at, updated_by
 
 -- name: put_records
-insert into data_store_records as r (organization_id, store_id, key, data, updated_by)
+insert into data_store_records (organization_id, store_id, key, data, updated_by)
 select %(organization)s, %(store)s, n.key, n.data::jsonb, %(actor)s
 from unnest(%(keys)s::text[], %(data)s::text[]) n(key, data)
 on conflict (organization_id, store_id, key) do update
-  set data = excluded.data, revision = r.revision + 1, updated_at = now(), updated_by = excluded.updated_by
+  set data = excluded.data, updated_at = now(), updated_by = excluded.updated_by
 
 -- name: record
 select key, data, updated_at, updated_by from data_store_records
