@@ -40,7 +40,7 @@ from junctor.runtime.staging import Structure
 
 __all__ = ["clear", "count", "find", "read", "read_state", "write", "write_state"]
 
-PAGE = 500
+PAGE = 200
 """Records that a search looks at in one statement."""
 PAGE_BYTES = 1024 * 1024
 """The same in bytes, compressed as the database keeps them; a larger record comes alone."""

@@ -360,7 +360,7 @@ where organization_id = %(organization)s and store_id = %(store)s and key = %(ke
 -- name: records
 select key, data, updated_at, updated_by from data_store_records
 where organization_id = %(organization)s and store_id = %(store)s
-  and (%(after)s::text is null or key > %(after)s)
+  and key > coalesce(%(after)s::text, '')
 order by key limit %(limit)s
 
 -- name: delete_record

@@ -12,13 +12,14 @@ where organization_id = %(organization)s and store_id = %(store)s and key = %(ke
 
 -- name: record_page
 -- The next records of a store, in the order of its index; few large ones rather than many: the sum
--- counts up to the row before, so that one always comes.
+-- counts up to the row before, so that one always comes. No key is empty, so `coalesce` says the same
+-- as "or there is none yet", and stays a bound of the index in a generic plan.
 select key, data, revision from (
   select t.key, t.data, t.revision, sum(t.bytes) over (order by t.key) - t.bytes as before
   from (
     select key, data, revision, pg_column_size(data)::bigint as bytes from data_store_records
     where organization_id = %(organization)s and store_id = %(store)s
-      and (%(after)s::text is null or key > %(after)s::text)
+      and key > coalesce(%(after)s::text, '')
     order by key limit %(limit)s
   ) t
 ) t where before < %(most)s
