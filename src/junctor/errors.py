@@ -12,6 +12,7 @@
     │   ├── InputInvalid     a run can't be started with these inputs
     │   ├── ScenarioFailed   a scenario that was called did not finish
     │   ├── DataError        the module or the vendor refused the data
+    │   ├── DuplicateData    a record of that key exists already
     │   └── VendorRefused    a complete 4xx answer
     ├── Uncertain            it was sent and its outcome is unknown: never repeated by itself
     ├── Stop                 going on is pointless until someone changes something
@@ -36,6 +37,7 @@ __all__ = [
     "BundleInvalid",
     "Conflict",
     "DataError",
+    "DuplicateData",
     "ExpressionError",
     "Fault",
     "Forbidden",
@@ -185,6 +187,14 @@ class DataError(Skip):
     """The data was refused: {reason}"""
 
     code = "data"
+
+
+class DuplicateData(Skip):
+    """A record '{key}' exists already: let the module overwrite it, or give another key."""
+
+    code = "duplicate_data"
+    status = 409
+    make_type = "DuplicateDataError"
 
 
 class VendorRefused(Skip):

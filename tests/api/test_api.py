@@ -283,7 +283,15 @@ async def test_another_organisation_is_as_if_it_did_not_exist(api: Any) -> None:
         assert (await it.client.get("/api/v1/connections", headers=theirs)).json()["items"] == []
         gone = await it.client.delete(path, headers={**theirs, "if-match": "*"})
         assert gone.status_code == 404
-        for kind in ("connections", "scenarios", "hooks", "runs", "data-stores", "variables"):
+        for kind in (
+            "connections",
+            "scenarios",
+            "hooks",
+            "runs",
+            "data-stores",
+            "data-structures",
+            "variables",
+        ):
             assert (await it.client.get(f"/api/v1/{kind}")).json()["items"], kind
             listed = await it.client.get(f"/api/v1/{kind}", headers=theirs)
             assert (listed.status_code, listed.json()["items"]) == (200, []), kind
@@ -312,7 +320,14 @@ async def everything(it: Any, connection_id: str) -> dict[str, Any]:
         run = (await it.client.post(path, params={"wait": "20"}, json={})).json()["id"]
     store = (await it.client.post("/api/v1/data-stores", json={"name": "s"})).json()["id"]
     await it.client.put(f"/api/v1/data-stores/{store}/records/ada", json={"age": 36})
-    found = {"scenario_id": scenario, "hook_id": hook, "run_id": run, "store_id": store}
+    structure = (await it.client.post("/api/v1/data-structures", json={"name": "s"})).json()["id"]
+    found = {
+        "structure_id": structure,
+        "scenario_id": scenario,
+        "hook_id": hook,
+        "run_id": run,
+        "store_id": store,
+    }
     found |= {"connection_id": connection_id, "key": "ada", "version": "1"}
     variable = await it.client.post("/api/v1/variables", json={"name": "base", "value": "x"})
     found["variable_id"] = variable.json()["id"]
@@ -325,6 +340,7 @@ async def everything(it: Any, connection_id: str) -> dict[str, Any]:
         f"/api/v1/runs/{run}",
         f"/api/v1/data-stores/{store}/records/ada",
         f"/api/v1/variables/{found['variable_id']}",
+        f"/api/v1/data-structures/{structure}",
         "/api/v1/organization",
     ]
     return {"ids": found, "paths": paths}

@@ -24,6 +24,7 @@ from junctor.ports.catalog_rows import (
     Connection,
     DataRecord,
     DataStore,
+    DataStructure,
     Detail,
     Hook,
     Json,
@@ -41,6 +42,7 @@ from junctor.ports.catalog_rows import (
     Version,
     VersionInfo,
 )
+from junctor.ports.catalog_stores import DataStores, DataStructures
 from junctor.ports.catalog_variables import Variables
 from junctor.ports.inbox import Answered
 
@@ -52,6 +54,8 @@ __all__ = [
     "DataRecord",
     "DataStore",
     "DataStores",
+    "DataStructure",
+    "DataStructures",
     "Detail",
     "History",
     "Hook",
@@ -422,51 +426,14 @@ class History(Protocol):
         """What waits, the oldest first."""
 
 
-class DataStores(Protocol):
-    """Data stores and their records."""
-
-    async def create_store(
-        self,
-        organization_id: UUID,
-        *,
-        actor: str,
-        name: str,
-        structure: Json | None = None,
-        team_id: UUID | None = None,
-    ) -> DataStore:
-        """A new, empty data store; in the first team by default."""
-
-    async def stores(
-        self, organization_id: UUID, *, cursor: str | None = None, limit: int = 50
-    ) -> Page[DataStore]:
-        """Data stores."""
-
-    async def store(self, organization_id: UUID, id: UUID) -> DataStore:
-        """One data store."""
-
-    async def delete_store(
-        self, organization_id: UUID, id: UUID, *, actor: str, revision: int | None = None
-    ) -> None:
-        """With all its records."""
-
-    async def put_record(
-        self, organization_id: UUID, store_id: UUID, key: str, data: Json, *, actor: str
-    ) -> DataRecord:
-        """Adds or replaces a record."""
-
-    async def record(self, organization_id: UUID, store_id: UUID, key: str) -> DataRecord:
-        """One record."""
-
-    async def records(
-        self, organization_id: UUID, store_id: UUID, *, cursor: str | None = None, limit: int = 50
-    ) -> Page[DataRecord]:
-        """By key."""
-
-    async def delete_record(
-        self, organization_id: UUID, store_id: UUID, key: str, *, actor: str
-    ) -> None:
-        """Removes one record."""
-
-
-class Catalog(Organizations, Scenarios, Accounts, History, DataStores, Variables, Protocol):
+class Catalog(
+    Organizations,
+    Scenarios,
+    Accounts,
+    History,
+    DataStores,
+    DataStructures,
+    Variables,
+    Protocol,
+):
     """All of it; functions ask for the part they need."""

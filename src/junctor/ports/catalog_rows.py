@@ -228,7 +228,24 @@ class DataStore:
     id: UUID
     team_id: UUID
     name: str
-    structure: Json
+    structure_id: UUID | None
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataStructure:
+    """What records or bundles should look like."""
+
+    organization_id: UUID
+    id: UUID
+    team_id: UUID
+    name: str
+    spec: list[dict[str, Any]]
+    """Fields, as `language.structures` reads them."""
+    strict: bool
+    """Whether other fields are refused."""
     revision: int
     created_at: datetime
     updated_at: datetime

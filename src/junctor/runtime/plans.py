@@ -12,10 +12,11 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from junctor.adapters.postgres.arrays import Uuids
 from junctor.adapters.postgres.calls import PostgresCalls
 from junctor.adapters.postgres.hot import Line
 from junctor.engine.plan import Plan, compile_plan
-from junctor.errors import NotFound
+from junctor.errors import Misconfigured, NotFound
 from junctor.language import ids
 from junctor.language.blueprint import load
 from junctor.language.connector import Bundle, ModuleDef
@@ -28,6 +29,8 @@ KEEP_SECONDS = 300.0
 """At least."""
 VARIABLE_SECONDS = 1.0
 """How old a custom variable may be at the start of a run that reads some."""
+KEEP_WITH_STRUCTURES = 5.0
+"""The same, of a plan that holds data structures: a version never changes, but those do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,8 @@ class Plans:
             raise NotFound(what=f"Version {version} of {ids.show('scn', scenario_id)}")
         blueprint, bindings, name, zone, locale, country, organization_name = rows[0]
         scenario = load(blueprint).scenario
-        plan = compile_plan(scenario, self._find, version=version)
+        given = await self._structures(organization_id, bindings)
+        plan = compile_plan(scenario, self._find, version=version, given=given)
         used = [self._find(module) for module, _, _ in plan.pins.values()]
         made = Prepared(
             organization_id=organization_id,
@@ -176,8 +180,36 @@ class Plans:
             inputs=inputs_of(scenario),
             public_url=self._public_url,
         )
-        until = time.monotonic() + KEEP_SECONDS * random.uniform(1, 2)
+        keep = KEEP_WITH_STRUCTURES if given else KEEP_SECONDS
+        until = time.monotonic() + keep * random.uniform(1, 2)
         self._cache[key] = (until, made)
         while len(self._cache) > self._keep:
             self._cache.popitem(last=False)
         return made
+
+    async def _structures(
+        self, organization_id: UUID, bindings: Mapping[str, Mapping[str, str]]
+    ) -> dict[int, dict[str, Any]]:
+        """``__structure__`` of the modules that are bound to one. `Misconfigured` if it is gone.
+
+        A data store's structure is none of the plan's: each run looks at it afresh.
+        """
+        bound = {
+            int(module): UUID(structure)
+            for module, structure in bindings.get("structures", {}).items()
+            if module.isdecimal()
+        }
+        if not bound:
+            return {}
+        rows = await self._line.fetch(
+            "structures_bound",
+            {"organization": organization_id, "ids": Uuids(set(bound.values()))},
+        )
+        found = {row[0]: {"spec": row[1], "strict": row[2]} for row in rows}
+        for module, structure in bound.items():
+            if structure not in found:
+                raise Misconfigured(
+                    reason=f"module {module} is bound to the data structure "
+                    f"{ids.show('str', structure)}, which is gone; choose another one for it"
+                )
+        return {module: {"__structure__": found[each]} for module, each in bound.items()}

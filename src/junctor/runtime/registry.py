@@ -22,6 +22,7 @@ GROUP = "junctor.connectors"
 BUILT_IN: Mapping[str, str] = {
     "builtin": "junctor.connectors.tools:builtin",
     "email": "junctor.connectors.email:email",
+    "datastore": "junctor.connectors.datastore:datastore",
     "gateway": "junctor.connectors.gateway:gateway",
     "highlevel": "junctor.connectors.highlevel:highlevel",
     "http": "junctor.connectors.http:http",

@@ -7,22 +7,34 @@ time do not overwrite each other's change: the later one is done again.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from junctor.language.asks.records import StateScope
 from junctor.ports.ledger import Kept, RecordWrite, StateWrite
 
-__all__ = ["RecordWrite", "Staged", "StateWrite"]
+__all__ = ["RecordWrite", "Staged", "StateWrite", "Structure"]
 
 RecordKey = tuple[UUID, str]
 StateKey = tuple[int, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What records of a store must look like, as this run found it."""
+
+    spec: Sequence[Mapping[str, Any]] = ()
+    strict: bool = False
+
+
 @dataclass(slots=True)
 class Staged:
-    """The writes of one run since its last commit."""
+    """The writes of one run since its last commit.
+
+    Data and values are as stored: what `language.records.stored` made of them.
+    """
 
     records: dict[RecordKey, RecordWrite] = field(default_factory=dict)
     cleared: set[UUID] = field(default_factory=set)
@@ -30,16 +42,67 @@ class Staged:
     states: dict[StateKey, StateWrite] = field(default_factory=dict)
     """By module and scope; only those of scope ``scenario`` outlive the run."""
     seen: dict[RecordKey | int, int] = field(default_factory=dict)
-    """Revisions as read, by record, or by module for its state."""
+    """Revisions as this operation read them, by record, or by module for its state."""
+    operation: Any = None
+    """The address that ``seen`` is of. What an operation read before is no base for a write of a
+    later one: however often that is done again, it would be the old revision."""
+    stores: dict[UUID, Structure] = field(default_factory=dict)
+    """Stores that this run has found, with their structure; not recorded."""
+
+    # For services: what they read and write
+
+    def begin(self, operation: Any) -> None:
+        """An operation asks for something; the first time, nothing is seen yet."""
+        if operation != self.operation:
+            self.operation = operation
+            self.seen = {}
+
+    def record(self, store: UUID, key: str) -> RecordWrite | None:
+        """What this run wrote there; in a store that it emptied, a removal."""
+        found = self.records.get((store, key))
+        if found is None and store in self.cleared:
+            return RecordWrite(store, key, None, None)
+        return found
+
+    def written(self, store: UUID) -> list[RecordWrite]:
+        """All that this run wrote to a store, in the order of first writing."""
+        return [put for (of, _), put in self.records.items() if of == store]
+
+    def put(self, store: UUID, key: str, data: dict[str, Any] | None) -> None:
+        """Writes a record, or removes it; based on what was read when it was first written."""
+        place = (store, key)
+        before = self.record(store, key)
+        expected = before.expected if before is not None else self.seen.get(place)
+        self.records[place] = RecordWrite(store, key, data, expected)
+
+    def insert(self, store: UUID, key: str, data: dict[str, Any]) -> None:
+        """Writes a record under a fresh key: nothing may be there."""
+        self.records[store, key] = RecordWrite(store, key, data, 0)
+
+    def remember(self, module: int, scope: StateScope, value: Any) -> None:
+        """Remembers a value in a scope."""
+        before = self.states.get((module, scope))
+        expected = before.expected if before is not None else self.seen.get(module)
+        self.states[module, scope] = StateWrite(module, value, expected)
+
+    # For the driver: what it commits or takes back
 
     def copy(self) -> Staged:
         """As it is now, to compare with or go back to."""
-        return Staged(dict(self.records), set(self.cleared), dict(self.states), dict(self.seen))
+        return Staged(
+            dict(self.records),
+            set(self.cleared),
+            dict(self.states),
+            dict(self.seen),
+            self.operation,
+            dict(self.stores),
+        )
 
     def restore(self, before: Staged) -> None:
         """Back to what it was."""
         self.records, self.cleared = dict(before.records), set(before.cleared)
         self.states, self.seen = dict(before.states), dict(before.seen)
+        self.operation, self.stores = before.operation, dict(before.stores)
 
     @property
     def is_empty(self) -> bool:

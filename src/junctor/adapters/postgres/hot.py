@@ -128,11 +128,15 @@ class Line:
                 return  # it was lost; that is why we are here
 
 
+_FILES = ("hot", "kept", "records")
+"""Whose queries a `Line` knows; a name stands in one of them."""
+
+
 @cache
 def _numbered() -> dict[str, tuple[bytes, tuple[str, ...]]]:
-    """The hot queries with ``$1`` for ``%(name)s``, and the names in that order."""
+    """The lines' queries with ``$1`` for ``%(name)s``, and the names in that order."""
     made = {}
-    for name, text in {**load("hot"), **load("kept")}.items():
+    for name, text in (each for file in _FILES for each in load(file).items()):
         names: list[str] = []
 
         def number(found: re.Match[str], names: list[str] = names) -> str:

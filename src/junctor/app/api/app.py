@@ -14,6 +14,7 @@ from litestar.types import Scope
 from junctor.app.api import (
     connections,
     data_stores,
+    data_structures,
     hooks,
     organization,
     runs,
@@ -45,6 +46,7 @@ def _routes() -> list[Any]:
             runs.router,
             data_stores.router,
             variables.router,
+            data_structures.router,
         ],
     )
     return [healthz, readyz, openapi_document, resources]

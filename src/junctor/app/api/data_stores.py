@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from litestar import Response, Router, delete, get, post, put
+from litestar import Response, Router, delete, get, patch, post, put
 from litestar.params import FromPath, JSONBody
 
+from junctor.app import stores as service
 from junctor.app.api.http import (
     ApiRequest,
     Cursor,
@@ -34,7 +35,8 @@ class StoreView(msgspec.Struct):
 
     id: str
     name: str
-    structure: dict[str, Any]
+    structure_id: str | None
+    """The data structure that its records must fit."""
     revision: int
     created_at: datetime
     updated_at: datetime
@@ -44,7 +46,14 @@ class NewStore(msgspec.Struct, forbid_unknown_fields=True):
     """A data store to make."""
 
     name: str
-    structure: dict[str, Any] = {}
+    structure_id: str | None = None
+
+
+class StoreChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What to change; a ``structure_id`` of null takes the structure away."""
+
+    name: str | None = None
+    structure_id: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class RecordView(msgspec.Struct):
@@ -61,7 +70,7 @@ def view(found: catalog.DataStore) -> StoreView:
     return StoreView(
         id=ids.show("dst", found.id),
         name=found.name,
-        structure=dict(found.structure),
+        structure_id=ids.show("str", found.structure_id) if found.structure_id else None,
         revision=found.revision,
         created_at=found.created_at,
         updated_at=found.updated_at,
@@ -69,7 +78,7 @@ def view(found: catalog.DataStore) -> StoreView:
 
 
 def _record(found: catalog.DataRecord) -> RecordView:
-    return RecordView(found.key, dict(found.data), found.updated_at, found.updated_by)
+    return RecordView(found.key, service.shown(found), found.updated_at, found.updated_by)
 
 
 @get("/data-stores", summary="List data stores")
@@ -92,7 +101,7 @@ async def create_store(request: ApiRequest, data: JSONBody[NewStore]) -> Respons
         request.user.organization_id,
         actor=request.user.actor,
         name=data.name.strip(),
-        structure=data.structure,
+        structure_id=read_id("str", data.structure_id) if data.structure_id else None,
     )
     return tagged(view(found), found.revision, status=201)
 
@@ -104,6 +113,35 @@ async def read_store(request: ApiRequest, store_id: FromPath[str]) -> Response[S
         request.user.organization_id, read_id("dst", store_id)
     )
     return tagged(view(found), found.revision)
+
+
+@patch("/data-stores/{store_id:str}", summary="Change a data store")
+async def change_store(
+    request: ApiRequest,
+    store_id: FromPath[str],
+    data: JSONBody[StoreChange],
+    if_match: IfMatch = None,
+) -> Response[StoreView]:
+    """Changes its name or its structure; its records stay as they are."""
+    expected = revision_of(if_match)
+    if data.name is not None and not data.name.strip():
+        raise Misconfigured("A data store needs a name.", path="name")
+    core, organization_id = core_of(request), request.user.organization_id
+    found_id, wanted = read_id("dst", store_id), data.structure_id
+    try:
+        changed = await core.catalog.update_store(
+            organization_id,
+            found_id,
+            actor=request.user.actor,
+            revision=expected,
+            name=data.name.strip() if data.name is not None else None,
+            structure_id=read_id("str", wanted) if isinstance(wanted, str) else None,
+            unbind=wanted is None,
+        )
+    except Conflict as error:
+        current = await core.catalog.store(organization_id, found_id)
+        raise lost(error, expected, current.revision) from error
+    return tagged(view(changed), changed.revision)
 
 
 @delete("/data-stores/{store_id:str}", summary="Delete a data store")
@@ -138,9 +176,10 @@ async def list_records(
 async def put_record(
     request: ApiRequest, store_id: FromPath[str], key: FromPath[str], data: JSONBody[dict[str, Any]]
 ) -> RecordView:
-    """Adds or replaces a record; the body is its data."""
+    """Adds or replaces a record; the body is its data, which must fit the store's structure."""
     return _record(
-        await core_of(request).catalog.put_record(
+        await service.put_record(
+            core_of(request),
             request.user.organization_id,
             read_id("dst", store_id),
             key,
@@ -170,6 +209,14 @@ async def delete_record(request: ApiRequest, store_id: FromPath[str], key: FromP
     )
 
 
+@delete("/data-stores/{store_id:str}/records", summary="Delete all records")
+async def clear_records(request: ApiRequest, store_id: FromPath[str]) -> None:
+    """Removes every record; the store stays."""
+    await core_of(request).catalog.clear_records(
+        request.user.organization_id, read_id("dst", store_id), actor=request.user.actor
+    )
+
+
 router = Router(
     path="/",
     tags=["data stores"],
@@ -177,10 +224,12 @@ router = Router(
         list_stores,
         create_store,
         read_store,
+        change_store,
         delete_store,
         list_records,
         put_record,
         read_record,
         delete_record,
+        clear_records,
     ],
 )

@@ -63,11 +63,18 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("GET", f"{API}/data-stores"): "data-stores:read",
     ("POST", f"{API}/data-stores"): "data-stores:write",
     ("GET", f"{API}/data-stores/{{store_id}}"): "data-stores:read",
+    ("PATCH", f"{API}/data-stores/{{store_id}}"): "data-stores:write",
     ("DELETE", f"{API}/data-stores/{{store_id}}"): "data-stores:write",
     ("GET", f"{API}/data-stores/{{store_id}}/records"): "data-stores:read",
+    ("DELETE", f"{API}/data-stores/{{store_id}}/records"): "data-stores:write",
     ("PUT", f"{API}/data-stores/{{store_id}}/records/{{key}}"): "data-stores:write",
     ("GET", f"{API}/data-stores/{{store_id}}/records/{{key}}"): "data-stores:read",
     ("DELETE", f"{API}/data-stores/{{store_id}}/records/{{key}}"): "data-stores:write",
+    ("GET", f"{API}/data-structures"): "data-structures:read",
+    ("POST", f"{API}/data-structures"): "data-structures:write",
+    ("GET", f"{API}/data-structures/{{structure_id}}"): "data-structures:read",
+    ("PATCH", f"{API}/data-structures/{{structure_id}}"): "data-structures:write",
+    ("DELETE", f"{API}/data-structures/{{structure_id}}"): "data-structures:write",
 }
 
 RIGHTS = tuple(sorted({right for right in TABLE.values() if right is not None}))

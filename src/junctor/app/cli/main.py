@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "Show a run, or run a scenario once."),
     "connections": ("connections", "Add, test, list or remove connections."),
     "hooks": ("hooks", "List hooks, or change what they believe."),
+    "stores": ("stores", "Keep data stores and their records."),
+    "structures": ("structures", "Keep data structures."),
     "call": ("call", "Call one module for real, through a connection."),
     "variables": ("variables", "List, set or remove custom variables."),
     "tokens": ("tokens", "List, create or revoke API tokens."),

@@ -35,10 +35,15 @@ class ReadRecord(Ask):
 
 @dataclass(frozen=True, slots=True)
 class WriteRecord(Ask):
-    """Puts a record, or removes it with ``data=None``. Answered with ``None``."""
+    """Puts a record, or removes it with ``data=None``. Answered with its key.
+
+    A blank key is answered with a fresh one. What is put must fit the store's data structure; its
+    fields in ``kept`` were there before, so that a strict structure lets them be.
+    """
 
     key: str
     data: Bundle | None
+    kept: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +51,8 @@ class FindRecords(Ask):
     """Answered with ``[{"key", "data"}, …]``.
 
     ``conditions`` are a filter's, any group of all conditions, each ``(a, operator, b)`` with ``a``
-    the dotted path of a field (or ``key``); ``sort`` has fields and whether they ascend.
+    the dotted path of a field (or ``key``); ``sort`` has fields and whether they ascend. Without
+    it, records come as the database keeps them, those that the run has added last.
     """
 
     conditions: tuple[tuple[tuple[str, str, Any], ...], ...] = ()

@@ -7,6 +7,7 @@ from junctor.adapters.postgres.catalog.history import PostgresHistory
 from junctor.adapters.postgres.catalog.organizations import PostgresOrganizations
 from junctor.adapters.postgres.catalog.scenarios import PostgresScenarios
 from junctor.adapters.postgres.catalog.stores import PostgresStores
+from junctor.adapters.postgres.catalog.structures import PostgresStructures
 from junctor.adapters.postgres.catalog.variables import PostgresVariables
 
 __all__ = ["PostgresCatalog"]
@@ -19,6 +20,7 @@ class PostgresCatalog(
     PostgresHistory,
     PostgresStores,
     PostgresVariables,
+    PostgresStructures,
 ):
     """All of `ports.catalog.Catalog`.
 

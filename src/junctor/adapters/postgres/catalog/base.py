@@ -142,6 +142,15 @@ class Base:
             connection, parameters["organization"], actor, "delete", thing, {"name": gone}
         )
 
+    async def _unused(
+        self, connection: Connection, what: str, kind: str, parameters: Parameters
+    ) -> None:
+        """`Conflict` while a scenario's draft or published version has a module bound to it."""
+        cursor = await connection.execute(self._sql["bound_users"], {**parameters, "kind": kind})
+        users = [f"the scenario '{row[0]}'" for row in await cursor.fetchall()]
+        if users:
+            raise Conflict(f"{what} is used by {', '.join(users)}: change these first")
+
     async def _tell_doors(self, connection: Connection) -> None:
         """With the commit, every server forgets the hooks that it keeps ready."""
         await connection.execute("select pg_notify('junctor_hooks', '')")

@@ -309,18 +309,34 @@ where i.scenario_id is not null or b.blocked_by_run is not null
 order by i.oldest_at nulls last, 1, 2 limit 1000
 
 -- name: create_store
-insert into data_stores (organization_id, id, team_id, name, structure, created_by, updated_by)
+insert into data_stores (organization_id, id, team_id, name, structure_id, created_by, updated_by)
 values (%(organization)s, %(id)s, %(team)s, %(name)s, %(structure)s, %(actor)s, %(actor)s)
-returning organization_id, id, team_id, name, structure, revision, created_at, updated_at
+returning organization_id, id, team_id, name, structure_id, revision, created_at, updated_at
 
 -- name: stores
-select organization_id, id, team_id, name, structure, revision, created_at, updated_at from data_stores
+select organization_id, id, team_id, name, structure_id, revision, created_at, updated_at from data_stores
 where organization_id = %(organization)s and (%(before)s::uuid is null or id < %(before)s)
 order by id desc limit %(limit)s
 
 -- name: store
-select organization_id, id, team_id, name, structure, revision, created_at, updated_at from data_stores
+select organization_id, id, team_id, name, structure_id, revision, created_at, updated_at from data_stores
 where organization_id = %(organization)s and id = %(id)s
+
+-- name: update_store
+update data_stores set name = coalesce(%(name)s, name),
+  structure_id = case when %(unbind)s then null else coalesce(%(structure)s, structure_id) end,
+  revision = revision + 1, updated_at = now(), updated_by = %(actor)s
+where organization_id = %(organization)s and id = %(id)s and revision = coalesce(%(revision)s, revision)
+returning organization_id, id, team_id, name, structure_id, revision, created_at, updated_at
+
+-- name: bound_users
+-- Scenarios whose draft or published version has a module bound to something (a data store, a structure).
+select s.name from scenarios s
+where s.organization_id = %(organization)s and exists (
+  select from scenario_versions v, jsonb_each_text(coalesce(v.bindings -> %(kind)s, '{}')) b
+  where v.organization_id = s.organization_id and v.scenario_id = s.id and v.version in (s.draft, s.published)
+    and b.value = %(id)s::text)
+order by s.name limit 5
 
 -- name: delete_store
 delete from data_stores where organization_id = %(organization)s and id = %(id)s
@@ -334,6 +350,13 @@ on conflict (organization_id, store_id, key) do update
   set data = excluded.data, updated_at = now(), updated_by = excluded.updated_by
 returning key, data, updated_at, updated_by
 
+-- name: put_records
+insert into data_store_records (organization_id, store_id, key, data, updated_by)
+select %(organization)s, %(store)s, n.key, n.data::jsonb, %(actor)s
+from unnest(%(keys)s::text[], %(data)s::text[]) n(key, data)
+on conflict (organization_id, store_id, key) do update
+  set data = excluded.data, updated_at = now(), updated_by = excluded.updated_by
+
 -- name: record
 select key, data, updated_at, updated_by from data_store_records
 where organization_id = %(organization)s and store_id = %(store)s and key = %(key)s
@@ -341,7 +364,7 @@ where organization_id = %(organization)s and store_id = %(store)s and key = %(ke
 -- name: records
 select key, data, updated_at, updated_by from data_store_records
 where organization_id = %(organization)s and store_id = %(store)s
-  and (%(after)s::text is null or key > %(after)s)
+  and key > coalesce(%(after)s::text, '')
 order by key limit %(limit)s
 
 -- name: delete_record
@@ -370,5 +393,42 @@ returning organization_id, id, team_id, name, value, revision, created_at, creat
 
 -- name: delete_variable
 delete from variables where organization_id = %(organization)s and id = %(id)s
+  and revision = coalesce(%(revision)s, revision)
+returning name
+
+-- name: count_records
+select count(*) from data_store_records where organization_id = %(organization)s and store_id = %(store)s
+
+-- name: clear_records
+with gone as (
+  delete from data_store_records where organization_id = %(organization)s and store_id = %(store)s returning 1
+)
+select count(*) from gone
+
+-- name: create_structure
+insert into data_structures (organization_id, id, team_id, name, spec, strict, created_by, updated_by)
+values (%(organization)s, %(id)s, %(team)s, %(name)s, %(spec)s, %(strict)s, %(actor)s, %(actor)s)
+returning organization_id, id, team_id, name, spec, strict, revision, created_at, updated_at
+
+-- name: structures
+select organization_id, id, team_id, name, spec, strict, revision, created_at, updated_at from data_structures
+where organization_id = %(organization)s and (%(before)s::uuid is null or id < %(before)s)
+order by id desc limit %(limit)s
+
+-- name: structure
+select organization_id, id, team_id, name, spec, strict, revision, created_at, updated_at from data_structures
+where organization_id = %(organization)s and id = %(id)s
+
+-- name: update_structure
+update data_structures set name = coalesce(%(name)s, name), spec = coalesce(%(spec)s, spec),
+  strict = coalesce(%(strict)s, strict), revision = revision + 1, updated_at = now(), updated_by = %(actor)s
+where organization_id = %(organization)s and id = %(id)s and revision = coalesce(%(revision)s, revision)
+returning organization_id, id, team_id, name, spec, strict, revision, created_at, updated_at
+
+-- name: structure_stores
+select name from data_stores where organization_id = %(organization)s and structure_id = %(id)s order by name limit 5
+
+-- name: delete_structure
+delete from data_structures where organization_id = %(organization)s and id = %(id)s
   and revision = coalesce(%(revision)s, revision)
 returning name
