@@ -203,6 +203,7 @@ def test_an_array_aggregator_shapes_items_for_its_target() -> None:
 def test_a_counter_counts_in_its_scope(reset: str, scope: str) -> None:
     module = util.modules["FunctionIncrement"]
     assert module.effect == "idempotent"
+    assert module.transactional
     for remembered, count in ((None, 1), (1, 2), (41, 42), ("junk", 1)):
         asks = module.function(**bind(module, {}, {"reset": reset}))
         assert next(asks) == ReadState(scope)  # type: ignore[arg-type]  # one of the three

@@ -133,8 +133,9 @@ _SCOPES: dict[str, StateScope] = {"run": "cycle", "execution": "run", "scenario"
 @util.action(
     "Increment",
     name="FunctionIncrement",
-    # The count is remembered when the operation is committed, not before: doing it again is safe.
+    # The count is remembered when the run commits, not before: doing it again is safe.
     effect="idempotent",
+    transactional=True,
     stateless=False,
     aliases=("util:FunctionIncrementor", "tools:Increment"),
 )
