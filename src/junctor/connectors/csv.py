@@ -76,7 +76,7 @@ class _Parse:
 
 @csv.transform("Parse CSV", name="ParseCSV", raw=True, schema=fields_of(_Parse))
 def parse_csv(parameters: Mapping[str, Any], mapper: Mapping[str, Any]) -> Iterator[Bundle]:
-    """Gives one bundle for each row of a CSV text, with its columns as `col1`, `col2` …"""
+    """Gives one bundle for each row of a CSV text, its columns as `col1`, `col2` and so on."""
     given = {**parameters, **mapper}
     form = build(_Parse, {**given, "delimiterType": _kind_of(given)})
     lines = _Lines(StringIO(_decoded(form.csv), newline=""), _char(form.delimiter, form.other))
