@@ -24,7 +24,7 @@ from junctor.errors import BundleInvalid, DataError
 from junctor.language.expressions.functions.patterns import search
 from junctor.language.values import ERASE, IGNORE, as_number, coerce, show, to_text
 
-__all__ = ["MAX_DEPTH", "Spec", "conform", "defaults", "fields", "is_spec"]
+__all__ = ["MAX_DEPTH", "Spec", "bound", "conform", "defaults", "fields", "is_spec"]
 
 Spec = Sequence[Mapping[str, Any]]
 
@@ -41,7 +41,8 @@ def conform(
     """The bundle as the spec wants it: its fields first, in its order, each of its type.
 
     A field that is absent, ``ignore``, null or an empty text takes its default; without one, an
-    absent field stays absent, and a required one is refused. ``erase`` becomes null. Fields that
+    absent field stays absent (so does an empty text where the type is another), and a required
+    one is refused. ``erase`` becomes null. Fields that
     the spec does not have follow unchanged, or are refused if ``strict``. ``zone`` is for dates
     written without one. `BundleInvalid` with the field's path, value and mend; nothing else.
     """
@@ -61,6 +62,17 @@ def fields(spec: Any) -> list[Mapping[str, Any]]:
         for row in rows
         if isinstance(row, Mapping) and row.get("name") and _type(row) not in _NO_VALUES
     ]
+
+
+def bound(parameters: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], bool]:
+    """The data structure a placed module is bound to: its fields, and whether it is strict.
+
+    ``parameters`` are those of a module that is ``typed``. Without a structure, no fields.
+    """
+    structure = parameters.get("__structure__")
+    if not isinstance(structure, Mapping):
+        return [], False
+    return fields(structure.get("spec")), bool(structure.get("strict"))
 
 
 def is_spec(value: Any) -> bool:
@@ -106,7 +118,7 @@ def _field(
         value = _stand_in(value, field, path)
         if value is None or value is IGNORE or value == "":
             # A text may be empty; to other types that means that nothing was typed.
-            return value if value != "" or coerce("", _type(field)) == "" else None
+            return value if value != "" or coerce("", _type(field)) == "" else IGNORE
     if _is_multiple(field):
         items = coerce(value, "array", zone)
         return [_typed(item, field, f"{path}[{i}]", zone) for i, item in enumerate(items)]
@@ -138,7 +150,8 @@ def _item(item: Any, spec: Any, path: str, strict: bool, zone: tzinfo, depth: in
             field=path,
             reason=f"the data structure is nested deeper than {MAX_DEPTH} levels; flatten it",
         )
-    return _field(item, spec, path, strict, zone, depth)
+    made = _field(item, spec, path, strict, zone, depth)
+    return None if made is IGNORE else made
 
 
 def _stand_in(value: Any, field: Mapping[str, Any], path: str) -> Any:

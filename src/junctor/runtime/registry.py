@@ -21,17 +21,21 @@ GROUP = "junctor.connectors"
 
 BUILT_IN: Mapping[str, str] = {
     "builtin": "junctor.connectors.tools:builtin",
+    "csv": "junctor.connectors.csv:csv",
     "email": "junctor.connectors.email:email",
     "datastore": "junctor.connectors.datastore:datastore",
     "gateway": "junctor.connectors.gateway:gateway",
     "highlevel": "junctor.connectors.highlevel:highlevel",
     "http": "junctor.connectors.http:http",
     "json": "junctor.connectors.json:json",
+    "markdown": "junctor.connectors.markdown:markdown",
     "placeholder": "junctor.connectors.tools:placeholder",
+    "regexp": "junctor.connectors.regexp:regexp",
     "rss": "junctor.connectors.rss:rss",
     "scenario-service": "junctor.connectors.scenario_service:service",
     "toky": "junctor.connectors.toky:toky",
     "util": "junctor.connectors.tools:util",
+    "xml": "junctor.connectors.xml:xml",
 }
 """Our own entry points, for runs from a source tree that isn't installed; a test compares them."""
 

@@ -8,7 +8,9 @@ import pytest
 
 from junctor.connectors.tools import builtin, util
 from junctor.errors import BundleInvalid
-from junctor.language.forms import bind
+from junctor.language.asks.records import ReadState, WriteState
+from junctor.language.forms import bind, schema_of
+from junctor.runtime.registry import BUILT_IN, Registry
 
 
 def flow(name: str, /, **mapper: Any) -> Any:
@@ -69,6 +71,9 @@ def test_an_array_aggregator_keeps_order() -> None:
         ({"rowSeparator": "\n"}, "a\n1\ntrue"),
         ({"rowSeparator": "other", "otherRowSeparator": "; "}, "a; 1; true"),
         ({"rowSeparator": "\\t"}, "a\t1\ttrue"),
+        ({"rowSeparator": "other", "otherRowSeparator": "\\n\\n"}, "a\n\n1\n\ntrue"),
+        ({"rowSeparator": "other"}, "a1true"),
+        ({"delimiter": "|", "mode": "join"}, "a|1|true"),
     ],
 )
 def test_a_text_aggregator_joins(parameters: dict[str, Any], text: str) -> None:
@@ -145,3 +150,118 @@ def test_sleep() -> None:
 
 def test_resume_gives_its_mapper() -> None:
     assert flow("Resume", a=1) == {"a": 1}
+
+
+TABLE = [{"a": 1, "b": "x"}, {"b": None, "a": 2, "c": True}]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        ({}, "1\tx\n\t2\ttrue"),
+        ({"columnSeparator": ",", "rowSeparator": ";"}, "1,x;,2,true"),
+        ({"columnSeparator": "", "rowSeparator": ""}, "1x2true"),
+        (
+            {
+                "columnSeparator": "other",
+                "otherColumnSeparator": " | ",
+                "rowSeparator": "other",
+                "otherRowSeparator": "\\n--\\n",
+            },
+            "1 | x\n--\n | 2 | true",
+        ),
+        ({"__expect__": [{"name": "b"}, {"name": "a"}]}, "x\t1\n\t2\ttrue"),
+    ],
+)
+def test_a_table_aggregator_makes_rows(parameters: dict[str, Any], text: str) -> None:
+    assert aggregate("AggregateAggregator", TABLE, **parameters) == {"text": text}
+
+
+def test_a_table_aggregator_takes_arrays() -> None:
+    values = [{"value": [1, 2]}, {"columns": [3]}, "x"]
+    assert aggregate("AggregateAggregator", values) == {"text": "1\t2\n3\nx"}
+    assert aggregate("AggregateAggregator", []) == {"text": ""}
+
+
+def test_an_array_aggregator_shapes_items_for_its_target() -> None:
+    expect = [
+        {"name": "displayName", "type": "text"},
+        {"name": "email", "type": "email", "required": True},
+    ]
+    parameters = {"target": "2.attendees", "__expect__": expect}
+    made = aggregate("BasicAggregator", [{"email": 5, "displayName": ""}], **parameters)
+    assert made == {"array": [{"displayName": "", "email": "5"}]}
+    with pytest.raises(BundleInvalid, match="'email'"):
+        aggregate("BasicAggregator", [{"displayName": "Ada"}], **parameters)
+    free = aggregate("BasicAggregator", [{"email": 5}], __expect__=expect)
+    assert free == {"array": [{"email": 5}]}
+
+
+@pytest.mark.parametrize(
+    ("reset", "scope"), [("run", "cycle"), ("execution", "run"), ("scenario", "scenario")]
+)
+def test_a_counter_counts_in_its_scope(reset: str, scope: str) -> None:
+    module = util.modules["FunctionIncrement"]
+    assert module.effect == "idempotent"
+    assert module.transactional
+    for remembered, count in ((None, 1), (1, 2), (41, 42), ("junk", 1)):
+        asks = module.function(**bind(module, {}, {"reset": reset}))
+        assert next(asks) == ReadState(scope)  # type: ignore[arg-type]  # one of the three
+        assert asks.send(remembered) == WriteState(count, scope)  # type: ignore[arg-type]  # as above
+        with pytest.raises(StopIteration) as done:
+            asks.send(None)
+        assert done.value.value == {"i": count}
+
+
+def triggered(**parameters: Any) -> list[dict[str, Any]]:
+    return list(util.modules["BasicTrigger"].function(parameters, {}))
+
+
+def test_a_basic_trigger_gives_what_was_typed_in() -> None:
+    values = [
+        {"spec": [{"name": "a", "value": "b"}, {"name": "c", "value": 1}]},
+        {"spec": [{"name": "a"}]},
+        {"spec": []},
+    ]
+    assert triggered(values=values) == [{"a": "b", "c": 1}, {"a": None}, {}]
+    assert triggered() == triggered(values=[]) == [{}]
+
+
+@pytest.mark.parametrize("row", [{"value": 1}, {"name": " "}, "x"])
+def test_fields_of_a_basic_trigger_have_names(row: Any) -> None:
+    with pytest.raises(BundleInvalid, match=r"'values\[1\]\.spec'.*type one"):
+        triggered(values=[{"spec": []}, {"spec": [row]}])
+
+
+@pytest.mark.parametrize(
+    ("alias", "module"),
+    [
+        ("util:TableAggregator", "util:AggregateAggregator"),
+        ("tools:TextAggregator", "util:TextAggregator"),
+        ("util:NumericAggregator", "util:FunctionAggregator2"),
+        ("tools:Iterator", "builtin:BasicFeeder"),
+        ("builtin:BasicIterator", "builtin:BasicFeeder"),
+        ("builtin:ArrayAggregator", "builtin:BasicAggregator"),
+        ("tools:SetVariable", "util:SetVariable2"),
+        ("builtin:BasicScheduleTrigger", "util:BasicTrigger"),
+        ("builtin:Noop", "placeholder:Placeholder"),
+        ("builtin:Sleep", "util:FunctionSleep"),
+        ("xml:TransformToXML", "xml:CreateXML"),
+    ],
+)
+def test_other_names(alias: str, module: str) -> None:
+    found = Registry(BUILT_IN).find(alias)
+    assert found is not None
+    assert found.id == module
+
+
+def test_no_name_is_taken_twice() -> None:
+    modules = list(Registry(BUILT_IN).modules())
+    names = [name for module in modules for name in (module.id, *module.aliases)]
+    assert len(names) == len(set(names))
+
+
+def test_the_forms_have_labels() -> None:
+    for connector in (builtin, util):
+        for module in connector.modules.values():
+            assert all(field.get("title") for field in schema_of(module)["properties"].values())

@@ -82,7 +82,7 @@ def test_a_tag_that_none_of_ours_wrote_is_left_alone() -> None:
 def test_what_no_record_can_hold_is_refused() -> None:
     with pytest.raises(DataError, match="set is no value"):
         stored({"a": {1}})
-    with pytest.raises(DataError, match="308 digits"):
+    with pytest.raises(DataError, match="larger than any number"):
         stored(10**400)
     deep: Any = []
     for _ in range(100_000):

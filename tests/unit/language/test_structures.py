@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from junctor.errors import BundleInvalid
-from junctor.language.structures import MAX_DEPTH, conform, defaults, is_spec
+from junctor.language.structures import MAX_DEPTH, bound, conform, defaults, is_spec
 from junctor.language.values import ERASE, IGNORE
 
 
@@ -25,7 +25,7 @@ def one(type_name: str, value: Any, **rest: Any) -> Any:
         ("text", 1, "1"),
         ("text", "", ""),
         ("number", "1.5", 1.5),
-        ("number", "", None),
+        ("number", "", IGNORE),
         ("uinteger", "7", 7),
         ("boolean", "false", False),
         ("date", "2026-01-02", datetime(2026, 1, 2, tzinfo=UTC)),
@@ -70,6 +70,7 @@ def test_items_of_arrays() -> None:
     inner = {"spec": [{"name": "n", "type": "number"}]}
     assert one("array", [{"n": "1"}], spec=inner) == [{"n": 1}]
     assert one("array", [1, "x"], spec=[]) == [1, "x"]
+    assert one("array", ["", IGNORE], spec={"type": "number"}) == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -170,3 +171,9 @@ def test_nothing_but_its_own_error(value: dict[str, Any], spec: list[dict[str, A
         defaults(spec)
     except BundleInvalid:
         pass
+
+
+def test_the_structure_of_a_placed_module() -> None:
+    spec = [{"name": "a", "type": "text"}]
+    assert bound({"__structure__": {"spec": spec, "strict": True}}) == (spec, True)
+    assert bound({"__structure__": None}) == bound({}) == ([], False)
