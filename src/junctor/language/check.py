@@ -16,7 +16,7 @@ from junctor.language.blueprint_report import Alias, Known, Offered, Report, Uns
 from junctor.language.lossless import difference, loads, path_text
 from junctor.language.scenario import Problem
 
-__all__ = ["Alias", "Known", "Offered", "Report", "Unsupported", "check"]
+__all__ = ["Alias", "Known", "Offered", "Report", "Unsupported", "check", "examine"]
 
 
 def check(
@@ -40,9 +40,17 @@ def check(
         ]
         report.problems += [Problem(**problem) for problem in found]
         return report
-    Checker(report, imported, known, offered).run()
+    examine(report, imported, known, offered)
     if round_trip:
         report.problems += _round_trip(data, imported)
+    return report
+
+
+def examine(
+    report: Report, imported: Imported, known: Known, offered: Offered | None = None
+) -> Report:
+    """Fills a report about a blueprint that was read already."""
+    Checker(report, imported, known, offered).run()
     return report
 
 

@@ -24,6 +24,7 @@ PREFIXES: Final = {
     "hok": "hook",
     "run": "run",
     "dst": "data store",
+    "str": "data structure",
     "dlv": "delivery",
 }
 

@@ -14,6 +14,7 @@ came; `Misconfigured` on any other.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -24,6 +25,7 @@ from junctor.ports.catalog_rows import (
     Connection,
     DataRecord,
     DataStore,
+    DataStructure,
     Detail,
     Hook,
     Json,
@@ -49,6 +51,8 @@ __all__ = [
     "DataRecord",
     "DataStore",
     "DataStores",
+    "DataStructure",
+    "DataStructures",
     "Detail",
     "History",
     "Hook",
@@ -72,6 +76,12 @@ __all__ = [
 
 class Organizations(Protocol):
     """Tenants, teams, tokens, the audit log and the installation's processes."""
+
+    def together(self, organization_id: UUID) -> AbstractAsyncContextManager[None]:
+        """Makes all that the block writes for one organisation one transaction.
+
+        An error that leaves the block undoes it all. Only one write at a time inside.
+        """
 
     async def create_organization(
         self,
@@ -413,6 +423,27 @@ class History(Protocol):
         """What waits, the oldest first."""
 
 
+class DataStructures(Protocol):
+    """Data structures: the fields that records and texts of JSON are to have."""
+
+    async def create_structure(
+        self,
+        organization_id: UUID,
+        *,
+        actor: str,
+        name: str,
+        spec: Sequence[Json],
+        strict: bool = False,
+        team_id: UUID | None = None,
+    ) -> DataStructure:
+        """A new data structure of these fields; in the first team by default."""
+
+    async def structures(
+        self, organization_id: UUID, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[DataStructure]:
+        """Data structures."""
+
+
 class DataStores(Protocol):
     """Data stores and their records."""
 
@@ -423,6 +454,7 @@ class DataStores(Protocol):
         actor: str,
         name: str,
         structure: Json | None = None,
+        structure_id: UUID | None = None,
         team_id: UUID | None = None,
     ) -> DataStore:
         """A new, empty data store; in the first team by default."""
@@ -459,5 +491,5 @@ class DataStores(Protocol):
         """Removes one record."""
 
 
-class Catalog(Organizations, Scenarios, Accounts, History, DataStores, Protocol):
+class Catalog(Organizations, Scenarios, Accounts, History, DataStores, DataStructures, Protocol):
     """All of it; functions ask for the part they need."""

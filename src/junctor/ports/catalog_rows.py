@@ -13,6 +13,7 @@ __all__ = [
     "Connection",
     "DataRecord",
     "DataStore",
+    "DataStructure",
     "Detail",
     "Hook",
     "Json",
@@ -226,6 +227,21 @@ class DataStore:
     team_id: UUID
     name: str
     structure: Json
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataStructure:
+    """The fields that records and texts of JSON are to have."""
+
+    organization_id: UUID
+    id: UUID
+    team_id: UUID
+    name: str
+    spec: list[Json]
+    strict: bool
     revision: int
     created_at: datetime
     updated_at: datetime

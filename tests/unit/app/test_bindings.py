@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from junctor.app.bindings import Available, choose_connections, needs_of
+from junctor.app.bindings import Thing, needs_of
+from junctor.app.choosing import choose
 from junctor.language.blueprint import load
 from junctor.runtime.registry import Registry
 
@@ -16,8 +17,12 @@ def needs(*modules: str) -> list[str]:
         {"id": number, "module": module, "version": 1, "mapper": {}}
         for number, module in enumerate(modules, 1)
     ]
-    scenario = load({"name": "x", "flow": flow, "metadata": {}}).scenario
-    return [need.name for need in needs_of(scenario, REGISTRY.find, REGISTRY.connector)]
+    imported = load({"name": "x", "flow": flow, "metadata": {}})
+    return [
+        need.name
+        for need in needs_of(imported, REGISTRY.find, REGISTRY.connector)
+        if need.kind == "connection"
+    ]
 
 
 def test_a_trigger_that_registers_nothing_needs_no_connection() -> None:
@@ -27,9 +32,9 @@ def test_a_trigger_that_registers_nothing_needs_no_connection() -> None:
 
 def test_a_connection_that_was_refused_is_the_last_choice() -> None:
     flow = [{"id": 1, "module": "toky:listAgents", "version": 1, "mapper": {}}]
-    scenario = load({"name": "x", "flow": flow, "metadata": {}}).scenario
-    found = needs_of(scenario, REGISTRY.find, REGISTRY.connector)
-    bad = Available(UUID(int=1), "Bad", "toky", refused=True)
-    good = Available(UUID(int=2), "Good", "toky")
-    assert choose_connections(found, [bad, good]) == ({"1": str(good.id)}, [])
-    assert choose_connections(found, [bad]) == ({"1": str(bad.id)}, [])
+    imported = load({"name": "x", "flow": flow, "metadata": {}})
+    found = needs_of(imported, REGISTRY.find, REGISTRY.connector)
+    bad = Thing("connection", UUID(int=1), "Bad", "toky", refused=True)
+    good = Thing("connection", UUID(int=2), "Good", "toky")
+    assert choose(found, [bad, good]).bindings == {"connections": {"1": str(good.id)}}
+    assert choose(found, [bad]).bindings == {"connections": {"1": str(bad.id)}}

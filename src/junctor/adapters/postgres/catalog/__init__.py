@@ -7,12 +7,18 @@ from junctor.adapters.postgres.catalog.history import PostgresHistory
 from junctor.adapters.postgres.catalog.organizations import PostgresOrganizations
 from junctor.adapters.postgres.catalog.scenarios import PostgresScenarios
 from junctor.adapters.postgres.catalog.stores import PostgresStores
+from junctor.adapters.postgres.catalog.structures import PostgresStructures
 
 __all__ = ["PostgresCatalog"]
 
 
 class PostgresCatalog(
-    PostgresOrganizations, PostgresScenarios, PostgresAccounts, PostgresHistory, PostgresStores
+    PostgresOrganizations,
+    PostgresScenarios,
+    PostgresAccounts,
+    PostgresHistory,
+    PostgresStores,
+    PostgresStructures,
 ):
     """All of `ports.catalog.Catalog`.
 

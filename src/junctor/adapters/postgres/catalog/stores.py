@@ -26,6 +26,7 @@ class PostgresStores(Base):
         actor: str,
         name: str,
         structure: Json | None = None,
+        structure_id: UUID | None = None,
         team_id: UUID | None = None,
     ) -> DataStore:
         id_ = self._ids.new()
@@ -40,6 +41,7 @@ class PostgresStores(Base):
                     "team": await self._team(connection, organization_id, team_id),
                     "name": name,
                     "structure": Jsonb(structure or {}),
+                    "structure_id": structure_id,
                     "actor": actor,
                 },
             )

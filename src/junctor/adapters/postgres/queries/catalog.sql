@@ -305,8 +305,8 @@ where i.scenario_id is not null or b.blocked_by_run is not null
 order by i.oldest_at nulls last, 1, 2 limit 1000
 
 -- name: create_store
-insert into data_stores (organization_id, id, team_id, name, structure, created_by, updated_by)
-values (%(organization)s, %(id)s, %(team)s, %(name)s, %(structure)s, %(actor)s, %(actor)s)
+insert into data_stores (organization_id, id, team_id, name, structure, structure_id, created_by, updated_by)
+values (%(organization)s, %(id)s, %(team)s, %(name)s, %(structure)s, %(structure_id)s, %(actor)s, %(actor)s)
 returning organization_id, id, team_id, name, structure, revision, created_at, updated_at
 
 -- name: stores
@@ -344,3 +344,13 @@ order by key limit %(limit)s
 delete from data_store_records
 where organization_id = %(organization)s and store_id = %(store)s and key = %(key)s
 returning key
+
+-- name: create_structure
+insert into data_structures (organization_id, id, team_id, name, spec, strict, created_by, updated_by)
+values (%(organization)s, %(id)s, %(team)s, %(name)s, %(spec)s, %(strict)s, %(actor)s, %(actor)s)
+returning organization_id, id, team_id, name, spec, strict, revision, created_at, updated_at
+
+-- name: structures
+select organization_id, id, team_id, name, spec, strict, revision, created_at, updated_at from data_structures
+where organization_id = %(organization)s and (%(before)s::uuid is null or id < %(before)s)
+order by id desc limit %(limit)s
