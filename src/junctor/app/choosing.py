@@ -42,8 +42,9 @@ def choose(
     structure to make, or an empty text to leave it open; its keys are what `keys_of` gives.
     ``before`` are the bindings of the version before, kept where they still fit. Otherwise a thing
     called as it was where the blueprint came from is taken, or, for connections alone, the first by
-    name whose last test did not fail. With ``create`` missing data stores and structures are to be made. `NotFound` on a name that nothing
-    fitting has; `Misconfigured` on a key that nothing answers to.
+    name whose last test did not fail. With ``create`` missing data stores and structures are to be
+    made. `NotFound` on a name that nothing fitting has; `Misconfigured` on a key that nothing
+    answers to.
     """
     wishes = _Wishes(needs, mapped or {})
     wants: list[Want] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import Any
 
 from junctor.errors import JunctorError
 from junctor.language.blueprint import Imported, blueprint_of, placed, requirements
@@ -32,6 +33,7 @@ class Checker:
         self.known = known
         self.offered = offered
         self._all: list[str] | None = None
+        self._schemas: dict[str, Mapping[str, Any]] = {}
         ids = {module.id: module for module in imported.scenario.modules()}
         self.mappings = Mappings(report, ids, self._say)
 
@@ -181,7 +183,9 @@ class Checker:
             )
 
     def _required(self, module: Module, definition: ModuleDef) -> None:
-        schema = schema_of(definition)
+        schema = self._schemas.get(definition.id)
+        if schema is None:
+            schema = self._schemas[definition.id] = schema_of(definition)
         mapper = module.mapper if isinstance(module.mapper, Mapping) else {}
         for name in schema.get("required", ()):
             if mapper.get(name) is None and module.parameters.get(name) is None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from junctor.errors import ExpressionError
 from junctor.language.blueprint_report import Report
 from junctor.language.blueprint_sight import Sight
-from junctor.language.expressions import compile_template, parse, uses
+from junctor.language.expressions import compile_template, parse
 from junctor.language.expressions.nodes import Call, Chain, Path, Template, Unary
 from junctor.language.lossless import Steps
 from junctor.language.scenario import Module, Severity
@@ -30,6 +31,15 @@ _OPEN = frozenset({"any", "json", "dynamicCollection"})
 """Types of fields that may hold anything."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What one text maps from, and what is wrong with it."""
+
+    modules: tuple[int, ...]
+    paths: tuple[Path, ...]
+    findings: tuple[tuple[Severity, str], ...]
+
+
 class Mappings:
     """Looks at templates, and counts them in a report."""
 
@@ -38,36 +48,49 @@ class Mappings:
         self.modules = modules
         self.say = say
         self._slots = dict.fromkeys(modules, 0)
-        self._said: set[tuple[int, str]] = set()
+        self._read: dict[str, _Read | ExpressionError] = {}
+        self._slips: dict[tuple[Any, ...], tuple[str, str] | None] = {}
 
     def look(self, value: Any, steps: Steps, sight: Sight | None, at: str = "") -> None:
         """Every text below ``value`` that holds expressions."""
         path = sight.module.path if sight is not None else at
         for text, below in _texts(value, steps):
             self.report.expressions += 1
-            try:
-                template = parse(text)
-            except ExpressionError as error:
-                self.say(below, "error", _unreadable(text, error), path)
+            read = self._read.get(text)
+            if read is None:
+                read = self._read[text] = self._understood(text)
+            if isinstance(read, ExpressionError):
+                self.say(below, "error", _unreadable(text, read), path)
                 continue
             self.report.parsed += 1
-            if template.recovered:
-                self.say(
-                    below,
-                    "warning",
-                    f"{_cut(text)} has doubled braces; {{{{{{{{…}}}}}}}} is read as {{{{…}}}}. "
-                    "Remove the extra braces.",
-                    path,
-                )
-            used = uses(text)
-            try:
-                compile_template(text, self._slots | dict.fromkeys(used.modules, 0))
-            except ExpressionError as error:  # an unknown function, too few arguments …
-                self.say(below, "error", _cannot_run(text, template, error), path)
+            for severity, message in read.findings:
+                self.say(below, severity, message, path)
             if sight is not None:
-                for wanted in sorted(used.modules):
+                for wanted in read.modules:
                     self._reference(wanted, below, sight)
-                self._fields(template, below, sight)
+                self._fields(read.paths, below, sight)
+
+    def _understood(self, text: str) -> _Read | ExpressionError:
+        """What a text maps from and what is wrong with it; blueprints repeat many texts."""
+        try:
+            template = parse(text)
+        except ExpressionError as error:
+            return error
+        findings: list[tuple[Severity, str]] = []
+        if template.recovered:
+            message = (
+                f"{_cut(text)} has doubled braces; {{{{{{{{…}}}}}}}} is read as {{{{…}}}}. "
+                "Remove the extra braces."
+            )
+            findings.append(("warning", message))
+        paths = tuple(path for path in _paths(template) if isinstance(path.root, int))
+        modules = {path.root for path in paths if isinstance(path.root, int)}
+        try:
+            slots = self._slots
+            compile_template(text, slots if modules <= slots.keys() else dict.fromkeys(modules, 0))
+        except ExpressionError as error:  # an unknown function, too few arguments …
+            findings.append(("error", _cannot_run(text, template, error)))
+        return _Read(tuple(sorted(modules)), paths, tuple(findings))
 
     def _reference(self, wanted: int, steps: Steps, sight: Sight) -> None:
         """A mapping from a module that can't be seen from here."""
@@ -100,19 +123,20 @@ class Mappings:
             )
         self.say(steps, "error", message, at)
 
-    def _fields(self, template: Template, steps: Steps, sight: Sight) -> None:
+    def _fields(self, paths: tuple[Path, ...], steps: Steps, sight: Sight) -> None:
         """Fields that look like a slip of one that the module is known to give.
 
         Exports list only the fields that were seen once, so a name that is like none of them is
         probably right; one that is nearly another is probably not.
         """
-        for path in _paths(template):
-            if not isinstance(path.root, int) or path.root not in sight.visible:
+        for path in paths:
+            source = self.modules.get(path.root) if isinstance(path.root, int) else None
+            if source is None or not source.interface or source.id not in sight.visible:
                 continue
-            source = self.modules.get(path.root)
-            if source is None or not source.interface:
-                continue
-            slip = _slip(path, source.interface)
+            key = (path.root, *(step.to for step in path.steps))
+            if key not in self._slips:
+                self._slips[key] = _slip(path, source.interface)
+            slip = self._slips[key]
             if slip is None:
                 continue
             wrong, near = slip

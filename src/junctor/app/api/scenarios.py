@@ -283,14 +283,13 @@ async def save_draft(
 ) -> Response[DraftView]:
     """Stores a new version as the draft."""
     expected = revision_of(if_match)
+    exact = None if data.blueprint is None else await exact_blueprint(request, data.blueprint)
     work = service.save_draft(
         core_of(request),
         request.user.organization_id,
         await _find(request, scenario_id),
         actor=request.user.actor,
-        blueprint=None
-        if data.blueprint is None
-        else await exact_blueprint(request, data.blueprint),
+        blueprint=exact,
         connections=data.connections,
         mapped=data.map,
         create=data.create,

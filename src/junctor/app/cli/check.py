@@ -81,15 +81,12 @@ def _show(reports: list[Report], *, verbose: bool) -> None:
     whole = verbose or len(reports) == 1
     for report in reports:
         mark = ("✓ ", "bold green") if report.ok else ("✗ ", "bold red")
-        line = Text.assemble(mark, (report.file, "bold"))
-        if report.name:
-            line.append(f"  {report.name}")
+        out.print(Text.assemble(mark, (report.file, "bold")))
         if report.total or report.expressions:
-            counts = f"  {report.runnable} of {report.total} modules can run"
+            counts = f"{report.runnable} of {report.total} modules can run"
             if report.parsed < report.expressions:
                 counts += f", {report.parsed} of {report.expressions} expressions can be read"
-            line.append(counts, style="dim")
-        out.print(line)
+            out.print(Text.assemble("  ", report.name, "  ", (counts, "dim")))
         show_report(out, report, whole=whole)
     if len(reports) > 1:
         show_summary(out, reports)

@@ -21,8 +21,8 @@ def register(app: typer.Typer) -> None:
             typer.Option(
                 "--map",
                 help="WHAT=NAME: a label, type, module id, module or connector, and the "
-                "connection, data store, structure, scenario or hook it gets; new makes a store or structure. "
-                "Repeatable.",
+                "connection, data store, structure, scenario or hook it gets; new makes a "
+                "store or structure. Repeatable.",
             ),
         ] = None,
         connection: Annotated[

@@ -33,8 +33,8 @@ def register(app: typer.Typer) -> None:
             typer.Option(
                 "--map",
                 help="WHAT=NAME: a label, type, module id, module or connector, and the "
-                "connection, data store, structure, scenario or hook it gets; new makes a store or structure, "
-                "nothing after = takes it away. Repeatable.",
+                "connection, data store, structure, scenario or hook it gets; new makes a "
+                "store or structure, nothing after = takes it away. Repeatable.",
             ),
         ] = None,
         connection: Annotated[
