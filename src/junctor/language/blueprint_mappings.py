@@ -171,7 +171,7 @@ def _slip(path: Path, interface: tuple[Mapping[str, Any], ...]) -> tuple[str, st
         form = found.get("spec")
         if isinstance(form, Mapping):
             form = form.get("spec")
-        if found.get("type") in _OPEN:
+        if str(found.get("type")) in _OPEN:
             return None
     return None
 

@@ -112,7 +112,7 @@ class Reader:
             routes=routes,
             fallback=self._fallback(parameters, routes, name, steps),
             branches=self._branches(raw.get("branches"), (*steps, "branches")),
-            outputs=self._objects(raw.get("outputs"), (*steps, "outputs")),
+            outputs=self._outputs(raw.get("outputs"), (*steps, "outputs")),
             onerror=self.flow(raw.get("onerror"), (*steps, "onerror")),
             flags=plain(self._object(raw.get("flags"), (*steps, "flags"))),
             label=plain(label) if isinstance(label, str) else "",
@@ -380,6 +380,24 @@ class Reader:
                 )
             ways.append(((*steps, index), way if isinstance(way, dict) else {}))
         return ways
+
+    def _outputs(self, value: Any, steps: Steps) -> tuple[Mapping[str, Any], ...]:
+        """A merge's outputs; mappings that are no list are left out."""
+        for index, output in enumerate(value if isinstance(value, list) else ()):
+            mappings = output.get("mappings") if isinstance(output, dict) else None
+            if mappings is not None and not isinstance(mappings, list):
+                self._report(
+                    (*steps, index, "mappings"),
+                    "error",
+                    f"An output has a list of mappings, one for each branch, "
+                    f"found {shown(mappings)}.",
+                )
+        return tuple(
+            {**output, "mappings": []}
+            if output.get("mappings") is not None and not isinstance(output["mappings"], list)
+            else output
+            for output in self._objects(value, steps)
+        )
 
     def _fallback(
         self, parameters: Mapping[str, Any], routes: tuple[Route, ...], name: str, steps: Steps
