@@ -468,7 +468,30 @@ UNAVAILABLE = frozenset({"ai-tools", "ai-local-agent", "code"})
 """Those of them that work with Make's own models, or need code to be isolated."""
 
 
-PENDING = frozenset[str]()
+PENDING = frozenset(
+    {
+        "datastore:AddRecord",
+        "datastore:GetRecord",
+        "datastore:SearchRecord",
+        "datastore:UpdateRecord",
+        "email:ActionSendEmail",
+        "gateway:CustomMailHook",
+        "http:ActionGetFile",
+        "http:ActionSendDataAPIKeyAuth",
+        "http:DownloadFile",
+        "markdown:Compile",
+        "regexp:AdvancedParser",
+        "regexp:GetElementsFromText",
+        "regexp:HTMLToText",
+        "regexp:Parser",
+        "regexp:Replace",
+        "rss:ActionReadArticles",
+        "rss:TriggerNewArticle",
+        "scenario-service:ReturnData",
+        "scenario-service:StartSubscenario",
+        "xml:ParseXML",
+    }
+)
 """Modules whose connectors come with other changes; empty when all of them are in."""
 
 
