@@ -256,10 +256,10 @@ def _connections(
             parameter,
             own.get(parameter),
             of=found.connector,
-            side=parameter.startswith(_SIDE),
+            side=index > 0 or parameter.startswith(_SIDE),
             sorts=sorts.get(parameter, ()),
         )
-        for parameter in asks(placed.parameters, mapper)
+        for index, parameter in enumerate(asks(placed.parameters, mapper))
     ]
 
 

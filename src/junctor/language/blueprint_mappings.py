@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from junctor.errors import ExpressionError
+from junctor.language import expressions
 from junctor.language.blueprint_report import Report
 from junctor.language.blueprint_sight import Sight
 from junctor.language.expressions import compile_template, parse
@@ -20,6 +21,9 @@ __all__ = ["Mappings", "Say", "listed"]
 
 Say = Callable[[Steps, Severity, str, str], None]
 """Takes a finding: place, severity, message, and the path that the place is below."""
+
+_notes: Callable[[str], list[Any]] | None = getattr(expressions, "warnings_of", None)
+"""What Make would not write in a text that works here, where the language can say it."""
 
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|YOUR[A-Z_]*")
 """A name in capitals that someone who published a blueprint left for a value of one's own."""
@@ -77,7 +81,9 @@ class Mappings:
         except ExpressionError as error:
             return error
         findings: list[tuple[Severity, str]] = []
-        if template.recovered:
+        if _notes is not None:
+            findings += [("warning", f"{_cut(text)}: {note.message}") for note in _notes(text)]
+        elif template.recovered:
             message = (
                 f"{_cut(text)} has doubled braces; {{{{{{{{…}}}}}}}} is read as {{{{…}}}}. "
                 "Remove the extra braces."
