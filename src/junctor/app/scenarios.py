@@ -15,6 +15,7 @@ from junctor.language import ids
 from junctor.language.blueprint import Imported, dump, load
 from junctor.language.blueprint_structure import fields_of
 from junctor.language.check import Report, examine
+from junctor.language.lossless import loads
 from junctor.language.scenario import Problem
 from junctor.ports.catalog import Page, Scenario
 
@@ -73,7 +74,7 @@ async def import_scenario(
     choice = await _choose(
         core, organization_id, imported, {**(connections or {}), **(mapped or {})}, create=create
     )
-    text = dump(imported.document)
+    text = dump(imported.document, None)
     async with core.catalog.together(organization_id):
         bindings = await _made(core, organization_id, imported, choice, actor=actor)
         scenario = await core.catalog.create_scenario(
@@ -117,7 +118,7 @@ async def save_draft(
             organization_id,
             scenario.id,
             actor=actor,
-            blueprint=dump(imported.document),
+            blueprint=dump(imported.document, None),
             bindings={**_others(before.bindings), **bindings},
             revision=revision,
         )
@@ -154,7 +155,7 @@ async def export_scenario(
 ) -> str:
     """The blueprint's text; the draft's, unless a version is named."""
     found = await core.catalog.version(organization_id, scenario.id, version or scenario.draft)
-    return found.blueprint
+    return dump(loads(found.blueprint).value)  # stored without white space
 
 
 async def all_scenarios(core: Core, organization_id: UUID) -> list[Scenario]:

@@ -96,7 +96,7 @@ class Mappings:
             compile_template(text, slots if modules <= slots.keys() else dict.fromkeys(modules, 0))
         except ExpressionError as error:  # an unknown function, too few arguments …
             findings.append(("error", _cannot_run(text, template, error)))
-        return _Read(tuple(sorted(modules)), paths, tuple(findings))
+        return _Read(tuple(sorted(modules)), paths, tuple(dict.fromkeys(findings)))
 
     def _reference(self, wanted: int, steps: Steps, sight: Sight) -> None:
         """A mapping from a module that can't be seen from here."""
