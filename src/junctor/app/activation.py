@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from junctor.app.bindings import needs_of, trigger_of
+from junctor.app.bindings import BINDINGS, WORDS, needs_of, trigger_of, wants_of
 from junctor.app.core import Core
 from junctor.app.scenarios import all_scenarios
 from junctor.engine.plan import compile_plan
 from junctor.errors import JunctorError, Misconfigured
-from junctor.language.blueprint import load
+from junctor.language.blueprint import Imported, load
 from junctor.language.connector import ModuleDef
 from junctor.language.scenario import Module
 from junctor.ports.catalog import Hook, Scenario, Version
@@ -33,20 +33,14 @@ async def activate(
     """Publishes the draft, makes the trigger's hook, starts the scenario, registers the hook.
 
     In this order, so that the first delivery after the vendor knows the address finds everything.
-    `Misconfigured` if a module has no connection, or the scenario could not run at all: then
-    nothing is changed.
+    `Misconfigured` if a module has no connection, data store or scenario that it needs (``params``
+    list all of them), or if the scenario could not run at all: then nothing is changed.
     """
     organization_id = scenario.organization_id
     version = await core.catalog.version(organization_id, scenario.id, scenario.draft)
-    planned = load(version.blueprint).scenario
-    bound = version.bindings.get("connections", {})
-    for need in needs_of(planned, core.registry.find, core.registry.connector):
-        if str(need.module) not in bound:
-            raise Misconfigured(
-                f"Module {need.module} ({need.name}) has no connection. Add one of "
-                f"'{need.connector}' and choose it, then activate again.",
-                path=need.path,
-            )
+    imported = load(version.blueprint)
+    planned = imported.scenario
+    _check_bound(core, scenario, imported, version)
     try:
         compile_plan(planned, core.registry.find, version=version.version)
     except JunctorError as error:
@@ -70,6 +64,27 @@ async def activate(
         return Activated(scenario)
     hook = await core.registrations.reconcile(hook, wanted=True, actor=actor)
     return Activated(scenario, [hook], _warnings([hook]))
+
+
+def _check_bound(core: Core, scenario: Scenario, imported: Imported, version: Version) -> None:
+    """`Misconfigured` with every module that lacks something, and the command that mends it."""
+    needs = needs_of(imported, core.registry.find, core.registry.connector)
+    lacking = [
+        need
+        for need in needs
+        if need.required and need.key not in version.bindings.get(BINDINGS[need.kind], {})
+    ]
+    if not lacking:
+        return
+    missing = [want.line(scenario.name) for want in wants_of(lacking)]
+    more = f" ({len(missing)} things in all)" if len(missing) > 1 else ""
+    first = lacking[0]
+    raise Misconfigured(
+        f"Module {first.module} ({first.name}) has no {WORDS[first.kind]}, so '{scenario.name}' "
+        f"can't run{more}. " + " ".join(missing),
+        path=first.path,
+        missing=missing,
+    )
 
 
 async def deactivate(

@@ -1,19 +1,23 @@
-"""Scenarios: imported from blueprints, bound to connections, found, exported."""
+"""Scenarios: imported from blueprints, bound to what is here, found, exported."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from junctor.app.bindings import Available, choose_connections, needs_of
+from junctor.app.bindings import BINDINGS, PREFIXES, Kind, Thing, Want, needs_of
+from junctor.app.choosing import Choice, choose
 from junctor.app.core import Core
 from junctor.errors import BlueprintInvalid, NotFound
 from junctor.language import ids
 from junctor.language.blueprint import Imported, dump, load
+from junctor.language.blueprint_structure import fields_of
+from junctor.language.check import Report, examine
+from junctor.language.lossless import loads
 from junctor.language.scenario import Problem
-from junctor.ports.catalog import Scenario
+from junctor.ports.catalog import Page, Scenario
 
 __all__ = [
     "Draft",
@@ -21,8 +25,11 @@ __all__ = [
     "export_scenario",
     "find_scenario",
     "import_scenario",
+    "requirements_of",
     "save_draft",
 ]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +38,12 @@ class Draft:
 
     scenario: Scenario
     missing: list[str] = field(default_factory=list)
-    """Connections to add, a line each."""
+    """What has to be chosen first, a line each."""
     problems: list[Problem] = field(default_factory=list)
+    """What the compatibility report says about the blueprint."""
+    report: Report | None = None
+    wants: list[Want] = field(default_factory=list)
+    """Everything that was to be chosen, with what was."""
 
 
 def read(blueprint: str | bytes | Mapping[str, Any]) -> Imported:
@@ -51,18 +62,30 @@ async def import_scenario(
     blueprint: str | bytes | Mapping[str, Any],
     name: str | None = None,
     connections: Mapping[str, str] | None = None,
+    mapped: Mapping[str, str] | None = None,
+    create: bool = False,
 ) -> Draft:
-    """A new, inactive scenario with the blueprint as its draft."""
+    """A new, inactive scenario with the blueprint as its draft; all of it or nothing.
+
+    ``mapped`` chooses what its modules are bound to, see `bindings.choose`; ``connections`` is the
+    same. With ``create`` missing data stores and structures are made.
+    """
     imported = read(blueprint)
-    chosen, missing = await _bind(core, organization_id, imported, connections, None)
-    scenario = await core.catalog.create_scenario(
-        organization_id,
-        actor=actor,
-        name=(name or imported.scenario.name or "Imported scenario")[:200],
-        blueprint=dump(imported.document),
-        bindings={"connections": chosen},
+    choice = await _choose(
+        core, organization_id, imported, {**(connections or {}), **(mapped or {})}, create=create
     )
-    return Draft(scenario, missing, imported.problems)
+    text = dump(imported.document, None)
+    async with core.catalog.together(organization_id):
+        bindings = await _made(core, organization_id, imported, choice, actor=actor)
+        scenario = await core.catalog.create_scenario(
+            organization_id,
+            actor=actor,
+            name=(name or imported.scenario.name or "Imported scenario")[:200],
+            blueprint=text,
+            bindings=bindings,
+        )
+        await _take_hooks(core, scenario, choice, actor=actor)
+    return _draft(core, scenario, choice, imported)
 
 
 async def save_draft(
@@ -73,22 +96,58 @@ async def save_draft(
     actor: str,
     blueprint: str | bytes | Mapping[str, Any] | None = None,
     connections: Mapping[str, str] | None = None,
+    mapped: Mapping[str, str] | None = None,
+    create: bool = False,
     revision: int | None = None,
 ) -> Draft:
-    """A new version as the draft: another blueprint, other connections, or both."""
+    """A new version as the draft: another blueprint, other bindings, or both."""
     before = await core.catalog.version(organization_id, scenario.id, scenario.draft)
     imported = read(before.blueprint if blueprint is None else blueprint)
-    kept = before.bindings.get("connections", {})
-    chosen, missing = await _bind(core, organization_id, imported, connections, kept)
-    saved = await core.catalog.save_draft(
+    choice = await _choose(
+        core,
         organization_id,
-        scenario.id,
-        actor=actor,
-        blueprint=dump(imported.document),
-        bindings={**before.bindings, "connections": chosen},
-        revision=revision,
+        imported,
+        {**(connections or {}), **(mapped or {})},
+        create=create,
+        before=before.bindings,
+        scenario=scenario,
     )
-    return Draft(saved, missing, imported.problems)
+    async with core.catalog.together(organization_id):
+        bindings = await _made(core, organization_id, imported, choice, actor=actor)
+        saved = await core.catalog.save_draft(
+            organization_id,
+            scenario.id,
+            actor=actor,
+            blueprint=dump(imported.document, None),
+            bindings={**_others(before.bindings), **bindings},
+            revision=revision,
+        )
+        await _take_hooks(core, saved, choice, actor=actor)
+    return _draft(core, saved, choice, imported)
+
+
+async def requirements_of(
+    core: Core,
+    organization_id: UUID,
+    blueprint: str | bytes | Mapping[str, Any] | Scenario,
+    *,
+    mapped: Mapping[str, str] | None = None,
+    create: bool = False,
+) -> Choice:
+    """What a blueprint, or a scenario's draft, is to be bound to, and what would be chosen."""
+    if not isinstance(blueprint, Scenario):
+        imported = read(blueprint)
+        return await _choose(core, organization_id, imported, mapped or {}, create=create)
+    before = await core.catalog.version(organization_id, blueprint.id, blueprint.draft)
+    return await _choose(
+        core,
+        organization_id,
+        read(before.blueprint),
+        mapped or {},
+        create=create,
+        before=before.bindings,
+        scenario=blueprint,
+    )
 
 
 async def export_scenario(
@@ -96,7 +155,7 @@ async def export_scenario(
 ) -> str:
     """The blueprint's text; the draft's, unless a version is named."""
     found = await core.catalog.version(organization_id, scenario.id, version or scenario.draft)
-    return found.blueprint
+    return dump(loads(found.blueprint).value)  # stored without white space
 
 
 async def all_scenarios(core: Core, organization_id: UUID) -> list[Scenario]:
@@ -127,31 +186,133 @@ async def find_scenario(core: Core, organization_id: UUID, text: str) -> Scenari
     raise NotFound(f"There is no scenario '{text}'. There are: {known}.")
 
 
-async def _bind(
+def _others(bindings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a version keeps beside what is chosen anew."""
+    return {key: value for key, value in bindings.items() if key not in BINDINGS.values()}
+
+
+def _draft(core: Core, scenario: Scenario, choice: Choice, imported: Imported) -> Draft:
+    report = examine(
+        Report(file=""),
+        imported,
+        core.registry.find,
+        lambda: (module.id for module in core.registry.modules()),
+    )
+    missing = [want.line(scenario.name) for want in choice.missing]
+    return Draft(scenario, missing, report.problems, report, choice.wants)
+
+
+async def _choose(
     core: Core,
     organization_id: UUID,
     imported: Imported,
-    connections: Mapping[str, str] | None,
-    before: Mapping[str, Any] | None,
-) -> tuple[dict[str, str], list[str]]:
-    needs = needs_of(imported.scenario, core.registry.find, core.registry.connector)
-    available: list[Available] = []
+    mapped: Mapping[str, str],
+    *,
+    create: bool,
+    before: Mapping[str, Any] | None = None,
+    scenario: Scenario | None = None,
+) -> Choice:
+    needs = needs_of(imported, core.registry.find, core.registry.connector)
+    kinds = {need.kind for need in needs}
+    things = await _things(core, organization_id, kinds, scenario)
+    named = {key: _as_uuid(value) for key, value in mapped.items()}
+    return choose(needs, things, mapped=named, before=before, create=create)
+
+
+async def _things(
+    core: Core, organization_id: UUID, kinds: set[Kind], scenario: Scenario | None
+) -> list[Thing]:
+    """What there is of these kinds."""
+    catalog = core.catalog
+    own = scenario.id if scenario is not None else None
+    out: list[Thing] = []
+    if "connection" in kinds:
+        out += [
+            Thing(
+                "connection",
+                each.id,
+                each.name,
+                each.connector,
+                each.kind,
+                refused=each.test_error is not None,
+            )
+            for each in await _every(catalog.connections, organization_id)
+        ]
+    if "hook" in kinds:
+        out += [
+            Thing(
+                "hook",
+                each.id,
+                each.name,
+                f"{each.connector}:{each.kind}",
+                taken=each.scenario_id not in {None, own},
+            )
+            for each in await _every(catalog.hooks, organization_id)
+        ]
+    if "store" in kinds:
+        stores = await _every(catalog.stores, organization_id)
+        out += [Thing("store", each.id, each.name) for each in stores]
+    if "structure" in kinds:
+        structures = await _every(catalog.structures, organization_id)
+        out += [Thing("structure", each.id, each.name) for each in structures]
+    if "scenario" in kinds:
+        scenarios = await all_scenarios(core, organization_id)
+        out += [Thing("scenario", each.id, each.name) for each in scenarios if each.id != own]
+    return out
+
+
+async def _every(pages: Callable[..., Awaitable[Page[T]]], organization_id: UUID) -> list[T]:
+    out: list[T] = []
     cursor = None
-    while needs:
-        page = await core.catalog.connections(organization_id, cursor=cursor, limit=200)
-        available.extend(
-            Available(each.id, each.name, each.connector, refused=each.test_error is not None)
-            for each in page.items
-        )
+    while True:
+        page = await pages(organization_id, cursor=cursor, limit=200)
+        out.extend(page.items)
         cursor = page.cursor
         if cursor is None:
-            break
-    chosen = {
-        key: _as_uuid(value) if value.startswith("con_") else value
-        for key, value in (connections or {}).items()
-    }
-    return choose_connections(needs, available, chosen=chosen, before=before)
+            return out
+
+
+async def _made(
+    core: Core, organization_id: UUID, imported: Imported, choice: Choice, *, actor: str
+) -> dict[str, dict[str, str]]:
+    """The bindings, with what is to be made made."""
+    bindings = {"connections": {}, **{kind: dict(of) for kind, of in choice.bindings.items()}}
+    for want in choice.wants:
+        if want.create is None:
+            continue
+        paths = [need.path for need in want.needs]
+        fields = fields_of(imported.document, paths, want.kind)
+        structure: UUID | None = None
+        if want.kind == "structure" or fields:
+            shape = await core.catalog.create_structure(
+                organization_id, actor=actor, name=want.create.name, spec=fields
+            )
+            structure = shape.id
+        made = structure
+        if want.kind == "store":
+            store = await core.catalog.create_store(
+                organization_id, actor=actor, name=want.create.name, structure_id=structure
+            )
+            made = store.id
+        assert made is not None
+        for key in want.create.keys:
+            bindings.setdefault(BINDINGS[want.kind], {})[key] = str(made)
+    return bindings
+
+
+async def _take_hooks(core: Core, scenario: Scenario, choice: Choice, *, actor: str) -> None:
+    """Points hooks that exist at the scenario."""
+    for want in choice.wants:
+        if want.kind == "hook" and want.chosen is not None:
+            await core.catalog.bind_hook(
+                scenario.organization_id,
+                want.chosen.id,
+                actor=actor,
+                scenario_id=scenario.id,
+                module=want.needs[0].module,
+            )
 
 
 def _as_uuid(text: str) -> str:
-    return str(ids.read("con", text))
+    prefix = text.partition("_")[0]
+    return str(ids.read(prefix, text)) if prefix in PREFIXES.values() and "_" in text else text

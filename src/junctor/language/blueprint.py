@@ -52,6 +52,8 @@ class Imported:
     """What was found on the way; those of severity error left something out of the scenario."""
     path: str = "$"
     """Where the blueprint stands in the document; a module is at ``path + "." + Module.path``."""
+    renamed: list[tuple[str, str, str]] = field(default_factory=list)
+    """Modules with invented names: path, name as written, the module each is read as."""
 
 
 def load(data: Any) -> Imported:
@@ -78,6 +80,7 @@ def load(data: Any) -> Imported:
         document=document,
         problems=[*problems, *place.problems, *reader.problems],
         path=path_text(place.path),
+        renamed=reader.renamed,
     )
 
 

@@ -11,8 +11,10 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from junctor.errors import BlueprintInvalid
+from junctor.language.blueprint_mend import OPERATORS, Mended, mended
 from junctor.language.blueprint_place import Place
-from junctor.language.lossless import Steps, dumps, loads, path_text, plain
+from junctor.language.blueprint_scalars import boolean, integer, shown
+from junctor.language.lossless import Steps, loads, path_text, plain
 from junctor.language.scenario import (
     Branch,
     Condition,
@@ -37,6 +39,8 @@ class Reader:
         self.place = place
         self.base = place.path
         self.problems: list[Problem] = []
+        self.renamed: list[tuple[str, str, str]] = []
+        """Invented modules: path, name as written, the module it is read as."""
         self._nameless = 0
 
     def scenario(self) -> Scenario:
@@ -64,7 +68,7 @@ class Reader:
         if value is None:
             return ()
         if not isinstance(value, list):
-            self._report(steps, "error", f"Expected a list of modules, found {_shown(value)}.")
+            self._report(steps, "error", f"Expected a list of modules, found {shown(value)}.")
             return ()
         modules = []
         for index, raw in enumerate(value):
@@ -75,7 +79,7 @@ class Reader:
                 self._report(
                     here,
                     "error",
-                    f"Expected a module (an object), found {_shown(raw)}. "
+                    f"Expected a module (an object), found {shown(raw)}. "
                     "Put the module itself here.",
                 )
         return tuple(modules)
@@ -85,6 +89,15 @@ class Reader:
         name = self._module_name(raw, steps)
         metadata = self._object(raw.get("metadata"), (*steps, "metadata"))
         parameters = self._object(raw.get("parameters"), (*steps, "parameters"))
+        mapper = self._mapper(raw.get("mapper"), steps, name)
+        version = self._version(raw.get("version"), steps)
+        filter_ = raw.get("filter")
+        mend = mended(name, parameters, mapper, filter_)
+        if mend is not None:
+            self._say_mended(name, mend, steps)
+            # Versions count per name: an invented one's says nothing about the real module.
+            name, version, filter_ = mend.module, None, mend.filter
+            parameters, mapper = mend.parameters, mend.mapper
         routes = self._routes(raw, steps)
         designer = metadata.get("designer")
         label = designer.get("name") if isinstance(designer, dict) else None
@@ -92,14 +105,14 @@ class Reader:
             id=self._id(raw.get("id"), steps, name),
             module=name,
             path=path_text(steps, "").removeprefix("."),
-            version=self._version(raw.get("version"), steps),
+            version=version,
             parameters=plain(parameters),
-            mapper=plain(self._mapper(raw.get("mapper"), steps, name)),
-            filter=self.filter(raw.get("filter"), (*steps, "filter")),
+            mapper=plain(mapper),
+            filter=self.filter(filter_, (*steps, "filter")),
             routes=routes,
             fallback=self._fallback(parameters, routes, name, steps),
             branches=self._branches(raw.get("branches"), (*steps, "branches")),
-            outputs=self._objects(raw.get("outputs"), (*steps, "outputs")),
+            outputs=self._outputs(raw.get("outputs"), (*steps, "outputs")),
             onerror=self.flow(raw.get("onerror"), (*steps, "onerror")),
             flags=plain(self._object(raw.get("flags"), (*steps, "flags"))),
             label=plain(label) if isinstance(label, str) else "",
@@ -116,7 +129,7 @@ class Reader:
             self._report(
                 steps,
                 "error",
-                f"A filter is an object with name and conditions, found {_shown(value)}. "
+                f"A filter is an object with name and conditions, found {shown(value)}. "
                 "As it stands nothing would be filtered: write its conditions, or remove it.",
             )
             return None
@@ -131,7 +144,7 @@ class Reader:
         if value is None:
             return ()
         if not isinstance(value, list):
-            self._report(steps, "error", f"Conditions are a list of lists, found {_shown(value)}.")
+            self._report(steps, "error", f"Conditions are a list of lists, found {shown(value)}.")
             return ()
         if value and all(isinstance(item, dict) for item in value):
             self._report(
@@ -149,7 +162,7 @@ class Reader:
                 self._report(
                     (*steps, index),
                     "error",
-                    f"Expected a list of conditions, found {_shown(group)}.",
+                    f"Expected a list of conditions, found {shown(group)}.",
                 )
         return tuple(groups)
 
@@ -162,11 +175,23 @@ class Reader:
                 self._report(
                     here,
                     "error",
-                    f"A condition is an object with a, o (operator) and b, found {_shown(item)}.",
+                    f"A condition is an object with a, o (operator) and b, found {shown(item)}.",
                 )
             else:
+                operator = self._operator(operator, (*here, "o"))
                 made.append(Condition(operator, plain(item.get("a")), plain(item.get("b"))))
         return tuple(made)
+
+    def _operator(self, name: str, steps: Steps) -> str:
+        meant = OPERATORS.get(name.casefold())
+        if meant is None:
+            return name
+        self._report(
+            steps,
+            "warning",
+            f"Make has no filter operator {name!r}; it is read as {meant!r}: use that.",
+        )
+        return meant
 
     def settings(self, metadata: Mapping[str, Any]) -> Settings:
         """``metadata.scenario``, with our own settings from ``metadata.junctor``."""
@@ -190,12 +215,12 @@ class Reader:
         value = raw.get(key)
         if value is None:
             return default
-        found = _boolean(value) if isinstance(default, bool) else _integer(value)
+        found = boolean(value) if isinstance(default, bool) else integer(value)
         if found is None or (not isinstance(default, bool) and found < 1):
             self._report(
                 (*at, key),
                 "warning",
-                f"{key} is {_shown(value)}; {dumps(default)} is used. Correct the value.",
+                f"{key} is {shown(value)}; {shown(default)} is used. Correct the value.",
             )
             return default
         return found
@@ -218,7 +243,7 @@ class Reader:
                 return dict(plain(value))
             if value is not None:
                 self._report(
-                    (), "warning", f"scheduling is {_shown(value)}, not an object; it is ignored."
+                    (), "warning", f"scheduling is {shown(value)}, not an object; it is ignored."
                 )
         return None
 
@@ -246,18 +271,31 @@ class Reader:
         self._report(
             (*steps, "module"),
             "error",
-            f"A module's name is a text like 'http:MakeRequest', found {_shown(name)}.",
+            f"A module's name is a text like 'http:MakeRequest', found {shown(name)}.",
         )
         return ""
 
+    def _say_mended(self, name: str, mend: Mended, steps: Steps) -> None:
+        path = path_text((*self.base, *steps, "module"))
+        self.renamed.append((path, name, mend.module))
+        fields = "".join(f" Its field {old!r} is read as {new!r}." for old, new in mend.fields)
+        note = f" {mend.note}" if mend.note else ""
+        empty = mend.module.startswith("placeholder:")
+        means = "an empty place" if empty else f"{mend.module}: use that"
+        self._report(
+            (*steps, "module"),
+            "warning",
+            f"Make has no module {name}; it is read as {means}.{fields}{note}",
+        )
+
     def _id(self, value: Any, steps: Steps, name: str) -> int:
-        number = _integer(value)
+        number = integer(value)
         if number is None:
             self._nameless -= 1
             self._report(
                 (*steps, "id"),
                 "error",
-                f"{name or 'a module'} needs a whole number as id, found {_shown(value)}. "
+                f"{name or 'a module'} needs a whole number as id, found {shown(value)}. "
                 "Give it one that no other module has.",
             )
             return self._nameless
@@ -265,17 +303,17 @@ class Reader:
             self._report(
                 (*steps, "id"),
                 "warning",
-                f"The id is {_shown(value)}; it is taken as {number}. Write it as a number.",
+                f"The id is {shown(value)}; it is taken as {number}. Write it as a number.",
             )
         return number
 
     def _version(self, value: Any, steps: Steps) -> int | None:
-        number = _integer(value)
+        number = integer(value)
         if number is None and value is not None:
             self._report(
                 (*steps, "version"),
                 "warning",
-                f"The version is {_shown(value)}, not a whole number; it is ignored.",
+                f"The version is {shown(value)}, not a whole number; it is ignored.",
             )
         return number
 
@@ -286,7 +324,7 @@ class Reader:
             (*steps, "mapper"),
             "error",
             f"The mapper of {name or 'the module'} must be an object of fields, "
-            f"found {_shown(value)}. Write {{}} if it maps nothing.",
+            f"found {shown(value)}. Write {{}} if it maps nothing.",
         )
         return None
 
@@ -330,7 +368,7 @@ class Reader:
         if value is None:
             return []
         if not isinstance(value, list):
-            self._report(steps, "error", f"Expected a list, found {_shown(value)}.")
+            self._report(steps, "error", f"Expected a list, found {shown(value)}.")
             return []
         ways = []
         for index, way in enumerate(value):
@@ -338,10 +376,28 @@ class Reader:
                 self._report(
                     (*steps, index),
                     "error",
-                    f"Expected an object with 'flow', found {_shown(way)}.",
+                    f"Expected an object with 'flow', found {shown(way)}.",
                 )
             ways.append(((*steps, index), way if isinstance(way, dict) else {}))
         return ways
+
+    def _outputs(self, value: Any, steps: Steps) -> tuple[Mapping[str, Any], ...]:
+        """A merge's outputs; mappings that are no list are left out."""
+        for index, output in enumerate(value if isinstance(value, list) else ()):
+            mappings = output.get("mappings") if isinstance(output, dict) else None
+            if mappings is not None and not isinstance(mappings, list):
+                self._report(
+                    (*steps, index, "mappings"),
+                    "error",
+                    f"An output has a list of mappings, one for each branch, "
+                    f"found {shown(mappings)}.",
+                )
+        return tuple(
+            {**output, "mappings": []}
+            if output.get("mappings") is not None and not isinstance(output["mappings"], list)
+            else output
+            for output in self._objects(value, steps)
+        )
 
     def _fallback(
         self, parameters: Mapping[str, Any], routes: tuple[Route, ...], name: str, steps: Steps
@@ -349,12 +405,12 @@ class Reader:
         value = parameters.get("else")
         if value is None or not (routes or name == "builtin:BasicRouter"):
             return None
-        index = _integer(value)
+        index = integer(value)
         if index is None or not 0 <= index < len(routes):
             self._report(
                 (*steps, "parameters", "else"),
                 "error",
-                f"The fallback route is {_shown(value)}, but there are {len(routes)} routes, "
+                f"The fallback route is {shown(value)}, but there are {len(routes)} routes, "
                 "counted from 0. Choose one of them, or remove it.",
             )
             return None
@@ -363,12 +419,12 @@ class Reader:
     def _lanes(self, metadata: Mapping[str, Any], steps: Steps) -> int:
         own = metadata.get("junctor")
         value = own.get("lanes") if isinstance(own, dict) else None
-        lanes = _integer(value)
+        lanes = integer(value)
         if value is not None and (lanes is None or lanes < 1):
             self._report(
                 (*steps, "metadata", "junctor", "lanes"),
                 "warning",
-                f"lanes is {_shown(value)}; 1 is used. Write a whole number from 1.",
+                f"lanes is {shown(value)}; 1 is used. Write a whole number from 1.",
             )
         return lanes if lanes is not None and lanes > 0 else 1
 
@@ -376,14 +432,14 @@ class Reader:
         if isinstance(value, dict):
             return value
         if value is not None and value != []:  # PHP writes empty objects as []
-            self._report(steps, "error", f"Expected an object, found {_shown(value)}.")
+            self._report(steps, "error", f"Expected an object, found {shown(value)}.")
         return {}
 
     def _objects(self, value: Any, steps: Steps) -> tuple[Mapping[str, Any], ...]:
         if isinstance(value, list):
             return tuple(plain(item) for item in value if isinstance(item, dict))
         if value is not None and value != {}:
-            self._report(steps, "warning", f"Expected a list, found {_shown(value)}.")
+            self._report(steps, "warning", f"Expected a list, found {shown(value)}.")
         return ()
 
     def _check_ids(self, flow: tuple[Module, ...]) -> None:
@@ -424,34 +480,3 @@ class Reader:
 
     def _report(self, steps: Steps, severity: Severity, message: str) -> None:
         self.problems.append(Problem(path_text((*self.base, *steps)), severity, message))
-
-
-def _integer(value: Any) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    if isinstance(value, str):
-        text = value.strip()
-        if text.removeprefix("-").isascii() and text.removeprefix("-").isdigit():
-            return int(text) if len(text) < 20 else None
-    return None
-
-
-def _boolean(value: Any) -> bool | None:
-    if isinstance(value, bool):
-        return value
-    return {"true": True, "false": False, 1: True, 0: False}.get(value) if _flat(value) else None
-
-
-def _flat(value: Any) -> bool:
-    return isinstance(value, str | int | float)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    text = dumps(value)
-    return text if len(text) <= 60 else text[:57] + "…"

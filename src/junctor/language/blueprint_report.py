@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,10 +10,13 @@ from junctor.language.blueprint_needs import Requirement
 from junctor.language.connector import ModuleDef
 from junctor.language.scenario import Problem
 
-__all__ = ["Alias", "Known", "Report", "Unsupported"]
+__all__ = ["Alias", "Known", "Offered", "Report", "Unsupported"]
 
 Known = Callable[[str], ModuleDef | None]
 """Finds a module by ``connector:name``, aliases included."""
+
+Offered = Callable[[], Iterable[str]]
+"""The ids of all modules on offer; asked for only when a name is found by none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Unsupported:
     count: int = 0
     modules: list[str] = field(default_factory=list)
     advice: str = ""
+    paths: list[str] = field(default_factory=list)
+    """Where they stand."""
 
 
 @dataclass(slots=True)

@@ -12,17 +12,24 @@ from dataclasses import dataclass
 from junctor.errors import BlueprintInvalid
 from junctor.language.blueprint import Imported, dump, load
 from junctor.language.blueprint_check import Checker
-from junctor.language.blueprint_report import Alias, Known, Report, Unsupported
+from junctor.language.blueprint_report import Alias, Known, Offered, Report, Unsupported
 from junctor.language.lossless import difference, loads, path_text
 from junctor.language.scenario import Problem
 
-__all__ = ["Alias", "Known", "Report", "Unsupported", "check"]
+__all__ = ["Alias", "Known", "Offered", "Report", "Unsupported", "check", "examine"]
 
 
-def check(data: bytes, name: str, known: Known, round_trip: bool = False) -> Report:
+def check(
+    data: bytes,
+    name: str,
+    known: Known,
+    round_trip: bool = False,
+    offered: Offered | None = None,
+) -> Report:
     """Reports on one blueprint file. Never raises for what is in ``data``.
 
     With ``round_trip`` the blueprint is exported again too, and any difference is an error.
+    ``offered`` names all modules, to find the one that a wrong id nearly is.
     """
     report = Report(file=name)
     try:
@@ -33,9 +40,17 @@ def check(data: bytes, name: str, known: Known, round_trip: bool = False) -> Rep
         ]
         report.problems += [Problem(**problem) for problem in found]
         return report
-    Checker(report, imported, known).run()
+    examine(report, imported, known, offered)
     if round_trip:
         report.problems += _round_trip(data, imported)
+    return report
+
+
+def examine(
+    report: Report, imported: Imported, known: Known, offered: Offered | None = None
+) -> Report:
+    """Fills a report about a blueprint that was read already."""
+    Checker(report, imported, known, offered).run()
     return report
 
 

@@ -14,6 +14,7 @@ came; `Misconfigured` on any other.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -81,6 +82,12 @@ __all__ = [
 
 class Organizations(Protocol):
     """Tenants, teams, tokens, the audit log and the installation's processes."""
+
+    def together(self, organization_id: UUID) -> AbstractAsyncContextManager[None]:
+        """Makes all that the block writes for one organisation one transaction.
+
+        An error that leaves the block undoes it all. Only one write at a time inside.
+        """
 
     async def create_organization(
         self,

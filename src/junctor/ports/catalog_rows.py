@@ -13,6 +13,7 @@ __all__ = [
     "Connection",
     "DataRecord",
     "DataStore",
+    "DataStructure",
     "Detail",
     "Hook",
     "Json",

@@ -121,7 +121,7 @@ def test_modules_nobody_offers_are_warnings_with_advice() -> None:
         step(1, "airtable:ActionCreateRecord"),
         step(2, "airtable:ActionCreateRecord"),
         step(3, "airtable:Search"),
-        step(4, "builtin:Noop"),
+        step(4, "builtin:Nothing"),
         step(5, "http:ActionSendDataOAuth"),
     )
     assert made.ok
@@ -140,11 +140,14 @@ def test_modules_nobody_offers_are_warnings_with_advice() -> None:
 
 def test_aliases_are_said_and_invented_ones_warned_of() -> None:
     made = report(step(1, "util:FunctionSetVariables"), step(2, "builtin:BasicIterator"))
-    assert [problem.severity for problem in made.problems] == ["info", "warning"]
-    assert [(a.module, a.means) for a in made.aliases] == [
-        ("util:FunctionSetVariables", "util:SetVariables"),
-        ("builtin:BasicIterator", "builtin:BasicFeeder"),
-    ]
+    assert {p.path: p.severity for p in made.problems} == {
+        "$.flow[0].module": "info",
+        "$.flow[1].module": "warning",
+    }
+    assert {(a.path, a.module, a.means) for a in made.aliases} == {
+        ("$.flow[0].module", "util:FunctionSetVariables", "util:SetVariables"),
+        ("$.flow[1].module", "builtin:BasicIterator", "builtin:BasicFeeder"),
+    }
     assert made.runnable == 2
 
 

@@ -56,6 +56,8 @@ def failure_of(error: BaseException) -> tuple[int, dict[str, Any]]:
     if isinstance(error, Failure):
         code = _CODES.get(error.http_status, error.code)
         return error.http_status, as_body(code, error.message, error.params, error.path)
+    if isinstance(error, RecursionError) and "deserializing" in str(error):  # msgspec's, on a body
+        return 400, as_body("bad_request", "The body is nested too deeply to be read.", {}, "body")
     if isinstance(error, Fault) or not isinstance(error, (JunctorError, HTTPException)):
         return 500, as_body("fault", "Something went wrong here; it has been logged.", {})
     if isinstance(error, JunctorError):

@@ -40,6 +40,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("PATCH", f"{API}/scenarios/{{scenario_id}}"): "scenarios:write",
     ("DELETE", f"{API}/scenarios/{{scenario_id}}"): "scenarios:write",
     ("PUT", f"{API}/scenarios/{{scenario_id}}/draft"): "scenarios:write",
+    ("GET", f"{API}/scenarios/{{scenario_id}}/requirements"): "scenarios:read",
     ("POST", f"{API}/scenarios/{{scenario_id}}/publish"): "scenarios:write",
     ("POST", f"{API}/scenarios/{{scenario_id}}/activate"): "scenarios:write",
     ("POST", f"{API}/scenarios/{{scenario_id}}/deactivate"): "scenarios:write",

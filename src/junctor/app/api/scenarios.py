@@ -30,6 +30,13 @@ from junctor.app.api.http import (
     revision_of,
     tagged,
 )
+from junctor.app.api.requirements import (
+    RequirementsView,
+    RequirementView,
+    exact_blueprint,
+    requirement_view,
+)
+from junctor.app.bindings import BINDINGS, PREFIXES
 from junctor.app.logs import redact
 from junctor.errors import Conflict
 from junctor.language import ids
@@ -73,6 +80,7 @@ class DraftView(ScenarioView, kw_only=True):
 
     missing: list[str]
     problems: list[ProblemView]
+    requirements: list[RequirementView]
 
 
 class ActivatedView(ScenarioView, kw_only=True):
@@ -83,18 +91,27 @@ class ActivatedView(ScenarioView, kw_only=True):
 
 
 class NewScenario(msgspec.Struct, forbid_unknown_fields=True):
-    """A scenario to import. ``connections`` choose by module id, module name or connector."""
+    """A scenario to import.
+
+    ``map`` chooses what modules are bound to: a requirement's ``key``, label, type, module or
+    connector to the name or id of a thing, or to ``new`` (``new:NAME``) for a data store or data
+    structure to make. ``create`` makes all that are missing. ``connections`` are part of ``map``.
+    """
 
     blueprint: dict[str, Any] | str
     name: str | None = None
     connections: dict[str, str] = {}
+    map: dict[str, str] = {}
+    create: bool = False
 
 
 class DraftChange(msgspec.Struct, forbid_unknown_fields=True):
-    """Another blueprint, other connections, or both."""
+    """Another blueprint, other bindings (``map``, as on import), or both."""
 
     blueprint: dict[str, Any] | str | None = None
     connections: dict[str, str] = {}
+    map: dict[str, str] = {}
+    create: bool = False
 
 
 class ScenarioChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -114,9 +131,13 @@ class VersionView(msgspec.Struct):
 
 
 class FullVersionView(VersionView):
-    """A version with its connections by module id; its blueprint is at ``…/blueprint``."""
+    """A version with what its modules are bound to, by module id (``3``, or ``3.parameter``).
+
+    Its blueprint is at ``…/blueprint``.
+    """
 
     connections: dict[str, str]
+    bindings: dict[str, dict[str, str]]
 
 
 class RunOnce(msgspec.Struct, forbid_unknown_fields=True):
@@ -171,6 +192,7 @@ def _draft(draft: service.Draft) -> DraftView:
         **fields(draft.scenario),
         missing=draft.missing,
         problems=[ProblemView(each.path, each.severity, each.message) for each in draft.problems],
+        requirements=[requirement_view(want) for want in draft.wants],
     )
 
 
@@ -211,9 +233,11 @@ async def create_scenario(request: ApiRequest, data: JSONBody[NewScenario]) -> R
         core_of(request),
         request.user.organization_id,
         actor=request.user.actor,
-        blueprint=data.blueprint,
+        blueprint=await exact_blueprint(request, data.blueprint),
         name=data.name,
         connections=data.connections,
+        mapped=data.map,
+        create=data.create,
     )
     return tagged(_draft(draft), draft.scenario.revision, status=201)
 
@@ -273,17 +297,31 @@ async def save_draft(
 ) -> Response[DraftView]:
     """Stores a new version as the draft."""
     expected = revision_of(if_match)
+    exact = None if data.blueprint is None else await exact_blueprint(request, data.blueprint)
     work = service.save_draft(
         core_of(request),
         request.user.organization_id,
         await _find(request, scenario_id),
         actor=request.user.actor,
-        blueprint=data.blueprint,
+        blueprint=exact,
         connections=data.connections,
+        mapped=data.map,
+        create=data.create,
         revision=expected,
     )
     draft = await _write(request, scenario_id, expected, work)
     return tagged(_draft(draft), draft.scenario.revision)
+
+
+@get("/scenarios/{scenario_id:str}/requirements", summary="What its modules are bound to")
+async def read_requirements(
+    request: ApiRequest, scenario_id: FromPath[str]
+) -> Response[RequirementsView]:
+    """What the draft's modules need, what fits, and what is chosen or would be."""
+    found = await _find(request, scenario_id)
+    choice = await service.requirements_of(core_of(request), request.user.organization_id, found)
+    shown = RequirementsView([requirement_view(want) for want in choice.wants])
+    return tagged(shown, found.revision)
 
 
 @post("/scenarios/{scenario_id:str}/publish", summary="Publish the draft", status_code=200)
@@ -368,11 +406,16 @@ async def read_version(
     found = await core_of(request).catalog.version(
         request.user.organization_id, read_id("scn", scenario_id), version
     )
-    connections = {
-        module: ids.show("con", UUID(connection))
-        for module, connection in found.bindings.get("connections", {}).items()
+    bindings = {
+        BINDINGS[kind]: {
+            module: ids.show(PREFIXES[kind], UUID(thing))
+            for module, thing in found.bindings.get(BINDINGS[kind], {}).items()
+        }
+        for kind in BINDINGS
     }
-    return FullVersionView(found.version, found.created_at, found.created_by, connections)
+    return FullVersionView(
+        found.version, found.created_at, found.created_by, bindings["connections"], bindings
+    )
 
 
 @post("/scenarios/{scenario_id:str}/runs", summary="Run once", status_code=202)
@@ -434,6 +477,7 @@ router = Router(
         change_scenario,
         delete_scenario,
         save_draft,
+        read_requirements,
         publish,
         activate,
         deactivate,

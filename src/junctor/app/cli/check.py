@@ -8,13 +8,11 @@ from typing import Annotated
 
 import typer
 
-from junctor.language.check import Known, Report, check
+from junctor.language.check import Known, Offered, Report, check
 from junctor.language.lossless import MAX_BYTES
 from junctor.language.scenario import Problem
 
 __all__ = ["register"]
-
-_STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
 def register(app: typer.Typer, known: Known | None = None) -> None:
@@ -28,34 +26,42 @@ def register(app: typer.Typer, known: Known | None = None) -> None:
             bool,
             typer.Option("--round-trip", help="Export again too; a difference is an error."),
         ] = False,
+        verbose: Annotated[
+            bool,
+            typer.Option("--verbose", "-v", help="Of several files, too, show everything."),
+        ] = False,
     ) -> None:
         """Check blueprints: what would run, what wouldn't, and what to mend.
 
         Exits with 1 if a file has errors. Modules of apps that nobody here offers are warnings.
         """
-        find = known if known is not None else _registry()
-        reports = [_checked(file, find, round_trip) for file in files]
+        find, offered = (known, None) if known is not None else _registry()
+        reports = [_checked(file, find, round_trip, offered) for file in files]
         if as_json:
-            typer.echo(json.dumps({"files": [report.as_json() for report in reports]}))
+            from junctor.app.cli.report import summary
+
+            listed = [report.as_json() for report in reports]
+            typer.echo(json.dumps({"files": listed, "summary": summary(reports)}))
         else:
-            _show(reports)
+            _show(reports, verbose=verbose)
         raise typer.Exit(0 if all(report.ok for report in reports) else 1)
 
 
-def _registry() -> Known:
+def _registry() -> tuple[Known, Offered]:
     from junctor.runtime.registry import Registry
 
-    return Registry.load().find
+    registry = Registry.load()
+    return registry.find, lambda: (module.id for module in registry.modules())
 
 
-def _checked(file: Path, known: Known, round_trip: bool) -> Report:
+def _checked(file: Path, known: Known, round_trip: bool, offered: Offered | None) -> Report:
     try:
         with file.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except OSError as error:
         return _failed(file, f"The file can't be read: {error.strerror}. Check its name.")
     try:
-        return check(data, str(file), known, round_trip=round_trip)
+        return check(data, str(file), known, round_trip=round_trip, offered=offered)
     except Exception as error:
         kind = type(error).__name__
         return _failed(file, f"This is our bug ({kind}: {error}); please report it with the file.")
@@ -65,39 +71,22 @@ def _failed(file: Path, message: str) -> Report:
     return Report(file=str(file), problems=[Problem("$", "error", message)])
 
 
-def _show(reports: list[Report]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _show(reports: list[Report], *, verbose: bool) -> None:
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from junctor.app.cli.output import console
+    from junctor.app.cli.report import show_report, show_summary
+
+    out = console()
+    whole = verbose or len(reports) == 1
     for report in reports:
-        verdict = ("ok", "bold green") if report.ok else ("not ok", "bold red")
-        console.print(Text.assemble(verdict, "  ", (report.file, "bold"), "  ", report.name))
+        mark = ("✓ ", "bold green") if report.ok else ("✗ ", "bold red")
+        out.print(Text.assemble(mark, (report.file, "bold")))
         if report.total or report.expressions:
-            console.print(
-                f"  {report.runnable} of {report.total} modules can run, "
-                f"{report.parsed} of {report.expressions} expressions can be read"
-            )
-        if report.problems:
-            table = Table(box=None, padding=(0, 2), show_header=False)
-            table.add_column(no_wrap=True)
-            table.add_column(overflow="fold")
-            for problem in report.problems:
-                words = Text(f"{problem.message}\n")
-                words.append(problem.path, style="dim")
-                table.add_row(Text(problem.severity, style=_STYLES[problem.severity]), words)
-            console.print(table)
-        for line in _details(report):
-            console.print(Text("  " + line))
-
-
-def _details(report: Report) -> list[str]:
-    lines = [
-        f"not supported: {item.app} ({item.count}): {', '.join(item.modules)}"
-        for item in report.unsupported.values()
-    ]
-    for wanted in report.requirements:
-        users = ", ".join(map(str, wanted.modules))
-        lines.append(f"to choose on import: {wanted.label} ({wanted.type}), for modules {users}")
-    return lines
+            counts = f"{report.runnable} of {report.total} modules can run"
+            if report.parsed < report.expressions:
+                counts += f", {report.parsed} of {report.expressions} expressions can be read"
+            out.print(Text.assemble("  ", report.name, "  ", (counts, "dim")))
+        show_report(out, report, whole=whole)
+    if len(reports) > 1:
+        show_summary(out, reports)

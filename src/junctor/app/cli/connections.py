@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["register"]
+__all__ = ["ask_form", "register"]
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 
@@ -92,7 +92,7 @@ def register(app: typer.Typer) -> None:
             async with session() as (core, organization_id):
                 found, chosen, definition = definition_of(core, connector, kind)
                 if not stdin and not as_json and sys.stdin.isatty():
-                    _ask(definition.form, values)
+                    ask_form(definition.form, values)
                 made = await add_connection(
                     core,
                     organization_id,
@@ -150,7 +150,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="connections")
 
 
-def _ask(form: type, values: dict[str, Any]) -> None:
+def ask_form(form: type, values: dict[str, Any]) -> None:
     """Asks for required fields that were not given; secrets are not echoed."""
     from junctor.language import forms
 

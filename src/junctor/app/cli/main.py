@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check the installation and say how to mend it."),
     "import": ("import_", "Import a blueprint as a scenario."),
     "export": ("export", "Export a scenario's blueprint."),
-    "scenarios": ("scenarios", "List scenarios."),
+    "scenarios": ("scenarios", "List scenarios, or change what they are bound to."),
     "activate": ("activate", "Publish a scenario's draft and let it run."),
     "deactivate": ("deactivate", "Stop a scenario and remove its hooks at the vendors."),
     "runs": ("runs", "List runs, newest first."),

@@ -1,4 +1,4 @@
-"""`junctor scenarios`: what there is."""
+"""`junctor scenarios`: what there is, and what its modules are bound to."""
 
 from __future__ import annotations
 
@@ -8,56 +8,149 @@ import typer
 
 __all__ = ["register"]
 
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
+
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the commands."""
+    group = typer.Typer(help="List scenarios, or change what their modules are bound to.")
 
-    @app.command("scenarios")
+    @group.callback(invoke_without_command=True)
     def scenarios(
+        context: typer.Context,
         active: Annotated[bool, typer.Option("--active", help="Only active ones.")] = False,
-        as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+        as_json: Json = False,
     ) -> None:
-        """Lists scenarios, newest first."""
-        from junctor.app.cli.output import ago, print_json, print_table
-        from junctor.app.cli.session import run_async, session
-        from junctor.app.scenarios import all_scenarios
-        from junctor.language import ids
-        from junctor.ports.catalog import Scenario
+        """Lists scenarios, newest first; or changes what their modules are bound to."""
+        if context.invoked_subcommand is None:
+            _list(active=active, as_json=as_json)
 
-        async def main() -> list[Scenario]:
-            async with session() as (core, organization_id):
-                found = await all_scenarios(core, organization_id)
-                return [each for each in found if each.active or not active]
-
-        found = run_async(main())
-        if as_json:
-            rows = [
-                {
-                    "id": ids.show("scn", each.id),
-                    "name": each.name,
-                    "active": each.active,
-                    "draft": each.draft,
-                    "published": each.published,
-                    "updated_at": each.updated_at,
-                    "updated_by": each.updated_by,
-                }
-                for each in found
-            ]
-            print_json({"scenarios": rows})
-            return
-        print_table(
-            "",
-            ("scenario", "name", "active", "#draft", "#published", "changed", "by"),
-            (
-                (
-                    ids.show("scn", each.id),
-                    each.name,
-                    "yes" if each.active else "no",
-                    each.draft,
-                    each.published or "-",
-                    ago(each.updated_at),
-                    each.updated_by,
-                )
-                for each in found
+    @group.command("bind")
+    def bind(
+        scenario: Annotated[str, typer.Argument(help="Its id or name.")],
+        mapped: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--map",
+                help="WHAT=NAME: a label, type, module id, module or connector, and the "
+                "connection, data store, structure, scenario or hook it gets; new makes a "
+                "store or structure, nothing after = takes it away. Repeatable.",
             ),
-        )
+        ] = None,
+        connection: Annotated[
+            list[str] | None,
+            typer.Option(help="MODULE=NAME: module id, module name or connector. Repeatable."),
+        ] = None,
+        create: Annotated[
+            bool, typer.Option("--create", help="Make missing data stores and structures.")
+        ] = False,
+        yes: Annotated[
+            bool, typer.Option("--yes", "-y", help="Take what is suggested; ask nothing.")
+        ] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Binds a scenario's modules to other connections, hooks, stores, scenarios: a new draft.
+
+        Without options it asks at a terminal, and elsewhere shows what they are bound to.
+        """
+        from junctor.app.cli.mapping import answers, as_record, asks, given, show_bound
+        from junctor.app.cli.output import console, print_json
+        from junctor.app.cli.session import actor, run_async, session
+        from junctor.app.scenarios import Draft, find_scenario, requirements_of, save_draft
+        from junctor.language import ids
+
+        chosen = given(mapped, connection)
+        asking = not chosen and asks(yes=yes or create, as_json=as_json, stdin_taken=False)
+        writes = bool(chosen) or create or yes or asking
+
+        async def main() -> Draft:
+            async with session() as (core, organization_id):
+                found = await find_scenario(core, organization_id, scenario)
+                said = chosen
+                if asking or not writes:
+                    choice = await requirements_of(core, organization_id, found)
+                    if not writes:
+                        missing = [want.line(found.name) for want in choice.missing]
+                        return Draft(found, missing, wants=choice.wants)
+                    said = await answers(core, organization_id, choice.wants)
+                return await save_draft(
+                    core,
+                    organization_id,
+                    found,
+                    actor=actor(),
+                    mapped=said,
+                    create=create,
+                    revision=found.revision,
+                )
+
+        draft = run_async(main())
+        shown = ids.show("scn", draft.scenario.id)
+        if as_json:
+            print_json(
+                {
+                    "id": shown,
+                    "name": draft.scenario.name,
+                    "draft": draft.scenario.draft,
+                    "published": draft.scenario.published,
+                    "missing": draft.missing,
+                    "requirements": [as_record(want) for want in draft.wants],
+                }
+            )
+            return
+        out = console()
+        out.print(f"'{draft.scenario.name}', version {draft.scenario.draft}:", markup=False)
+        show_bound(draft.wants)
+        if not draft.wants:
+            out.print("  Its modules need nothing.", style="dim")
+        for line in draft.missing:
+            out.print(line, markup=False, style="yellow")
+        if draft.scenario.published != draft.scenario.draft and not draft.missing:
+            out.print(f"Let it run so with `junctor activate {shown}`.", style="dim")
+
+    app.add_typer(group, name="scenarios")
+
+
+def _list(*, active: bool, as_json: bool) -> None:
+    from junctor.app.cli.output import ago, print_json, print_table
+    from junctor.app.cli.session import run_async, session
+    from junctor.app.scenarios import all_scenarios
+    from junctor.language import ids
+    from junctor.ports.catalog import Scenario
+
+    async def main() -> list[Scenario]:
+        async with session() as (core, organization_id):
+            found = await all_scenarios(core, organization_id)
+            return [each for each in found if each.active or not active]
+
+    found = run_async(main())
+    if as_json:
+        rows = [
+            {
+                "id": ids.show("scn", each.id),
+                "name": each.name,
+                "active": each.active,
+                "draft": each.draft,
+                "published": each.published,
+                "updated_at": each.updated_at,
+                "updated_by": each.updated_by,
+            }
+            for each in found
+        ]
+        print_json({"scenarios": rows})
+        return
+    print_table(
+        "",
+        ("scenario", "name", "active", "#draft", "#published", "changed", "by"),
+        (
+            (
+                ids.show("scn", each.id),
+                each.name,
+                "yes" if each.active else "no",
+                each.draft,
+                each.published or "-",
+                ago(each.updated_at),
+                each.updated_by,
+            )
+            for each in found
+        ),
+    )

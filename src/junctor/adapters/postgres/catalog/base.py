@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -25,6 +26,9 @@ Parameters = Mapping[str, Any]
 
 _MOST = 500
 
+_SHARED: ContextVar[tuple[UUID, Connection] | None] = ContextVar("shared", default=None)
+"""The organisation and transaction of `Base.together`, while in it."""
+
 
 class Base:
     """Runs named queries for one organisation, in one transaction with their audit line."""
@@ -34,6 +38,25 @@ class Base:
         self._engine = engine
         self._ids = ids or system_ids()
         self._sql = load("catalog")
+
+    @asynccontextmanager
+    async def together(self, organization_id: UUID) -> AsyncIterator[None]:
+        async with tenant(self._api, organization_id) as connection:
+            token = _SHARED.set((organization_id, connection))
+            try:
+                yield
+            finally:
+                _SHARED.reset(token)
+
+    @asynccontextmanager
+    async def _tenant(self, organization_id: UUID) -> AsyncIterator[Connection]:
+        """A transaction of the organisation: `together`'s while in it, else one of its own."""
+        shared = _SHARED.get()
+        if shared is not None and shared[0] == organization_id:
+            yield shared[1]
+            return
+        async with tenant(self._api, organization_id) as connection:
+            yield connection
 
     async def _row(
         self, connection: Connection, kind: type[T], name: str, parameters: Parameters
@@ -57,14 +80,14 @@ class Base:
 
     async def _read(self, what: str, kind: type[T], name: str, parameters: Parameters) -> T:
         """One row of the organisation; `NotFound`."""
-        async with tenant(self._api, parameters["organization"]) as connection:
+        async with self._tenant(parameters["organization"]) as connection:
             row = await self._row(connection, kind, name, parameters)
         if row is None:
             raise NotFound(what=what)
         return row
 
     async def _list(self, kind: type[T], name: str, parameters: Parameters) -> list[T]:
-        async with tenant(self._api, parameters["organization"]) as connection:
+        async with self._tenant(parameters["organization"]) as connection:
             return await self._rows(connection, kind, name, parameters)
 
     async def _page(
@@ -87,7 +110,7 @@ class Base:
     async def _writing(self, what: str, organization_id: UUID) -> AsyncIterator[Connection]:
         """A transaction of the organisation; refusals of the database become ours."""
         try:
-            async with tenant(self._api, organization_id) as connection:
+            async with self._tenant(organization_id) as connection:
                 yield connection
         except errors.UniqueViolation as error:
             raise Conflict(f"{what} of that name exists already") from error

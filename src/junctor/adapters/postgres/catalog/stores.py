@@ -11,7 +11,6 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from junctor.adapters.postgres.catalog.base import Base, given, unpack
-from junctor.adapters.postgres.database import tenant
 from junctor.errors import NotFound
 from junctor.language.ids import show
 from junctor.ports.catalog import DataRecord, DataStore, Json, Page
@@ -191,7 +190,7 @@ class PostgresStores(Base):
 
     async def count_records(self, organization_id: UUID, store_id: UUID) -> int:
         parameters = {"organization": organization_id, "store": store_id}
-        async with tenant(self._api, organization_id) as connection:
+        async with self._tenant(organization_id) as connection:
             return int(await self._value(connection, "count_records", parameters))
 
     async def clear_records(self, organization_id: UUID, store_id: UUID, *, actor: str) -> int:
