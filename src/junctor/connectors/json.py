@@ -13,7 +13,7 @@ import msgspec
 from junctor.errors import BundleInvalid, DataError
 from junctor.language.connector import Bundle, Connector, Field
 from junctor.language.forms import build, fields_of
-from junctor.language.structures import bound, conform, fields
+from junctor.language.structures import bound, conform, fields, zone_of
 from junctor.language.values import IGNORE, plain, show
 
 __all__ = ["json"]
@@ -59,7 +59,7 @@ def parse_json(parameters: Mapping[str, Any], mapper: Mapping[str, Any]) -> Iter
             yield bundle
             continue
         try:
-            yield conform(bundle, spec, strict=strict)
+            yield conform(bundle, spec, strict=strict, zone=zone_of(parameters))
         except BundleInvalid as error:
             if not isinstance(found, list):
                 raise
@@ -168,7 +168,9 @@ def _shaped(parameters: Mapping[str, Any], mapper: Mapping[str, Any]) -> Any:
     """The fields as the structure wants them; where it isn't here, as the form was exported."""
     spec, strict = bound(parameters)
     spec = spec or fields(parameters.get("__expect__"))
-    return conform(mapper, spec, strict=strict) if spec else mapper
+    if not spec:
+        return mapper
+    return conform(mapper, spec, strict=strict, zone=zone_of(parameters))
 
 
 _INDENTS: dict[str, int] = {"2": 2, "4": 4, "tab": 1}

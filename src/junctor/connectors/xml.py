@@ -23,7 +23,7 @@ from defusedxml.sax import parseString
 from junctor.errors import BundleInvalid, DataError
 from junctor.language.connector import Bundle, Connector, Field
 from junctor.language.forms import build, fields_of
-from junctor.language.structures import bound, conform, fields
+from junctor.language.structures import bound, conform, fields, zone_of
 from junctor.language.values import ERASE, IGNORE, as_number, show, to_text
 
 __all__ = ["xml"]
@@ -72,7 +72,8 @@ def parse_xml(parameters: Mapping[str, Any], mapper: Mapping[str, Any]) -> Bundl
     _read(form.xml, tree)
     if not spec:
         return tree.document
-    return conform({key: _fitted(tree.document[key], spec, key) for key in tree.document}, spec)
+    fitted = {key: _fitted(tree.document[key], spec, key) for key in tree.document}
+    return conform(fitted, spec, zone=zone_of(parameters))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ def create_xml(parameters: Mapping[str, Any], mapper: Mapping[str, Any]) -> Bund
     given = {name: value for name, value in mapper.items() if value is not IGNORE}
     spec, strict = bound(parameters)
     if spec:
-        given = conform(given, spec, strict=strict)
+        given = conform(given, spec, strict=strict, zone=zone_of(parameters))
     if len(given) != 1:
         raise BundleInvalid(
             field="xml",

@@ -32,8 +32,9 @@ class Groups:
     The env is one list, overwritten bundle by bundle; a reference into it would not keep.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, scope: Any) -> None:
         self._node = node
+        self._scope = scope
         self._groups: dict[Any, tuple[Any, Any]] = {}
 
     def add(self, key: Any, value: Any) -> None:
@@ -57,7 +58,10 @@ class Groups:
 
     def _new(self) -> Any:
         assert self._node.definition is not None
-        return self._node.definition.function(self._node.parameters)
+        given = self._node.parameters
+        if self._node.definition.typed:
+            given = {**given, "__zone__": self._scope.zone}
+        return self._node.definition.function(given)
 
 
 def found(node: Node, arguments: Any, bundles: list[Bundle]) -> list[Bundle]:
@@ -137,7 +141,7 @@ def emit(
     ``single``: the module gives one bundle, which needs no index in its path.
     """
     for aggregator in node.collectors:
-        run.groups[aggregator.id] = Groups(aggregator)
+        run.groups[aggregator.id] = Groups(aggregator, env[0])
     onward, slot, branch = node.next, node.slot, run.branch
     if node.lane_call is not None and not single:
         yield from in_lanes(run, node, chain.from_iterable(lists), env, path)

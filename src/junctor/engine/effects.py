@@ -110,11 +110,15 @@ def wait(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command,
 
 
 def respond(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:
-    """Answers the hook's caller. The first answer of a run is sent; others are only recorded."""
+    """Answers the hook's caller, or the run that called this one. Of each kind of answer the first
+    of a run counts; others are only recorded.
+    """
     address = Address(run.cycle, node.id, path)
+    assert node.definition is not None
+    kind = node.definition.kind
     entry = run.standing(address)
     if entry is not None and entry.answer is not None:
-        run.answered = run.answered or entry.answer
+        run.answered |= {kind} if entry.answer else set()
         return
     answer = run.evaluated(node, env, path)
     if isinstance(answer, dict):  # for the run that started this one
@@ -122,7 +126,8 @@ def respond(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Comma
         answer = Answer(status=status, headers=headers, body=body)
     if not isinstance(answer, Answer):
         raise Fault(reason=f"{node.module} gave {type(answer).__name__}, not an Answer")
-    first, run.answered = not run.answered, True
+    first = kind not in run.answered
+    run.answered.add(kind)
     sent = (answer.status, answer.headers, answer.body)
     run.journal.answered(address, sent, sent=first)
     if first:

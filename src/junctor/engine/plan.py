@@ -340,6 +340,8 @@ def _function(
 ) -> Evaluate:
     """A module's function on its evaluated mapper, if the engine calls it; else the mapper."""
     function = definition.function
+    if definition.raw and definition.typed:
+        return lambda env: function({**parameters, "__zone__": env[0].zone}, arguments(env))
     if definition.kind in _FLOW or (definition.raw and definition.kind in _KEYWORDS):
         return lambda env: function(parameters, arguments(env))
     if definition.kind not in _KEYWORDS:

@@ -70,7 +70,8 @@ class Run:
         self.operations = 0
         self.bytes = 0
         self.dropped: dict[int, int] = {}
-        self.answered = False
+        self.answered: set[str] = set()
+        """Kinds of answers given: to the hook's caller, to the run that called."""
         self.groups: dict[int, Groups] = {}
         """What open aggregators have collected, by module id."""
         self.variables: dict[str, tuple[Any, str]] = {}
@@ -204,7 +205,8 @@ class Run:
     def _get(self, node: Node, env: list[Any], path: Path) -> Bundle:
         absent = (None, "")
         names = self.evaluated(node, env, path)
-        return {name: self.variables.get(name, absent)[0] for name in names}
+        found = {name: self.variables.get(name, absent)[0] for name in names}
+        return _under(node, found)
 
     def _set(self, node: Node, env: list[Any], path: Path) -> Bundle:
         scope = ""
@@ -218,7 +220,7 @@ class Run:
         # The record has the values only; the scope is a setting, the same however often it is read.
         scope = scope or self.evaluated(node, env, path)[1]
         self.variables |= {name: (value, scope) for name, value in output.items()}
-        return output
+        return _under(node, output)
 
     def _called(
         self, node: Node, env: list[Any], path: Path, ahead: Ahead | None
@@ -337,3 +339,9 @@ class Run:
             return halt
         self.journal.failed(address, error)
         return Halt(error, address)
+
+
+def _under(node: Node, values: Bundle) -> Bundle:
+    """Variables as a module gives them out: by their names, or one under a name of the module's."""
+    field = node.definition.items if node.definition is not None else None
+    return {field: next(iter(values.values()), None)} if field else values

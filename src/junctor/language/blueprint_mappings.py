@@ -9,10 +9,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from junctor.errors import ExpressionError
-from junctor.language import expressions
 from junctor.language.blueprint_report import Report
 from junctor.language.blueprint_sight import Sight
-from junctor.language.expressions import compile_template, parse
+from junctor.language.expressions import FAILED, compile_template, parse, warnings_of
 from junctor.language.expressions.nodes import Call, Chain, Path, Template, Unary
 from junctor.language.lossless import Steps
 from junctor.language.scenario import Module, Severity
@@ -21,9 +20,6 @@ __all__ = ["Mappings", "Say", "listed"]
 
 Say = Callable[[Steps, Severity, str, str], None]
 """Takes a finding: place, severity, message, and the path that the place is below."""
-
-_notes: Callable[[str], list[Any]] | None = getattr(expressions, "warnings_of", None)
-"""What Make would not write in a text that works here, where the language can say it."""
 
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|YOUR[A-Z_]*")
 """A name in capitals that someone who published a blueprint left for a value of one's own."""
@@ -52,7 +48,7 @@ class Mappings:
         self.modules = modules
         self.say = say
         self._slots = dict.fromkeys(modules, 0)
-        self._read: dict[str, _Read | ExpressionError] = {}
+        self._read: dict[tuple[str, bool], _Read | ExpressionError] = {}
         self._slips: dict[tuple[Any, ...], tuple[str, str] | None] = {}
 
     def look(self, value: Any, steps: Steps, sight: Sight | None, at: str = "") -> None:
@@ -60,9 +56,10 @@ class Mappings:
         path = sight.module.path if sight is not None else at
         for text, below in _texts(value, steps):
             self.report.expressions += 1
-            read = self._read.get(text)
+            handling = ".onerror" in path
+            read = self._read.get((text, handling))
             if read is None:
-                read = self._read[text] = self._understood(text)
+                read = self._read[text, handling] = self._understood(text, handling=handling)
             if isinstance(read, ExpressionError):
                 self.say(below, "error", _unreadable(text, read), path)
                 continue
@@ -74,26 +71,19 @@ class Mappings:
                     self._reference(wanted, below, sight)
                 self._fields(read.paths, below, sight)
 
-    def _understood(self, text: str) -> _Read | ExpressionError:
+    def _understood(self, text: str, *, handling: bool) -> _Read | ExpressionError:
         """What a text maps from and what is wrong with it; blueprints repeat many texts."""
         try:
             template = parse(text)
         except ExpressionError as error:
             return error
         findings: list[tuple[Severity, str]] = []
-        if _notes is not None:
-            findings += [("warning", f"{_cut(text)}: {note.message}") for note in _notes(text)]
-        elif template.recovered:
-            message = (
-                f"{_cut(text)} has doubled braces; {{{{{{{{…}}}}}}}} is read as {{{{…}}}}. "
-                "Remove the extra braces."
-            )
-            findings.append(("warning", message))
+        findings += [("warning", f"{_cut(text)}: {note.message}") for note in warnings_of(text)]
         paths = tuple(path for path in _paths(template) if isinstance(path.root, int))
         modules = {path.root for path in paths if isinstance(path.root, int)}
         try:
-            slots = self._slots
-            compile_template(text, slots if modules <= slots.keys() else dict.fromkeys(modules, 0))
+            slots = self._slots | dict.fromkeys(modules, 0)
+            compile_template(text, slots | {FAILED: 0} if handling else slots)
         except ExpressionError as error:  # an unknown function, too few arguments …
             findings.append(("error", _cannot_run(text, template, error)))
         return _Read(tuple(sorted(modules)), paths, tuple(dict.fromkeys(findings)))

@@ -363,14 +363,16 @@ class ModuleDef:
     aliases: tuple[str, ...] = ()
     """Other ids this module answers to in blueprints (older ones, white labels, invented names)."""
     items: str | None = None
-    """Dotted path to the result inside the answer: a list for a search, an object for an action."""
+    """Dotted path to the result inside the answer: a list for a search, an object for an action.
+    Of one variable: the field that holds it, if not one of its own name."""
     paging: Paging | None = None
     hook: HookDef | None = None
     poll: Poll | None = None
     """For kind ``trigger``; one without it gives out what its function makes of its arguments."""
     typed: bool = False
-    """Whether its parameters also get ``__expect__``, the form spec of the mapper as exported, and
-    ``__structure__``, the data structure it is bound to (``{"spec": […], "strict": bool}``)."""
+    """Whether its parameters also get ``__expect__``, the form spec of the mapper as exported,
+    ``__structure__``, the data structure it is bound to (``{"spec": […], "strict": bool}``), and
+    ``__zone__``, the organisation's time zone."""
     limit_field: str | None = None
     """The argument that caps how many bundles a search emits."""
     transactional: bool = False

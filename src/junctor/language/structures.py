@@ -64,6 +64,12 @@ def fields(spec: Any) -> list[Mapping[str, Any]]:
     ]
 
 
+def zone_of(parameters: Mapping[str, Any]) -> tzinfo:
+    """The time zone in which a typed module reads dates that name none."""
+    zone = parameters.get("__zone__")
+    return zone if isinstance(zone, tzinfo) else UTC
+
+
 def bound(parameters: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], bool]:
     """The data structure a placed module is bound to: its fields, and whether it is strict.
 

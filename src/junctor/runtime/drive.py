@@ -32,6 +32,7 @@ from junctor.errors import (
     StaleFence,
 )
 from junctor.language.connector import Connector
+from junctor.language.outputs import RETURNED
 from junctor.ports.inbox import Answered
 from junctor.ports.ledger import Write
 from junctor.ports.transport import Transport
@@ -86,6 +87,8 @@ class Driver:
                 if type(command) is Flush:
                     if flight.journal.size >= SEGMENT_BYTES or time.perf_counter() > until:
                         return command
+                elif type(command) is Respond and not _meant(flight, command):
+                    continue
                 elif type(command) is Respond:
                     headers = tuple(
                         (storable(name), storable(value)) for name, value in command.headers
@@ -200,3 +203,11 @@ class Driver:
         if not isinstance(error, JunctorError):
             error = Fault(reason=f"{type(error).__name__}: {error}")
         return Result(status="incomplete", error=error)
+
+
+def _meant(flight: Flight, respond: Respond) -> bool:
+    """Whether an answer is for who waits: outputs are for the run that called, a response is for a
+    hook's caller; whoever started the run by hand may have either.
+    """
+    outputs = ("content-type", RETURNED) in respond.headers
+    return not flight.answer and flight.trigger != ("delivery" if outputs else "call")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from junctor.connectors.tools.base import Mapper, builtin, util
 from junctor.language.connector import Bundle, Field
 from junctor.language.forms import build, fields_of
-from junctor.language.structures import conform, fields
+from junctor.language.structures import conform, fields, zone_of
 from junctor.language.values import to_number, to_text
 
 __all__ = ["array_aggregator", "number_aggregator", "table_aggregator", "text_aggregator"]
@@ -19,14 +20,15 @@ __all__ = ["array_aggregator", "number_aggregator", "table_aggregator", "text_ag
 class _ArrayAggregate:
     """Collects; an aggregator whose memory grows with its input."""
 
-    def __init__(self, spec: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(self, spec: Sequence[Mapping[str, Any]] = (), zone: tzinfo = UTC) -> None:
         self.items: list[Any] = []
         self._spec = spec
+        self._zone = zone
 
     def add(self, value: Any) -> None:
         """One more item, in the shape of the target's items if there is a target."""
         if self._spec and isinstance(value, Mapping):
-            value = conform(value, self._spec)
+            value = conform(value, self._spec, zone=self._zone)
         self.items.append(value)
 
     def result(self) -> Bundle:
@@ -60,7 +62,8 @@ def array_aggregator(parameters: Mapper) -> _ArrayAggregate:
     """Gathers bundles into one array of the mapped fields, or of what a later field expects."""
     # The exported form of the mapper is the target's; without a target it has nothing to say.
     targeted = str(parameters.get("target") or "").strip()
-    return _ArrayAggregate(fields(parameters.get("__expect__")) if targeted else ())
+    spec = fields(parameters.get("__expect__")) if targeted else ()
+    return _ArrayAggregate(spec, zone_of(parameters))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,7 @@ for _version, _aliases in (("SetVariable2", ("tools:SetVariable",)), ("SetVariab
         aliases=_aliases,
         raw=True,
         stateless=False,
+        items="value" if _version == "SetVariable" else None,
         schema=fields_of(_SetOne),
     )(_one_variable)
 for _version, _aliases in (("GetVariable2", ("tools:GetVariable",)), ("GetVariable", ())):
@@ -88,6 +89,7 @@ for _version, _aliases in (("GetVariable2", ("tools:GetVariable",)), ("GetVariab
         aliases=_aliases,
         raw=True,
         stateless=False,
+        items="value" if _version == "GetVariable" else None,
         schema=fields_of(_GetOne),
     )(_one_name)
 
