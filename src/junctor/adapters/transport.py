@@ -8,6 +8,7 @@ left; `Uncertain` only if some did and no complete answer came back.
 from __future__ import annotations
 
 import asyncio
+import base64
 import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
@@ -147,8 +148,10 @@ class AiohttpTransport:
             pass  # a name that only the proxy knows
         out: dict[str, Any] = {"proxy": URL(proxy.url)}
         if proxy.user:
-            secret = str.__str__(proxy.password)
-            out["proxy_auth"] = aiohttp.BasicAuth(proxy.user, secret, encoding="utf-8")
+            text = f"{proxy.user}:{str.__str__(proxy.password)}"
+            basic = "Basic " + base64.b64encode(text.encode()).decode()
+            # aiohttp makes it Proxy-Authorization, of the tunnel or of the forwarded request.
+            out["proxy_headers"] = {"Authorization": basic}
         return out
 
     def _ready(self) -> aiohttp.ClientSession:
