@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.message import Message
 from typing import Annotated, Any, Literal, TypedDict
 from urllib.parse import parse_qsl
@@ -58,17 +58,17 @@ class HookSettings:
         Field(label="API key", help="Callers send it in the header `x-make-apikey`."),
     ] = None
     networks: Annotated[
-        list[str],
+        list[str] | None,
         Field(
             label="IP addresses",
             help="Only these addresses and networks may call, such as `203.0.113.0/24`; "
             "empty: all.",
         ),
-    ] = field(default_factory=list)
+    ] = None
     structure: Annotated[
-        list[dict[str, Any]],
+        list[dict[str, Any]] | None,
         Field(label="Structure", help="The fields of a call, typed or learned from one."),
-    ] = field(default_factory=list)
+    ] = None
     validation: Annotated[
         Literal["off", "types", "strict"],
         Field(
@@ -92,7 +92,7 @@ class HookSettings:
 
     def __post_init__(self) -> None:
         """Refuses secrets too short to believe, and what is no network or no structure."""
-        check_networks("networks", self.networks)
+        check_networks("networks", self.networks or ())
         if self.structure and not is_spec(self.structure):
             raise BundleInvalid(
                 field="structure", reason="it must be a list of fields, each with name and type"
@@ -139,6 +139,7 @@ def _check(delivery: Delivery) -> None:
         check=_check,
         learn=lambda delivery: learned(_bundle(delivery)),
         inspects=lambda settings: bool(settings.get("learning")) or _validates(settings),
+        at_door=frozenset({"networks", "structure", "validation", "learning"}),
         may_respond=True,
     ),
 )

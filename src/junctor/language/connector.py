@@ -302,6 +302,8 @@ class HookDef:
     """The fields of a delivery's bundle, for a hook whose setting ``learning`` is on."""
     inspects: Callable[[Mapping[str, Any]], bool] = lambda _settings: False
     """Whether a hook with these settings looks into deliveries before they are stored."""
+    at_door: frozenset[str] = frozenset()
+    """Settings that only matter when a delivery comes, and so are not stored with it."""
     may_respond: bool = False
     """Whether a responder module in the scenario may answer the caller."""
     mail: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -111,6 +111,17 @@ class Response:
     url: str = ""
     cookies: tuple[Cookie, ...] = ()
     """The jar after this answer, if the request had one."""
+
+    def as_record(self) -> list[Any]:
+        """Plain data for the journal."""
+        return [self.status, dict(self.headers), self.body, self.url, self.cookies]
+
+    @classmethod
+    def of_record(cls, record: Sequence[Any]) -> Response:
+        """What `as_record` gave; older ones have no cookies."""
+        status, headers, body, url, *rest = record
+        jar = tuple(Cookie(*row) for row in rest[0]) if rest else ()
+        return cls(status, headers, body, url, jar)
 
     def json(self) -> Any:
         """The body as JSON; `DataError` if it isn't."""

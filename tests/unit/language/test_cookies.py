@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from junctor.language.cookies import MOST, Cookie, cookie_header, jar_after
+from junctor.language.messages import Response
 
 URL = "https://www.example.com/shop/cart"
 DATE = "Sat, 21 Nov 2026 10:00:00 GMT"
@@ -89,3 +91,10 @@ def test_where_they_go(url: str, header: str) -> None:
         "safe=4; Path=/; Secure",
     )
     assert cookie_header(kept, url) == header
+
+
+def test_an_answer_takes_its_jar_into_the_journal_and_back() -> None:
+    answer = Response(200, {"a": "b"}, b"c", URL, jar("a=1"))
+    packed = msgspec.msgpack.decode(msgspec.msgpack.encode(answer.as_record()))
+    assert Response.of_record(packed) == answer
+    assert Response.of_record([200, {}, b"", ""]) == Response(200, {}, b"")
