@@ -10,7 +10,7 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -69,7 +69,7 @@ class Hook:
     responds: bool
     accepted: Answered
     prepared: Prepared | None
-    stored: Mapping[str, Any]
+    stored: Mapping[str, Any] = field(default_factory=dict)
     """The settings that go with a delivery into the inbox."""
     inspects: bool = False
     """Whether deliveries are looked into before they are stored."""
