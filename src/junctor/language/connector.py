@@ -313,9 +313,6 @@ class HookDef:
 Needs = Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[str, ...]]
 
 
-Needs = Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[str, ...]]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModuleDef:
     """A module on offer. ``id`` is ``connector:name``, as blueprints write it."""
