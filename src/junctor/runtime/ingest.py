@@ -150,11 +150,6 @@ class Ingest:
     async def deliver(self, hook: Hook, delivery: Delivery) -> Answered:
         """Verifies and stores what came some other way than HTTP: durable when it returns."""
         await self._verify(hook, delivery)
-        if hook.inspects:
-            refused = await inspect(hook, delivery, self._reads)
-            if refused is not None:
-                return refused
-            delivery = replace(delivery, settings=hook.stored)
         return await self._take(hook, delivery)
 
     async def submit(
@@ -205,6 +200,11 @@ class Ingest:
             settings=hook.stored if not hook.inspects else hook.settings,
         )
         await self._verify(hook, delivery)
+        if hook.inspects:
+            refused = await inspect(hook, delivery, self._reads)
+            if refused is not None:
+                return refused
+            delivery = replace(delivery, settings=hook.stored)
         return await self._take(hook, delivery)
 
     async def _verify(self, hook: Hook, delivery: Delivery) -> None:
