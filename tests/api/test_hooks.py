@@ -78,7 +78,13 @@ async def test_settings_and_secrets_go_in_and_secrets_stay(api: Any) -> None:
         # What is not named stays: a second change leaves the secret alone.
         again = await it.client.patch(path, json={"values": {"headers": True}}, headers=ANY)
         assert again.json()["secrets"] == ["signing_secret"]
-        assert again.json()["settings"] == {"headers": True, "method": True, "stringify": False}
+        assert again.json()["settings"] == {
+            "headers": True,
+            "learning": False,
+            "method": True,
+            "stringify": False,
+            "validation": "off",
+        }
         stale = await it.client.patch(
             path, json={"values": {"headers": False}}, headers={"if-match": '"1"'}
         )
@@ -223,3 +229,51 @@ async def finished(it: Any, scenario: dict[str, str], wanted: int) -> list[dict[
         done = [run for run in runs if run["state"] == "finished"]
         if len(done) >= wanted:
             return done
+
+
+@asynchronous
+async def test_a_hook_learns_the_structure_of_the_next_delivery_and_heeds_it(api: Any) -> None:
+    async with api() as it:
+        hook = await hook_of(it, "gateway:CustomWebHook")
+        path = f"/api/v1/hooks/{hook['id']}"
+        for verb, learning in (("post", True), ("delete", False), ("post", True)):
+            told = await getattr(it.client, verb)(f"{path}/learn")
+            assert told.status_code == 200, told.text
+            assert told.json()["settings"]["learning"] is learning
+        body = {"type": "x", "who": {"name": "A"}}
+        found: dict[str, Any] = {}
+        while not found.get("structure"):  # servers hear of a change by notification
+            assert (await it.client.post(door(hook), json=body)).status_code == 200
+            found = (await it.client.get(path)).json()["settings"]
+        assert found["learning"] is False
+        name = {"name": "name", "label": "name", "type": "text"}
+        assert found["structure"] == [
+            {"name": "type", "label": "type", "type": "text"},
+            {"name": "who", "label": "who", "type": "collection", "spec": [name]},
+        ]
+        # The next one is no lesson any more.
+        assert (await it.client.post(door(hook), json={"other": 1})).status_code == 200
+        again = (await it.client.get(path)).json()["settings"]
+        assert again["structure"] == found["structure"]
+
+        strict = await it.client.patch(path, json={"values": {"validation": "strict"}}, headers=ANY)
+        assert strict.status_code == 200, strict.text
+        while (await it.client.post(door(hook), json={"other": 1})).status_code != 400:
+            pass
+        refused = await it.client.post(door(hook), json={"type": "x", "other": 1})
+        assert refused.status_code == 400
+        assert "other" in refused.text
+        assert (await it.client.post(door(hook), json=body)).status_code == 200
+        unread = await it.client.post(
+            door(hook), content=b"{", headers={"content-type": "application/json"}
+        )
+        assert unread.status_code == 400
+
+
+@asynchronous
+async def test_a_vendors_hook_learns_nothing(api: Any) -> None:
+    async with api() as it:
+        hook = await hook_of(it, "highlevel:watchEvents")
+        refused = await it.client.post(f"/api/v1/hooks/{hook['id']}/learn")
+        assert refused.status_code == 400
+        assert "structure of its own" in refused.text

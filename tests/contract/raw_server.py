@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ssl
+import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -94,6 +95,17 @@ class RawServer:
     async def do_gzip(self, writer: asyncio.StreamWriter, argument: str, _: bytes) -> bool:
         packed = gzip.compress(b"a" * int(argument))
         return self._write(writer, 200, packed, "Content-Encoding: gzip")
+
+    async def do_bomb(self, writer: asyncio.StreamWriter, argument: str, _: bytes) -> bool:
+        """A small gzip of that many megabytes of nothing."""
+        packer = zlib.compressobj(9, wbits=31)
+        million = bytes(1_000_000)
+        packed = b"".join(packer.compress(million) for _ in range(int(argument))) + packer.flush()
+        return self._write(writer, 200, packed, "Content-Encoding: gzip")
+
+    async def do_login(self, writer: asyncio.StreamWriter, target: str, _: bytes) -> bool:
+        lines = ("Set-Cookie: s=1; Path=/", f"Location: {target.replace('|', '/')}")
+        return self._write(writer, 302, b"", *lines)
 
     async def do_cut(self, writer: asyncio.StreamWriter, _: str, __: bytes) -> bool:
         writer.transport.abort()

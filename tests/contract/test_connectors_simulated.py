@@ -49,6 +49,7 @@ def play(name: str, connector: Connector, story: Callable[[Do, Simulator], Await
                 test = connection.test
                 assert test is not None
                 request = test if isinstance(test, Request) else test(account)
+                assert request is not None
                 assert (await send(request, 0)).status == 200
                 return await story(do, simulator)
 

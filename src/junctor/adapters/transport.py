@@ -8,28 +8,29 @@ left; `Uncertain` only if some did and no complete answer came back.
 from __future__ import annotations
 
 import asyncio
-import secrets
+import base64
 import socket
+import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NoReturn, Self
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import aiohttp
-import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from junctor.adapters.certificates import Contexts
 from junctor.adapters.egress import Egress, Refused
-from junctor.errors import DataError, JunctorError, NotSent, Uncertain
-from junctor.language.connector import Multipart, Request, Response
+from junctor.adapters.encoding import address_of, body_of, headers_of, is_type
+from junctor.errors import JunctorError, NotSent, Uncertain
+from junctor.language.cookies import cookie_header, jar_after
+from junctor.language.messages import NO_SECRET, Proxy, Request, Response
 
 __all__ = ["AiohttpTransport"]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_FRAMING = frozenset({"connection", "content-length", "host", "keep-alive", "transfer-encoding"})
-"""Headers that are the client's own business: a mapped one could smuggle a second request."""
 _HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "content-type"})
 """Headers that may follow a redirect to another origin; any other might hold a credential."""
 _KEEP_ALIVE = 4.0
@@ -48,6 +49,7 @@ class AiohttpTransport:
         self._egress = Egress(allow)
         self._per_host = connections_per_host
         self._session: aiohttp.ClientSession | None = None
+        self._contexts = Contexts()
 
     async def __aenter__(self) -> Self:
         return self
@@ -67,10 +69,12 @@ class AiohttpTransport:
         host = ""
         try:
             async with asyncio.timeout(request.timeout):
-                url = _address(request)
+                url = address_of(request)
                 for hop in range(request.redirects + 1):
                     host = urlsplit(url).hostname or ""
                     response = await self._once(request, url, progress)
+                    if request.cookies is not None:
+                        request = replace(request, cookies=response.cookies)
                     location = response.headers.get("location")
                     if response.status not in _REDIRECTS or not location:
                         break
@@ -85,8 +89,10 @@ class AiohttpTransport:
             _fail(progress, host, _reason(error), error)
 
     async def _once(self, request: Request, url: str, progress: _Progress) -> Response:
-        data, content_type = _body(request)
-        headers = _headers(request.headers, content_type)
+        data, content_type = body_of(request)
+        headers = headers_of(request.headers, content_type)
+        if request.cookies and not any(name.lower() == "cookie" for name in headers):
+            headers |= _cookie(request, url)
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"}:
             raise Refused(f"only http and https addresses are called, not {parts.scheme!r}")
@@ -94,6 +100,12 @@ class AiohttpTransport:
             raise Refused("an address may not hold a user name; send it as a header")
         port = parts.port or (443 if parts.scheme == "https" else 80)
         self._egress.check_host(parts.hostname or "", port)
+        trust: ssl.SSLContext | bool = request.verify_tls
+        if request.tls is not None:
+            trust = self._contexts.get(request.tls, verify=request.verify_tls)
+        through: dict[str, Any] = {}
+        if request.proxy is not None:
+            through = await self._through(request.proxy, parts.hostname or "", port)
         async with self._ready().request(
             request.method,
             URL(url, encoded=url.isascii()),
@@ -101,8 +113,9 @@ class AiohttpTransport:
             headers=headers,
             skip_auto_headers=("Content-Type",),
             allow_redirects=False,
-            ssl=request.verify_tls,
+            ssl=trust,
             trace_request_ctx=progress,
+            **through,
         ) as answer:
             body = bytearray()
             if (answer.content_length or 0) > request.max_bytes and request.method != "HEAD":
@@ -111,7 +124,35 @@ class AiohttpTransport:
                 body += chunk
                 if len(body) > request.max_bytes:
                     _too_long(request, parts.hostname)
-            return Response(answer.status, dict(_lowered(answer.headers)), bytes(body), url)
+            found = dict(_lowered(answer.headers))
+        jar = request.cookies or ()
+        if request.cookies is not None and "set-cookie" in found:
+            lines = found["set-cookie"].split("\n")
+            jar = jar_after(jar, url, lines, date=found.get("date", ""))
+        return Response(answer.status, found, bytes(body), url, jar)
+
+    async def _through(self, proxy: Proxy, host: str, port: int) -> dict[str, Any]:
+        """What aiohttp must know of the proxy. Its own address is checked as it connects.
+
+        The proxy looks the target's name up itself; what we find for it may not be private either.
+        """
+        parts = urlsplit(proxy.url)
+        if parts.scheme != "http" or not parts.hostname or "@" in parts.netloc:
+            raise Refused(f"the proxy {proxy.url!r} is not written as http://host:port")
+        self._egress.check_host(parts.hostname, parts.port or 80)
+        try:
+            await _Resolver(self._egress).resolve(host, port)
+        except Refused:
+            raise
+        except OSError:
+            pass  # a name that only the proxy knows
+        out: dict[str, Any] = {"proxy": URL(proxy.url)}
+        if proxy.user:
+            text = f"{proxy.user}:{str.__str__(proxy.password)}"
+            basic = "Basic " + base64.b64encode(text.encode()).decode()
+            # aiohttp makes it Proxy-Authorization, of the tunnel or of the forwarded request.
+            out["proxy_headers"] = {"Authorization": basic}
+        return out
 
     def _ready(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -191,83 +232,17 @@ class _Resolver(AbstractResolver):
         """Nothing is held."""
 
 
-def _address(request: Request) -> str:
-    url = quote(request.url, safe="%/:=&?~#+!$,;'@()*[]|-._")
-    query = _urlencoded(request.query)
-    if not query:
-        return url
-    bare, mark, fragment = url.partition("#")
-    return f"{bare}{'&' if '?' in bare else '?'}{query}{mark}{fragment}"
-
-
-def _body(request: Request) -> tuple[bytes | None, str | None]:
-    if request.json is not None:
-        try:
-            return msgspec.json.encode(request.json), "application/json"
-        except (TypeError, ValueError, RecursionError) as error:
-            raise DataError(reason=f"the body can't be written as JSON ({error})") from error
-    if request.form is not None:
-        return _urlencoded(request.form).encode(), "application/x-www-form-urlencoded"
-    if isinstance(request.body, Multipart):
-        return _multipart(request.body)
-    return request.body, None
-
-
-def _multipart(body: Multipart) -> tuple[bytes, str]:
-    boundary = secrets.token_hex(16)
-    out = bytearray()
-    for part in body.parts:
-        out += (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(part.name)}"'.encode()
-        )
-        if part.filename is not None:
-            out += f'; filename="{_quoted(part.filename)}"'.encode()
-            kind = part.content_type or "application/octet-stream"
-        else:
-            kind = part.content_type or ""
-        out += f"\r\nContent-Type: {_quoted(kind)}".encode() if kind else b""
-        out += b"\r\n\r\n" + part.data + b"\r\n"
-    out += f"--{boundary}--\r\n".encode()
-    return bytes(out), f"multipart/form-data; boundary={boundary}"
-
-
-def _quoted(text: str) -> str:
-    """As browsers write names in multipart headers."""
-    return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _urlencoded(pairs: Mapping[str, Any] | tuple[tuple[str, str], ...]) -> str:
-    rows = pairs.items() if isinstance(pairs, Mapping) else pairs
-    return urlencode([(name, value) for name, value in rows if value is not None], doseq=True)
-
-
-def _headers(given: Mapping[str, str], content_type: str | None) -> dict[str, str]:
-    headers = {}
-    for name, value in given.items():
-        text = str(value)
-        if any(ord(letter) < 32 and letter != "\t" for letter in name + text):
-            raise Refused(f"the header {name!r} holds a line break or another control character")
-        if name.lower() not in _FRAMING:
-            headers[name] = text
-    if content_type and content_type.startswith("multipart/"):  # only we know the boundary
-        headers = {name: text for name, text in headers.items() if not _is_type(name)}
-    if content_type and not any(_is_type(name) for name in headers):
-        headers["Content-Type"] = content_type
-    return headers
-
-
-def _is_type(name: str) -> bool:
-    return name.lower() == "content-type"
-
-
 def _follow(request: Request, url: str, location: str, status: int) -> tuple[Request, str]:
     target = urljoin(url, quote(location, safe="%/:=&?~#+!$,;'@()*[]|-._"))
     headers = dict(request.headers)
     if _origin(target) != _origin(url):
         headers = {name: text for name, text in headers.items() if name.lower() in _HARMLESS}
+        if request.tls is not None:
+            ours = replace(request.tls, certificate="", key=NO_SECRET, password=NO_SECRET)
+            request = replace(request, tls=ours)
     if status == 303 or (status in {301, 302} and request.method == "POST"):
         method = request.method if request.method == "HEAD" else "GET"
-        headers = {name: text for name, text in headers.items() if not _is_type(name)}
+        headers = {name: text for name, text in headers.items() if not is_type(name)}
         request = replace(request, method=method, json=None, form=None, body=None)
     return replace(request, headers=headers), target
 
@@ -275,6 +250,11 @@ def _follow(request: Request, url: str, location: str, status: int) -> tuple[Req
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _cookie(request: Request, url: str) -> dict[str, str]:
+    value = cookie_header(request.cookies or (), url)
+    return {"Cookie": value} if value else {}
 
 
 def _lowered(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from junctor.language.connector import HookDef
 from junctor.ports.catalog import Hook
 from junctor.runtime.hooks import hook_aad
 
-__all__ = ["all_hooks", "change_hook", "definition_of", "find_hook", "secret_names"]
+__all__ = ["all_hooks", "change_hook", "definition_of", "find_hook", "secret_names", "set_learning"]
 
 
 def definition_of(core: Core, hook: Hook) -> HookDef | None:
@@ -94,6 +94,18 @@ async def change_hook(
         sealed=sealed,
         enabled=enabled,
     )
+
+
+async def set_learning(core: Core, hook: Hook, learning: bool, *, actor: str) -> Hook:
+    """Starts learning the structure of the next delivery, or stops. `Misconfigured` if a hook of
+    this kind learns nothing.
+    """
+    definition = definition_of(core, hook)
+    if definition is None or definition.learn is None:
+        raise Misconfigured(
+            f"A hook of {hook.connector}:{hook.kind} has a structure of its own; it learns none."
+        )
+    return await change_hook(core, hook, actor=actor, values={"learning": learning})
 
 
 async def _changed(

@@ -55,6 +55,7 @@ async def open_application(settings: Settings, url: str, *, name: str) -> AsyncI
             server=name,
             find=core.registry.find,
             vault=core.vault,
+            trusted_proxies=settings.trusted_proxies,
         )
         await ingest.start()
         try:

@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ SETTINGS: Mapping[str, str] = {
     "JUNCTOR_PUBLIC_URL": "How the world reaches the server; hooks are registered under it.",
     "JUNCTOR_MAIL_PORT": "Port on which mail for mailhooks is taken (SMTP); unset or 0: none is.",
     "JUNCTOR_MAIL_HOST": "Domain of mailhooks' addresses; default: the host of the public URL.",
+    "JUNCTOR_TRUSTED_PROXIES": "Reverse proxies whose X-Forwarded-For is believed, by comma.",
     "JUNCTOR_EGRESS_ALLOW": "Private addresses that requests may reach: host:port, by comma.",
     "JUNCTOR_WORKERS": "How many worker processes `up` keeps; default: cores less one.",
     "JUNCTOR_MASTER_KEY": "The master key, 32 bytes in base64; unset: a file in the data dir.",
@@ -52,6 +54,8 @@ class Settings:
     """0: no mail is taken."""
     mail_host: str | None = None
     egress_allow: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks, such as ``10.0.0.0/8``."""
     workers: int = 1
     log_level: str = "info"
     debug: bool = False
@@ -87,6 +91,12 @@ class Settings:
         public = (env.get("JUNCTOR_PUBLIC_URL") or "").rstrip("/")
         if public and urlsplit(public).scheme not in {"http", "https"}:
             _refuse("JUNCTOR_PUBLIC_URL", public, "it must begin with http:// or https://")
+        proxies = _list(env.get("JUNCTOR_TRUSTED_PROXIES", ""))
+        for proxy in proxies:
+            try:
+                ip_network(proxy, strict=False)
+            except ValueError:
+                _refuse("JUNCTOR_TRUSTED_PROXIES", proxy, "write addresses such as 10.0.0.0/8")
         level = (env.get("JUNCTOR_LOG_LEVEL") or "info").lower()
         if level not in _LEVELS:
             _refuse("JUNCTOR_LOG_LEVEL", level, f"it must be one of {', '.join(_LEVELS)}")
@@ -99,6 +109,7 @@ class Settings:
             public=public or None,
             mail_port=_number(env, "JUNCTOR_MAIL_PORT", 0, 0, 65535),
             mail_host=(env.get("JUNCTOR_MAIL_HOST") or "").strip().lower() or None,
+            trusted_proxies=proxies,
             egress_allow=_list(env.get("JUNCTOR_EGRESS_ALLOW", "")),
             workers=_number(env, "JUNCTOR_WORKERS", max(1, (os.cpu_count() or 2) - 1), 1, 256),
             log_level=level,

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from junctor.connectors._mailhook import add_mailhook
 from junctor.errors import BundleInvalid, DataError
-from junctor.language.calls import header_rows
+from junctor.language.calls import header_rows, query_rows
 from junctor.language.connector import Answer, Bundle, Connector, Delivery, Field, HookDef, Secret
+from junctor.language.learned import learned
+from junctor.language.structures import conform, is_spec
 from junctor.language.values import plain, to_text
-from junctor.language.verifiers import api_key, check_secret, hmac_sha256, if_set
+from junctor.language.verifiers import (
+    api_key,
+    check_networks,
+    check_secret,
+    from_networks,
+    hmac_sha256,
+    if_set,
+)
 
 __all__ = ["gateway"]
 
 gateway = Connector(name="gateway", label="Webhooks")
 
 _MOST_HEADERS = 16
+_LONGEST_NAME, _LONGEST_VALUE = 256, 4096
+_OURS = frozenset({"__IMTHEADERS__", "__IMTMETHOD__"})
+_FRAMING = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"})
+"""Headers that are the server's own business."""
+_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +57,30 @@ class HookSettings:
         Secret | None,
         Field(label="API key", help="Callers send it in the header `x-make-apikey`."),
     ] = None
+    networks: Annotated[
+        list[str] | None,
+        Field(
+            label="IP addresses",
+            help="Only these addresses and networks may call, such as `203.0.113.0/24`; "
+            "empty: all.",
+        ),
+    ] = None
+    structure: Annotated[
+        list[dict[str, Any]] | None,
+        Field(label="Structure", help="The fields of a call, typed or learned from one."),
+    ] = None
+    validation: Annotated[
+        Literal["off", "types", "strict"],
+        Field(
+            label="Refuse what does not fit the structure",
+            help="`types`: required fields must be there and every field of its type; `strict`: "
+            "and there are no others. Callers are told with status 400.",
+        ),
+    ] = "off"
+    learning: Annotated[
+        bool,
+        Field(label="Learn the structure", help="From the next call; then it turns itself off."),
+    ] = False
     signing_secret: Annotated[
         Secret | None,
         Field(
@@ -52,9 +91,34 @@ class HookSettings:
     ] = None
 
     def __post_init__(self) -> None:
-        """Refuses secrets too short to believe."""
+        """Refuses secrets too short to believe, and what is no network or no structure."""
+        check_networks("networks", self.networks or ())
+        if self.structure and not is_spec(self.structure):
+            raise BundleInvalid(
+                field="structure", reason="it must be a list of fields, each with name and type"
+            )
+        if self.validation != "off" and not self.structure:
+            raise BundleInvalid(
+                field="validation",
+                reason="there is no structure to fit; type one, or let the hook learn it first",
+            )
         check_secret("api_key", self.api_key)
         check_secret("signing_secret", self.signing_secret)
+
+
+def _validates(settings: Mapping[str, Any]) -> bool:
+    return bool(settings.get("structure")) and settings.get("validation") in {"types", "strict"}
+
+
+def _check(delivery: Delivery) -> None:
+    settings = delivery.settings
+    if not _validates(settings):
+        return
+    bundle = {name: value for name, value in _bundle(delivery).items() if name not in _OURS}
+    try:
+        conform(bundle, settings["structure"], strict=settings["validation"] == "strict")
+    except BundleInvalid as error:
+        raise DataError(error.message, **error.params) from error
 
 
 @gateway.instant(
@@ -63,6 +127,7 @@ class HookSettings:
     aliases=("gateway:CustomWebhook",),
     hook=HookDef(
         verify=if_set(
+            networks=from_networks(setting="networks"),
             api_key=api_key(header="x-make-apikey", secret="api_key"),  # noqa: S106  # the setting's name
             signing_secret=hmac_sha256(
                 header="x-signature-256",
@@ -71,6 +136,10 @@ class HookSettings:
             ),
         ),
         settings=HookSettings,
+        check=_check,
+        learn=lambda delivery: learned(_bundle(delivery)),
+        inspects=lambda settings: bool(settings.get("learning")) or _validates(settings),
+        at_door=frozenset({"networks", "structure", "validation", "learning"}),
         may_respond=True,
     ),
 )
@@ -80,6 +149,10 @@ def custom_webhook(delivery: Delivery) -> Iterable[Bundle]:
     The query wins over the body, repeated names become arrays, other text is in `value`, and a JSON
     array is in `array`.
     """
+    return [_bundle(delivery)]
+
+
+def _bundle(delivery: Delivery) -> Bundle:
     settings = delivery.settings
     bundle: Bundle = {}
     if settings.get("stringify"):
@@ -96,7 +169,7 @@ def custom_webhook(delivery: Delivery) -> Iterable[Bundle]:
             for name, value in delivery.headers.items()
             if name not in hidden
         ]
-    return [bundle]
+    return bundle
 
 
 def _fields(delivery: Delivery) -> Bundle:
@@ -196,7 +269,7 @@ class _Header(TypedDict, total=False):
     aliases=("gateway:WebhookResponse",),
 )
 def webhook_respond(
-    status: Annotated[int, Field(label="Status", minimum=100, maximum=599)] = 200,
+    status: Annotated[int, Field(label="Status", minimum=200, maximum=599)] = 200,
     body: Annotated[Any, Field(label="Body", multiline=True)] = "",
     headers: Annotated[list[_Header], Field(label="Headers", advanced=True)] = [],  # noqa: B006  # a form's default; `bind` copies it
 ) -> Answer:
@@ -204,9 +277,16 @@ def webhook_respond(
     if len(headers) > _MOST_HEADERS:
         raise BundleInvalid(field="headers", reason=f"more than {_MOST_HEADERS} are not sent")
     content, kind = _content(body)
+    header_rows(headers)  # no line breaks
     sent = []
-    for name, value in header_rows(headers).items():
-        if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
+    for name, value in query_rows(headers):
+        if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME or len(value) > _LONGEST_VALUE:
+            raise BundleInvalid(
+                field="headers",
+                reason=f"{name[:40]!r} can't be sent: a name has letters, digits and hyphens, up "
+                f"to {_LONGEST_NAME} of them, and a value up to {_LONGEST_VALUE} characters",
+            )
+        if name.lower() not in _FRAMING:
             sent.append((name.lower(), value))
     if not any(name == "content-type" for name, _ in sent):
         sent.append(("content-type", kind))

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
@@ -25,6 +25,15 @@ from urllib.parse import quote
 import msgspec
 
 from junctor.errors import DataError, JunctorError, Misconfigured
+from junctor.language.messages import (
+    Multipart,
+    Part,
+    Proxy,
+    Request,
+    Response,
+    Secret,
+    Tls,
+)
 
 __all__ = [
     "Answer",
@@ -37,6 +46,7 @@ __all__ = [
     "Effect",
     "Field",
     "Flow",
+    "Grant",
     "HookDef",
     "Kind",
     "ModuleDef",
@@ -44,10 +54,13 @@ __all__ = [
     "Paging",
     "Part",
     "Poll",
+    "Proxy",
     "Registration",
     "Request",
     "Response",
     "Secret",
+    "Tls",
+    "Token",
     "path",
 ]
 
@@ -90,15 +103,6 @@ Kind = Literal[
 R = TypeVar("R", bound=Callable[..., Any])
 
 
-class Secret(str):
-    """Text that no repr, log or expression shows. Only egress reads it."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "Secret('…')"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """How one argument of a module, connection or hook appears in a form."""
@@ -120,80 +124,6 @@ class Field:
     """The name in blueprints, where it can't be a Python name (``from``)."""
     static: bool = False
     """Lives in the blueprint's ``parameters`` and can't be mapped."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of a multipart body; ``filename`` makes it a file."""
-
-    name: str
-    data: bytes
-    filename: str | None = None
-    content_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Multipart:
-    """A multipart/form-data body."""
-
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request, as a value. ``url`` is absolute, or a path below the base URL."""
-
-    method: str
-    url: str
-    query: Mapping[str, Any] | tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
-    headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
-    json: Any = field(default=None, kw_only=True)
-    """A JSON body; ``None`` means no JSON body."""
-    form: Mapping[str, Any] | tuple[tuple[str, str], ...] | None = field(default=None, kw_only=True)
-    body: bytes | Multipart | None = field(default=None, kw_only=True)
-    timeout: float = field(default=40.0, kw_only=True)
-    """Seconds for the whole request, connecting included."""
-    max_bytes: int = field(default=16 * 1024 * 1024, kw_only=True)
-    """The longest answer accepted, decompressed."""
-    redirects: int = field(default=0, kw_only=True)
-    """How many redirects to follow; every hop is checked, and credentials stay with their host."""
-    raises: bool = field(default=True, kw_only=True)
-    """Whether an answer outside 2xx becomes an error (the HTTP module may want it as data)."""
-    verify_tls: bool = field(default=True, kw_only=True)
-
-    def with_headers(self, **headers: str) -> Request:
-        """The same request with more headers; underscores in names become hyphens."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return replace(self, headers={**self.headers, **named})
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One complete HTTP answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Names in lower case; repeated ones joined by ``, `` (``set-cookie`` by newline)."""
-    body: bytes
-    url: str = ""
-
-    def json(self) -> Any:
-        """The body as JSON; `DataError` if it isn't."""
-        if not self.body:
-            return None
-        try:
-            return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise DataError(reason=f"the answer is not valid JSON ({error})") from error
-
-    def text(self) -> str:
-        """The body as text, by the declared character set, else UTF-8."""
-        declared = self.headers.get("content-type", "").lower().partition("charset=")[2]
-        encoding = declared.split(";")[0].strip(" \"'") or "utf-8"
-        try:
-            return self.body.decode(encoding, errors="replace")
-        except LookupError:
-            return self.body.decode("utf-8", errors="replace")
 
 
 class Ask:
@@ -284,9 +214,36 @@ class Poll:
 
 
 Signer = Callable[[Request, Any], Request]
+"""Gets the request with its whole address. May change headers, query, ``tls`` and ``proxy``; raises
+`Misconfigured` if this account may not be used for it."""
 Verifier = Callable[[Delivery, Mapping[str, Any]], None]
 """Raises `errors.Unauthorized` if a delivery isn't genuine; the mapping is the hook's settings with
 its secrets. Chosen from `junctor.language.verifiers`, never written by connectors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An access token as its vendor gave it (RFC 6749 §5.1)."""
+
+    value: Secret
+    expires_in: float | None = None
+    """Seconds from when it was given; ``None``: not said."""
+    refresh: Secret | None = None
+    """What the next one may be had for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """How an account gets its access token (OAuth 2.0). All functions are pure.
+
+    ``request(form)`` → the request for a token, or ``None`` if the token was typed;
+    ``granted(response)`` → the `Token` of a good answer, else raises;
+    ``put(form, token)`` → the form that the connection's ``sign`` gets.
+    """
+
+    request: Callable[[Any], Request | None]
+    granted: Callable[[Response], Token]
+    put: Callable[[Any, Token], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,11 +253,15 @@ class Connection:
     form: type
     """A frozen dataclass; its fields are ``Annotated[T, Field(...)]``, `Secret` ones are sealed."""
     base_url: str
+    """Where its requests go. Empty: ``sign`` itself says which hosts it may be used for."""
     sign: Signer
-    test: Request | Callable[[Any], Request] | None = None
-    """A request that shows whether the account works; ``None``: see ``probe``."""
+    test: Request | Callable[[Any], Request | None] | None = None
+    """A request that shows whether the account works; ``None``: see ``probe``. A function may give
+    ``None``, too: a well-formed account of this kind is all that can be known."""
     probe: Ask | None = None
     """The same for accounts that are not reached by HTTP."""
+    grant: Grant | None = None
+    """For accounts whose requests carry a token that must be fetched."""
     label: str = ""
     help: str = ""
 
@@ -334,6 +295,15 @@ class HookDef:
     settings: type | None = None
     """A frozen dataclass: the hook's own form (names as `Field.key`), secrets included."""
     answer: Answer = Answer()
+    check: Callable[[Delivery], None] | None = None
+    """Raises `DataError` on a genuine delivery that the hook's settings refuse; its caller is told
+    so, with status 400. Only asked if ``inspects`` says so."""
+    learn: Callable[[Delivery], list[dict[str, Any]]] | None = None
+    """The fields of a delivery's bundle, for a hook whose setting ``learning`` is on."""
+    inspects: Callable[[Mapping[str, Any]], bool] = lambda _settings: False
+    """Whether a hook with these settings looks into deliveries before they are stored."""
+    at_door: frozenset[str] = frozenset()
+    """Settings that only matter when a delivery comes, and so are not stored with it."""
     may_respond: bool = False
     """Whether a responder module in the scenario may answer the caller."""
     mail: bool = False

@@ -10,8 +10,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Literal
 
 from cryptography.exceptions import InvalidSignature
@@ -25,9 +26,12 @@ __all__ = [
     "BY_MAIL",
     "api_key",
     "by_mail",
+    "caller_of",
+    "check_networks",
     "check_public_key",
     "check_secret",
     "ed25519",
+    "from_networks",
     "hmac_sha256",
     "if_set",
     "key_in_url",
@@ -156,6 +160,68 @@ def if_set(**checks: Verifier) -> Verifier:
                 check(delivery, settings)
 
     return verify
+
+
+def from_networks(*, setting: str) -> Verifier:
+    """Only callers whose address is in one of the networks (``setting`` names the list).
+
+    The address is `Delivery.remote`: who connected, or whom a trusted proxy says it was.
+    """
+
+    def verify(delivery: Delivery, settings: Mapping[str, Any]) -> None:
+        wanted = _networks(tuple(settings.get(setting) or ()))
+        address = _address(delivery.remote)
+        if address is None or not any(address in network for network in wanted):
+            raise _refused(f"the address {delivery.remote or '(unknown)'} is not on the list")
+
+    return verify
+
+
+def check_networks(field: str, values: Iterable[str]) -> None:
+    """For a form's ``__post_init__``: `BundleInvalid` on what is no address and no network."""
+    for value in values:
+        try:
+            _networks((value,))
+        except ValueError as error:
+            raise BundleInvalid(
+                field=field,
+                reason=f"{value!r} is no address or network; write 203.0.113.7, 203.0.113.0/24 or "
+                "2001:db8::/32",
+            ) from error
+
+
+def caller_of(client: str, forwarded: str, trusted: tuple[str, ...]) -> str:
+    """The address of who called: ``client`` connected, and ``forwarded`` is the header
+    ``X-Forwarded-For`` that it sent.
+
+    The header is believed as far as trusted proxies wrote it: from its end, the first address that
+    is no trusted proxy's.
+    """
+    if not trusted:
+        return client
+    networks = _networks(trusted)
+    for each in (client, *reversed(forwarded.split(",") if forwarded else ())):
+        text = each.strip()
+        address = _address(text)
+        if address is None:
+            return client
+        client = str(address)
+        if not any(address in network for network in networks):
+            break
+    return client
+
+
+@lru_cache(maxsize=1024)
+def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(text.strip(), strict=False) for text in texts)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
 
 
 def check_secret(field: str, value: str | None) -> None:

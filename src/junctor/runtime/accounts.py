@@ -5,25 +5,41 @@ Credentials are added here and nowhere else; they never enter a bundle, an expre
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import hashlib
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import UUID
 
 import msgspec
 
 from junctor.adapters.postgres.hot import Line
-from junctor.errors import Misconfigured, NotFound
-from junctor.language.connector import Connection, Connector, Multipart, Request, Response, Secret
+from junctor.errors import Misconfigured, NotFound, NotSent, Uncertain
+from junctor.language.connector import (
+    Connection,
+    Connector,
+    ModuleDef,
+    Multipart,
+    Request,
+    Response,
+    Secret,
+    Token,
+)
 from junctor.ports.transport import Transport
 from junctor.ports.vault import Vault
 
-__all__ = ["Account", "Accounts", "absolute", "fingerprint", "seal_aad"]
+__all__ = ["Account", "Accounts", "absolute", "bound_ids", "fingerprint", "seal_aad"]
 
 _KEEP_SECONDS = 5.0
+_MOST_TOKENS = 1000
+_UNTOLD = 300.0
+"""Seconds that a token is used whose vendor doesn't say how long it lives; a 401 ends it, too."""
+_SPARE = 60.0
+"""Seconds before its end that a token is renewed."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,6 +51,8 @@ class Account:
     base_url: str
     form: Any
     """An instance of ``definition.form``; its secrets show as ``…``."""
+    also: tuple[Account, ...] = ()
+    """More that the same requests are signed with: a certificate, a proxy."""
 
 
 def seal_aad(organization_id: UUID, connection_id: UUID, base_url: str) -> bytes:
@@ -43,8 +61,13 @@ def seal_aad(organization_id: UUID, connection_id: UUID, base_url: str) -> bytes
 
 
 def absolute(request: Request, base_url: str) -> Request:
-    """The request with its whole URL; an absolute one must be the base's own origin already."""
+    """The request with its whole URL; an absolute one must be the base's own origin already.
+
+    Without a base, the account's signer says where it may go.
+    """
     url = request.url
+    if not base_url and not url.startswith("/"):
+        return request
     if url.startswith("/"):
         return dataclasses.replace(request, url=base_url.rstrip("/") + url)
     if origin(url) != origin(base_url):
@@ -60,6 +83,42 @@ def origin(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
     default = {"https": 443, "http": 80}.get(parts.scheme)
     return parts.scheme, (parts.hostname or "").lower(), parts.port or default
+
+
+def bound_ids(
+    module: ModuleDef,
+    placed: int,
+    parameters: Mapping[str, Any],
+    mapper: Mapping[str, Any],
+    bound: Mapping[str, str],
+    *,
+    has_connections: bool,
+) -> tuple[UUID, ...]:
+    """The connections that a placed module works through, from what the scenario has bound.
+
+    ``bound`` is ``{"3": id, "3.tlsKeychain": id, …}``: by module id, or by module id and the
+    parameter that asks for one; the first that is asked for may be bound by the id alone.
+    `Misconfigured` if one is missing.
+    """
+    plain = bound.get(str(placed))
+    if module.needs_connection is None:
+        if plain is None and has_connections:
+            raise Misconfigured(
+                reason=f"module {placed} ({module.id}) has no connection; choose one for it"
+            )
+        return (UUID(plain),) if plain is not None else ()
+    out = []
+    for index, parameter in enumerate(module.needs_connection(parameters, mapper)):
+        found = bound.get(f"{placed}.{parameter}") or (plain if not index else None)
+        if found is None:
+            kinds = " or ".join(f"'{kind}'" for kind in module.connection_kinds.get(parameter, ()))
+            kind = f" of the kind {kinds}" if kinds else ""
+            raise Misconfigured(
+                reason=f"module {placed} ({module.id}) asks for a connection{kind} "
+                f"({parameter}) and has none; choose one for it"
+            )
+        out.append(UUID(found))
+    return tuple(out)
 
 
 def fingerprint(request: Request) -> bytes:
@@ -101,6 +160,8 @@ class Accounts:
         self._transport = transport
         self._connector = connector
         self._cache: dict[tuple[UUID, UUID], tuple[float, Account]] = {}
+        self._tokens: OrderedDict[bytes, tuple[float, Token]] = OrderedDict()
+        self._fetching: dict[bytes, asyncio.Lock] = {}
 
     async def get(self, organization_id: UUID, connection_id: UUID) -> Account:
         """The opened connection; remembered for a few seconds, so that a change is soon seen."""
@@ -148,23 +209,143 @@ class Accounts:
             ) from error
         return Account(connector, definition, base_url or definition.base_url, form)
 
+    async def of_module(
+        self,
+        organization_id: UUID,
+        module: ModuleDef,
+        placed: int,
+        parameters: Mapping[str, Any],
+        mapper: Mapping[str, Any],
+        bound: Mapping[str, str],
+    ) -> Account | None:
+        """What the requests of a placed module are signed with; ``None``: nothing.
+
+        ``mapper`` is evaluated. `Misconfigured` as `bound_ids`, and if a connection is of a kind
+        that does not fit.
+        """
+        connector = self._connector(module.connector)
+        has = connector is not None and bool(connector.connections)
+        ids = bound_ids(module, placed, parameters, mapper, bound, has_connections=has)
+        if not ids:
+            return None
+        opened = [await self.get(organization_id, each) for each in ids]
+        if module.needs_connection is not None:
+            asked = module.needs_connection(parameters, mapper)
+            for parameter, account in zip(asked, opened, strict=True):
+                _check_kind(module, placed, parameter, account)
+        first, *more = opened
+        return dataclasses.replace(first, also=tuple(more)) if more else first
+
     async def send(self, organization_id: UUID, connection_id: UUID, request: Request) -> Response:
         """Makes absolute, signs and sends."""
         return await self.send_as(await self.get(organization_id, connection_id), request)
 
     async def send_as(self, account: Account, request: Request) -> Response:
-        """The same with an account at hand."""
+        """The same with an account at hand. A token that is refused is fetched anew, once."""
         target = absolute(request, account.base_url)
-        signed = account.definition.sign(target, account.form)
-        if origin(signed.url) != origin(account.base_url):
-            raise Misconfigured(reason="signing must not change where a request goes")
-        return await self._transport.send(signed)
+        signed, used = await self._signed(account, target)
+        response = await self._transport.send(signed)
+        if response.status == 401 and used:  # refused, so nothing was done
+            for key in used:
+                self._tokens.pop(key, None)
+            signed, _ = await self._signed(account, target)
+            response = await self._transport.send(signed)
+        return _without_secrets(response, target, signed)
 
     async def test(self, account: Account) -> Response:
-        """The connection's own test request. `Misconfigured` if it has none."""
+        """The connection's own test request. `Misconfigured` if it has none.
+
+        If there is nothing to ask, what can be made of the account without a request is made: its
+        token is fetched.
+        """
         test = account.definition.test
         if test is None:
             raise Misconfigured(reason=f"a {account.connector.label} connection can't be tested")
-        return await self.send_as(
-            account, test if isinstance(test, Request) else test(account.form)
+        request = test if isinstance(test, Request) else test(account.form)
+        if request is not None:
+            return await self.send_as(account, request)
+        await self._form(account)
+        return Response(204, {}, b"")
+
+    async def _signed(self, account: Account, target: Request) -> tuple[Request, list[bytes]]:
+        """The request as it is sent, and the keys of tokens kept from before that it carries."""
+        signed = target
+        used = []
+        for each in (account, *account.also):
+            form, key = await self._form(each)
+            if key is not None:
+                used.append(key)
+            signed = each.definition.sign(signed, form)
+        if origin(signed.url) != origin(target.url):
+            raise Misconfigured(reason="signing must not change where a request goes")
+        return signed, used
+
+    async def _form(self, account: Account) -> tuple[Any, bytes | None]:
+        """The account's form, with a token if it works by one; and its key if it was kept."""
+        grant = account.definition.grant
+        request = grant.request(account.form) if grant is not None else None
+        if grant is None or request is None:
+            return account.form, None
+        # What a token is asked for with is all that decides which one is right; kept as a hash.
+        key = fingerprint(request)
+        kept = self._tokens.get(key)
+        if kept is not None and kept[0] > time.monotonic():
+            return grant.put(account.form, kept[1]), key
+        async with self._fetching.setdefault(key, asyncio.Lock()):
+            kept = self._tokens.get(key)
+            if kept is not None and kept[0] > time.monotonic():
+                return grant.put(account.form, kept[1]), key
+            token = grant.granted(await self._ask(account, request))
+            age = _UNTOLD if token.expires_in is None else token.expires_in
+            self._tokens[key] = (time.monotonic() + max(age - _SPARE, age / 2), token)
+            while len(self._tokens) > _MOST_TOKENS:
+                old, _ = self._tokens.popitem(last=False)
+                self._fetching.pop(old, None)
+        return grant.put(account.form, token), None
+
+    async def _ask(self, account: Account, request: Request) -> Response:
+        """Sends the request for a token, through the account's proxy if it has one.
+
+        However it fails, the module's own request was not sent.
+        """
+        for each in account.also:
+            if each.definition.grant is None and not each.base_url:
+                try:
+                    request = each.definition.sign(request, each.form)
+                except Misconfigured:
+                    continue  # a certificate for other hosts
+        try:
+            return await self._transport.send(request)
+        except Uncertain as error:
+            host = urlsplit(request.url).hostname or ""
+            raise NotSent(
+                host=host, reason=f"no access token: {error.params.get('reason', error.message)}"
+            ) from error
+
+
+def _check_kind(module: ModuleDef, placed: int, parameter: str, account: Account) -> None:
+    kinds = module.connection_kinds.get(parameter, ())
+    known = account.connector.connections
+    fits = any(known.get(kind) is account.definition for kind in kinds or known)
+    if account.connector.name != module.connector or not fits:
+        raise Misconfigured(
+            reason=f"the connection that module {placed} ({module.id}) has for {parameter} is "
+            f"'{account.definition.label or account.connector.label}'; choose one of "
+            f"'{module.connector}' of the kind {' or '.join(kinds) or 'that it asks for'}"
         )
+
+
+def _without_secrets(response: Response, target: Request, signed: Request) -> Response:
+    """The answer, without a key in its address that only signing had put into the query."""
+    added = {str(value) for _, value in set(_rows(signed.query)) - set(_rows(target.query))}
+    if not added or not response.url:
+        return response
+    parts = urlsplit(response.url)
+    rows = parse_qsl(parts.query, keep_blank_values=True)
+    kept = urlencode([(name, value) for name, value in rows if value not in added])
+    return dataclasses.replace(response, url=urlunsplit(parts._replace(query=kept)))
+
+
+def _rows(values: Any) -> list[tuple[str, str]]:
+    pairs = values.items() if isinstance(values, Mapping) else values
+    return [(name, str(value)) for name, value in pairs]

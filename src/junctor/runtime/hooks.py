@@ -10,7 +10,7 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -69,6 +69,10 @@ class Hook:
     responds: bool
     accepted: Answered
     prepared: Prepared | None
+    stored: Mapping[str, Any] = field(default_factory=dict)
+    """The settings that go with a delivery into the inbox."""
+    inspects: bool = False
+    """Whether deliveries are looked into before they are stored."""
 
     def order_key(self, delivery: Delivery) -> str:
         """The order key of a delivery, ``k:…``, or nothing.
@@ -189,4 +193,8 @@ class Hooks:
             responds=prepared is not None and prepared.plan.respond,
             accepted=Answered(answer.status, answer.headers, answer.body),
             prepared=prepared,
+            stored={
+                name: value for name, value in settings.items() if name not in module.hook.at_door
+            },
+            inspects=module.hook.inspects(settings),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -22,10 +23,12 @@ from junctor.adapters.postgres.hot import Line, PostgresInbox, is_lost
 from junctor.adapters.system import system_ids
 from junctor.errors import JunctorError, TooLarge, Unauthorized
 from junctor.language.connector import Bundle, Delivery, ModuleDef
+from junctor.language.verifiers import caller_of
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.ports.vault import Vault
 from junctor.runtime.envelope import pack_call, pack_manual
 from junctor.runtime.hooks import Hook, Hooks
+from junctor.runtime.inspection import inspect
 from junctor.runtime.plans import Plans
 
 __all__ = ["Ingest"]
@@ -57,7 +60,10 @@ _PLAIN = ((b"content-type", b"text/plain; charset=utf-8"),)
 
 
 class Ingest:
-    """Receives deliveries. ``server`` is this process's name, in lower case letters and digits."""
+    """Receives deliveries. ``server`` is this process's name, in lower case letters and digits.
+
+    ``trusted_proxies`` are addresses and networks whose ``X-Forwarded-For`` is believed.
+    """
 
     def __init__(
         self,
@@ -66,6 +72,7 @@ class Ingest:
         server: str,
         find: Callable[[str], ModuleDef | None],
         vault: Vault,
+        trusted_proxies: Sequence[str] = (),
         most_bytes: int = MOST_BYTES,
         patience: float = 5.0,
         answer_seconds: float = ANSWER_SECONDS,
@@ -74,6 +81,7 @@ class Ingest:
         self._url = url
         self._server = server
         self._most = most_bytes
+        self._trusted = tuple(trusted_proxies)
         self._answer_seconds = answer_seconds
         self._body_seconds = body_seconds
         self._reads = Line(url, patience=patience)
@@ -186,10 +194,17 @@ class Ingest:
             headers=headers,
             body=body,
             received_at=datetime.now(UTC),
-            remote=client[0] if client else "",
-            settings=hook.settings,
+            remote=caller_of(
+                client[0] if client else "", headers.get("x-forwarded-for", ""), self._trusted
+            ),
+            settings=hook.stored if not hook.inspects else hook.settings,
         )
         await self._verify(hook, delivery)
+        if hook.inspects:
+            refused = await inspect(hook, delivery, self._reads)
+            if refused is not None:
+                return refused
+            delivery = replace(delivery, settings=hook.stored)
         return await self._take(hook, delivery)
 
     async def _verify(self, hook: Hook, delivery: Delivery) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from junctor.connectors.gateway import custom_webhook, gateway
+from junctor.connectors.gateway import HookSettings, custom_webhook, gateway
 from junctor.errors import BundleInvalid, DataError, Unauthorized
 from junctor.language.connector import Answer, Delivery
-from junctor.language.forms import bind
+from junctor.language.forms import bind, build
+from junctor.language.learned import learned
+from junctor.language.verifiers import caller_of
 
 
 def delivery(
@@ -199,3 +202,124 @@ def test_an_answer_has_its_bounds() -> None:
         answered(headers=[{"key": f"X-{number}", "value": ""} for number in range(17)])
     with pytest.raises(BundleInvalid, match="too large; the most is 599"):
         answered(status=600)
+
+
+# Who may call, and what
+
+
+@pytest.mark.parametrize(
+    ("remote", "networks", "good"),
+    [
+        ("203.0.113.7", ["203.0.113.7"], True),
+        ("203.0.113.8", ["203.0.113.7"], False),
+        ("203.0.113.8", ["203.0.113.9/24", "10.0.0.0/8"], True),
+        ("::ffff:203.0.113.7", ["203.0.113.7"], True),
+        ("2001:db8::5", ["2001:db8::/32"], True),
+        ("2001:db9::5", ["2001:db8::/32"], False),
+        ("", ["0.0.0.0/0"], False),
+        ("unix", ["0.0.0.0/0"], False),
+    ],
+)
+def test_only_listed_addresses_may_call(remote: str, networks: list[str], good: bool) -> None:
+    given = replace(delivery(), remote=remote)
+    if good:
+        verify(given, networks=networks)
+        return
+    with pytest.raises(Unauthorized, match="is not on the list"):
+        verify(given, networks=networks)
+
+
+def test_whom_a_proxy_says_it_was() -> None:
+    proxies = ("10.0.0.0/8",)
+    assert caller_of("203.0.113.7", "198.51.100.1", ()) == "203.0.113.7"
+    assert caller_of("203.0.113.7", "198.51.100.1", proxies) == "203.0.113.7"
+    assert caller_of("10.0.0.1", "198.51.100.1", proxies) == "198.51.100.1"
+    # What the caller itself wrote stands before what the proxies did.
+    assert caller_of("10.0.0.1", "10.9.9.9, 198.51.100.1, 10.0.0.2", proxies) == "198.51.100.1"
+    assert caller_of("10.0.0.1", "nonsense", proxies) == "10.0.0.1"
+    assert caller_of("10.0.0.1", "", proxies) == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"networks": ["203.0.113.0/33"]}, "no address or network"),
+        ({"networks": ["somewhere"]}, "no address or network"),
+        ({"structure": [{"label": "x"}]}, "a list of fields"),
+        ({"validation": "types"}, "there is no structure"),
+        ({"validation": "other"}, "validation"),
+    ],
+)
+def test_settings_that_can_not_be(values: dict[str, Any], reason: str) -> None:
+    with pytest.raises(BundleInvalid, match=reason):
+        build(HookSettings, values)
+
+
+STRUCTURE = [
+    {"name": "id", "type": "number", "required": True},
+    {"name": "tags", "type": "array", "spec": {"type": "text"}},
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "validation", "reason"),
+    [
+        (b'{"id":1,"tags":["a"]}', "strict", ""),
+        (b'{"id":"1","other":2}', "types", ""),
+        (b'{"id":"x","other":2}', "off", ""),
+        (b'{"id":"x"}', "types", "id"),
+        (b'{"tags":[]}', "types", "id"),
+        (b'{"id":1,"other":2}', "strict", "other"),
+        (b"{", "types", "not valid JSON"),
+    ],
+)
+def test_what_does_not_fit_the_structure(body: bytes, validation: str, reason: str) -> None:
+    hook = gateway.modules["CustomWebHook"].hook
+    assert hook is not None
+    assert hook.check is not None
+    settings: dict[str, Any] = {
+        "structure": STRUCTURE, "validation": validation, "method": True
+    }  # fmt: skip
+    assert hook.inspects(settings) is (validation != "off")
+    given = delivery(body, JSON, **settings)
+    if not reason:
+        hook.check(given)
+        return
+    with pytest.raises(DataError, match=reason):
+        hook.check(given)
+
+
+def test_a_structure_is_learned() -> None:
+    hook = gateway.modules["CustomWebHook"].hook
+    assert hook is not None
+    assert hook.learn is not None
+    assert hook.inspects({"learning": True})
+    assert not hook.inspects({})
+    given = delivery(
+        b'{"t":"x","n":1,"b":true,"z":null,"e":[],"l":[1,2],"m":[1,"a"],'
+        b'"c":[{"a":1},{"a":null,"b":"x"}]}',
+        JSON,
+    )
+    found = {row["name"]: row for row in hook.learn(given)}
+    assert {name: row["type"] for name, row in found.items()} == {
+        "t": "text", "n": "number", "b": "boolean", "z": "any", "e": "array", "l": "array",
+        "m": "array", "c": "array",
+    }  # fmt: skip
+    assert found["l"]["spec"] == {"type": "number"}
+    assert found["m"]["spec"] == {"type": "any"}
+    assert [row["name"] for row in found["c"]["spec"]] == ["a", "b"]
+    [file] = [row for row in hook.learn(delivery(MULTIPART, "multipart/form-data; boundary=B"))
+              if row["name"] == "f"]  # fmt: skip
+    assert [row["type"] for row in file["spec"]] == ["text", "text", "buffer"]
+    deep: dict[str, Any] = {}
+    for _ in range(100):
+        deep = {"a": deep}
+    assert str(learned(deep)).count("'name'") == 20
+
+
+def test_cookies_of_an_answer_stay_apart() -> None:
+    rows = [{"key": "Set-Cookie", "value": "a=1"}, {"key": "Set-Cookie", "value": "b=2"}]
+    assert answered(headers=rows).headers[:2] == (("set-cookie", "a=1"), ("set-cookie", "b=2"))
+    for bad in ({"key": "X Y", "value": ""}, {"key": "X", "value": "v" * 4097}):
+        with pytest.raises(BundleInvalid, match="can't be sent"):
+            answered(headers=[bad])

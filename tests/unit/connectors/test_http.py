@@ -12,7 +12,6 @@ from junctor.errors import (
     DataError,
     RateLimited,
     Uncertain,
-    Unsupported,
     VendorRefused,
     VendorUnavailable,
 )
@@ -135,19 +134,34 @@ def test_v4_other_bodies() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters", "mapper"),
+    ("name", "parameters", "mapper", "needed"),
     [
-        (V4, {"authenticationType": "apiKey"}, {}),
-        (V4, {"proxyKeychain": 7}, {}),
-        (V4, {"tlsType": "mtls"}, {}),
-        (V3, {}, {"useMtls": True}),
+        (V4, {"authenticationType": "noAuth", "tlsType": "", "proxyKeychain": ""}, {}, ()),
+        (V4, {}, {"authenticationType": "none"}, ()),
+        (V4, {"authenticationType": "apiKey", "apiKeyKeychain": 1}, {}, ("apiKeyKeychain",)),
+        (V4, {"authenticationType": "basicAuth"}, {}, ("basicAuthKeychain",)),
+        (
+            "DownloadFile",
+            {"authenticationType": "oAuth", "tlsType": "mTls", "proxyKeychain": 7},
+            {},
+            ("oAuthAccount", "tlsKeychain", "proxyKeychain"),
+        ),
+        (V3, {}, {}, ()),
+        (V3, {}, {"useMtls": True}, ("tlsKeychain",)),
+        ("ActionSendDataAPIKeyAuth", {"auth": 5}, {"useMtls": "true"}, ("auth", "tlsKeychain")),
+        ("ActionSendDataBasicAuth", {}, {"useMtls": False}, ("key",)),
+        ("ActionSendDataOAuth", {}, {}, ("account",)),
+        ("ActionGetFile", {}, {}, ()),
     ],
 )
-def test_what_is_not_supported_stops_instead_of_sending_without_it(
-    name: str, parameters: dict[str, Any], mapper: dict[str, Any]
+def test_which_connections_a_module_asks_for(
+    name: str, parameters: dict[str, Any], mapper: dict[str, Any], needed: tuple[str, ...]
 ) -> None:
-    with pytest.raises(Unsupported):
-        request(name, parameters, **mapper)
+    module = http.modules[name]
+    assert module.needs_connection is not None
+    assert module.needs_connection(parameters, mapper) == needed
+    for parameter in needed:
+        assert set(module.connection_kinds[parameter]) <= set(http.connections)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +259,9 @@ def test_an_unreadable_answer_that_says_json_stays_text_when_parsing_is_forced()
 
 def test_effects_follow_the_method() -> None:
     for module in http.modules.values():
-        assert module.effect == "once"
+        assert module.effect == ("read" if "File" in module.name else "once")
+        if module.name == "DownloadFile":
+            continue
         assert module.effect_of is not None
         effects = [module.effect_of({"method": name}) for name in ("", "Head", "delete", "patch")]
         assert effects == ["read", "read", "idempotent", "once"]

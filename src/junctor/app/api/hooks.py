@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, Router, get, patch
+from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from junctor.app import hooks as service
@@ -144,4 +144,31 @@ async def change_hook(
     return tagged(await view(core, found), found.revision)
 
 
-router = Router(path="/", tags=["hooks"], route_handlers=[list_hooks, read_hook, change_hook])
+@post(
+    "/hooks/{hook_id:str}/learn",
+    status_code=200,
+    summary="Learn a structure",
+)
+async def start_learning(request: ApiRequest, hook_id: FromPath[str]) -> Response[HookView]:
+    """Keeps the structure of the hook's next delivery, in its setting `structure`."""
+    return await _learning(request, hook_id, learning=True)
+
+
+@delete("/hooks/{hook_id:str}/learn", status_code=200, summary="Stop learning")
+async def stop_learning(request: ApiRequest, hook_id: FromPath[str]) -> Response[HookView]:
+    """Leaves the structure as it is."""
+    return await _learning(request, hook_id, learning=False)
+
+
+async def _learning(request: ApiRequest, hook_id: str, *, learning: bool) -> Response[HookView]:
+    core = core_of(request)
+    found = await core.catalog.hook(request.user.organization_id, read_id("hok", hook_id))
+    found = await service.set_learning(core, found, learning, actor=request.user.actor)
+    return tagged(await view(core, found), found.revision)
+
+
+router = Router(
+    path="/",
+    tags=["hooks"],
+    route_handlers=[list_hooks, read_hook, change_hook, start_learning, stop_learning],
+)

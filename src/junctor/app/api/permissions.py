@@ -51,6 +51,8 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("GET", f"{API}/hooks"): "hooks:read",
     ("GET", f"{API}/hooks/{{hook_id}}"): "hooks:read",
     ("PATCH", f"{API}/hooks/{{hook_id}}"): "hooks:write",
+    ("POST", f"{API}/hooks/{{hook_id}}/learn"): "hooks:write",
+    ("DELETE", f"{API}/hooks/{{hook_id}}/learn"): "hooks:write",
     ("GET", f"{API}/runs"): "runs:read",
     ("GET", f"{API}/runs/{{run_id}}"): "runs:read",
     ("GET", f"{API}/runs/{{run_id}}/operations"): "runs:read",

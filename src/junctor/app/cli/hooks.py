@@ -16,7 +16,8 @@ Which = Annotated[str, typer.Argument(help="Its id or name, or its scenario's.")
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(
-        help="List hooks, show one, or change its settings and secrets.", no_args_is_help=True
+        help="List hooks, show one, change its settings and secrets.",
+        no_args_is_help=True,
     )
 
     @group.command("list")
@@ -116,6 +117,24 @@ def register(app: typer.Typer) -> None:
 
         _say(*run_async(main()), as_json=as_json)
 
+    @group.command("learn")
+    def learn(
+        hook: Which,
+        stop: Annotated[bool, typer.Option("--stop", help="Learn no more.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Keeps the structure of the hook's next delivery; `show` tells it once it came."""
+        from junctor.app.cli.session import actor, run_async, session
+        from junctor.app.hooks import find_hook, set_learning
+
+        async def main() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+            async with session() as (core, organization_id):
+                found = await find_hook(core, organization_id, hook)
+                changed = await set_learning(core, found, not stop, actor=actor())
+                return await _record(core, changed), _fields(core, changed)
+
+        _say(*run_async(main()), as_json=as_json)
+
     app.add_typer(group, name="hooks")
 
 
@@ -205,6 +224,10 @@ def _say(record: dict[str, Any], fields: list[dict[str, Any]], *, as_json: bool)
             value = "set" if each["name"] in record["secrets"] else "not set"
         else:
             value = record["settings"].get(each["name"], "")
-            value = ", ".join(value) if isinstance(value, list) else value
+            if isinstance(value, list):
+                value = ", ".join(
+                    f"{row.get('name')} ({row.get('type')})" if isinstance(row, dict) else str(row)
+                    for row in value
+                )
         rows.append((each["key"], value, each["help"]))
     print_table("", ("field", "value", "what it is"), rows)

@@ -78,6 +78,8 @@ class ReadState(Ask):
     """
 
     scope: StateScope = "scenario"
+    shared: str = ""
+    """A name under which all modules of the run share it; empty: the placed module's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +88,5 @@ class WriteState(Ask):
 
     value: Any
     scope: StateScope = "scenario"
+    shared: str = ""
+    """As in `ReadState`."""
