@@ -128,7 +128,7 @@ class Desk:
                     answer = self._asked(call, request)
                     acted |= effect == "once"
                     return answer
-                response = self._sent(call.address.module, connector, request)
+                response = self._sent(call, connector, request)
                 good = 200 <= response.status < 300
                 if not good and request.raises:
                     error = refusal(connector, response, effect)
@@ -196,8 +196,9 @@ class Desk:
 
     # Requests.
 
-    def _sent(self, module: int, connector: Connector | None, request: Request) -> Response:
-        target = self._signed(connector, request)
+    def _sent(self, call: Call, connector: Connector | None, request: Request) -> Response:
+        module = call.address.module
+        target = self._signed(call, connector, request)
         shown = {"module": module, **shown_request(target)}
         name: str = shown["request"]
         rule = self._rule(
@@ -221,10 +222,16 @@ class Desk:
             raise _silence()
         return _response(rule, target.url)
 
-    def _signed(self, connector: Connector | None, request: Request) -> Request:
+    def _signed(self, call: Call, connector: Connector | None, request: Request) -> Request:
         if connector is None or not connector.connections:
             return request
-        definition = next(iter(connector.connections.values()))
+        kind = next(iter(connector.connections))
+        if call.module.needs_connection is not None:
+            needed = call.module.needs_connection(call.parameters, call.arguments or {})
+            if not needed:
+                return request
+            kind = next(iter(call.module.connection_kinds.get(needed[0], ())), kind)
+        definition = connector.connections[kind]
         given = self._given.connections.get(connector.name, {})
         target = absolute(request, str(given.get("base_url") or definition.base_url))
         return definition.sign(target, _account(definition, given))

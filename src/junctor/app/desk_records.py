@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import tzinfo
-from functools import partial
 from typing import Any
 
 from junctor.engine.commands import Call
-from junctor.errors import ExpressionError
 from junctor.language.asks.records import (
     ClearRecords,
     CountRecords,
@@ -20,7 +19,7 @@ from junctor.language.asks.records import (
     WriteState,
 )
 from junctor.language.connector import Ask
-from junctor.language.filters import OPERATORS
+from junctor.language.records import Found, fitting, matches, ordered
 
 __all__ = ["Records"]
 
@@ -40,6 +39,7 @@ class Records:
         self._zone = zone
         self._committed = deepcopy(self.stores)
         self._states: dict[tuple[int, str], Any] = {}
+        self._keys = itertools.count(1)
 
     def commit(self) -> None:
         """What was written stays."""
@@ -57,10 +57,10 @@ class Records:
         """The answer, as the ask's own docstring says."""
         module = call.address.module
         match ask:
-            case ReadState(scope):
-                return self._states.get((module, scope))
-            case WriteState(value, scope):
-                self._states[module, scope] = value
+            case ReadState(scope, shared):
+                return self._states.get((0 if shared else module, scope + shared))
+            case WriteState(value, scope, shared):
+                self._states[0 if shared else module, scope + shared] = value
                 return None
             case _:
                 return self._stored(self._store(call), ask)
@@ -75,8 +75,11 @@ class Records:
                 return dict(store[key]) if key in store else None
             case WriteRecord(key, None):
                 store.pop(key, None)
+                return key
             case WriteRecord(key, data) if data is not None:
-                store[key] = dict(data)
+                key = key or f"key {next(self._keys)}"
+                store[key] = fitting(data, (), False, kept=ask.kept, zone=self._zone)
+                return key
             case CountRecords():
                 return len(store)
             case ClearRecords():
@@ -88,47 +91,13 @@ class Records:
         return None
 
     def _found(self, store: dict[str, dict[str, Any]], ask: FindRecords) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = [
-            {"key": key, "data": dict(data)}
+        found = [
+            Found(key, dict(data), 0)
             for key, data in store.items()
-            if not ask.conditions
-            or any(all(self._holds(each, key, data) for each in group) for group in ask.conditions)
+            if matches(ask, key, data, self._zone)
         ]
-        for name, ascending in reversed(ask.sort):
-            rows.sort(key=partial(_rank, name))
-            if not ascending:
-                rows.reverse()
-        return rows if ask.limit is None else rows[: ask.limit]
-
-    def _holds(self, condition: tuple[str, str, Any], key: str, data: Mapping[str, Any]) -> bool:
-        name, operator, wanted = condition
-        known = OPERATORS.get(operator)
-        if known is None:
-            raise ExpressionError(f"Unknown operator {operator!r} in a search of records.")
-        return known.test(_value(name, key, data), wanted, self._zone)
+        return [{"key": each.key, "data": each.data} for each in ordered(ask, found)]
 
 
 _BOUND = ("datastore", "dataStore", "dataStoreId")
 """Parameters that say which store a module is bound to."""
-
-
-def _value(name: str, key: str, data: Mapping[str, Any]) -> Any:
-    if name == "key":
-        return key
-    value: Any = data
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
-
-
-def _rank(name: str, row: Mapping[str, Any]) -> tuple[int, Any]:
-    return _order(_value(name, row["key"], row["data"]))
-
-
-def _order(value: Any) -> tuple[int, Any]:
-    """Numbers before texts, nothing last."""
-    if value is None:
-        return 2, ""
-    if isinstance(value, int | float):
-        return 0, value
-    return 1, str(value)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from inspect import signature
+from itertools import repeat
 from typing import Any
 
 from junctor.engine.nodes import Evaluate, Node, Step
@@ -49,6 +50,8 @@ class Plan:
     """Whether a trigger that polls goes on only when the cycle is committed."""
     transactional: bool
     """Whether there is anything to commit."""
+    remembers: bool
+    """Whether a resumed run must know what was written and not applied."""
     slots: int
     """Length of an env: the scope, then one slot per module."""
     variables: bool
@@ -80,6 +83,10 @@ def compile_plan(
         order_key = compile_value(key, {trigger.id: 1})
     for node in compiler.nodes:
         node.lane_call = _lane_call(node)
+    transactional = any(
+        node.polls or (node.definition is not None and node.definition.transactional)
+        for node in compiler.nodes
+    )
     return Plan(
         name=scenario.name,
         version=version,
@@ -89,10 +96,8 @@ def compile_plan(
         cycles=max(1, scenario.settings.roundtrips),
         auto_commit=scenario.settings.auto_commit,
         trigger_last=scenario.settings.auto_commit_trigger_last,
-        transactional=any(
-            node.polls or (node.definition is not None and node.definition.transactional)
-            for node in compiler.nodes
-        ),
+        transactional=transactional,
+        remembers=transactional or any(map(_remembers, scenario.modules(), repeat(find))),
         order_key=order_key,
         slots=len(compiler.slots) + 1,
         variables=compiler.variables,
@@ -102,6 +107,12 @@ def compile_plan(
 
 def _kind(node: Node) -> str:
     return "" if node.definition is None else node.definition.kind
+
+
+def _remembers(module: Module, find: Find) -> bool:
+    definition = find(module.module)
+    asked = definition.remembers if definition is not None else None
+    return asked is not None and asked(module.mapper if isinstance(module.mapper, Mapping) else {})
 
 
 def _pin(node: Node) -> tuple[str, int, str]:

@@ -347,6 +347,9 @@ class ModuleDef:
     """The argument that caps how many bundles a search emits."""
     transactional: bool = False
     """Whether what it writes (by `Ask`s) is applied, or taken back, with the run's commit."""
+    remembers: Callable[[Mapping[str, Any]], bool] | None = None
+    """Whether a placed module of this mapper keeps something for the run (`WriteState`), which a
+    resumed run must find again; said for all that are ``transactional``."""
     stateless: bool = True
     """Whether its result depends on its arguments alone (variables make it false)."""
     raw: bool = False

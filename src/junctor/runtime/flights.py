@@ -135,7 +135,7 @@ class Flights:
             country=prepared.country,
             cycles=cycles,
         )
-        if recording is not None and prepared.plan.transactional:
+        if recording is not None and prepared.plan.remembers:
             recording.finish()
             for record in recording.staged:
                 # Whoever resumes a run that could not commit wants it written all the same.

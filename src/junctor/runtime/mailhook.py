@@ -197,7 +197,7 @@ class _Handler:
                         body=raw,
                         received_at=datetime.now(UTC),
                         remote=peer,
-                        settings=hook.settings,
+                        settings=hook.stored,
                     ),
                 )
             except NotFound:

@@ -15,7 +15,6 @@ from junctor.errors import (
     Fault,
     Inconsistent,
     JunctorError,
-    Misconfigured,
     StaleFence,
     Uncertain,
     VendorRefused,
@@ -89,18 +88,16 @@ class Operator:
                     if step in call.steps:
                         return recorded
                     answer = await self._ask(flight, call, request, step, effect, asking)
-                    acted |= effect == "once"
+                    acted |= effect == "once" and not isinstance(request, ReadState | WriteState)
                     # What is staged would be missing if its answer were taken from the record.
                     before = None if module.transactional else [answer]
                     return answer
                 if recorded is not None:
-                    response = Response(*recorded)
+                    response = Response.of_record(recorded)
                 else:
                     response, size = await self._send(flight, call, request, step, effect, account)
                     counted += size
-                    before = [
-                        [response.status, dict(response.headers), response.body, response.url]
-                    ]
+                    before = [response.as_record()]
                 good = 200 <= response.status < 300
                 if not good and request.raises:
                     error = refusal(connector, response, effect)
@@ -159,7 +156,7 @@ class Operator:
         self, flight: Flight, call: Call, ask: Ask, step: int, effect: Effect, asking: Asking
     ) -> Any:
         """Asks for something of ours; before what must not be repeated, its intent is durable."""
-        if not call.module.transactional:
+        if not (call.module.transactional or isinstance(ask, ReadState | WriteState)):
             await self._intend(flight, call, step, effect, asked(ask), {"asks": type(ask).__name__})
         return await self._services.do(ask, asking)
 
@@ -215,18 +212,16 @@ class Operator:
         return Outcome(error=error, bytes=counted)
 
     async def _account(self, flight: Flight, call: Call) -> Account | None:
-        """The connection of the placed module, if its connector has any."""
+        """What the placed module's requests are signed with, if anything."""
         assert flight.prepared is not None
-        connection = flight.prepared.connections.get(call.address.module)
-        if connection is None:
-            connector = self._connector(call.module.connector)
-            if connector is not None and connector.connections:
-                raise Misconfigured(
-                    reason=f"module {call.address.module} ({call.module.id}) has no connection; "
-                    "choose one for it"
-                )
-            return None
-        return await self._accounts.get(flight.claim.organization_id, connection)
+        return await self._accounts.of_module(
+            flight.claim.organization_id,
+            call.module,
+            call.address.module,
+            call.parameters,
+            call.arguments or {},
+            flight.prepared.bindings.get("connections", {}),
+        )
 
     async def _send(
         self,

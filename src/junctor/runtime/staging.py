@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from junctor.language.asks.records import StateScope
 from junctor.ports.ledger import Kept, RecordWrite, StateWrite
 
 __all__ = ["RecordWrite", "Staged", "StateWrite", "Structure"]
@@ -79,7 +78,7 @@ class Staged:
         """Writes a record under a fresh key: nothing may be there."""
         self.records[store, key] = RecordWrite(store, key, data, 0)
 
-    def remember(self, module: int, scope: StateScope, value: Any) -> None:
+    def remember(self, module: int, scope: str, value: Any) -> None:
         """Remembers a value in a scope."""
         before = self.states.get((module, scope))
         expected = before.expected if before is not None else self.seen.get(module)

@@ -170,7 +170,7 @@ class Away:
         del token
         if not self._known:
             raise self._error
-        return cast("Hook", SimpleNamespace(definition=SimpleNamespace(mail=True), settings={}))
+        return cast("Hook", SimpleNamespace(definition=SimpleNamespace(mail=True), stored={}))
 
     async def deliver(self, hook: Hook, delivery: object) -> Any:
         del hook, delivery

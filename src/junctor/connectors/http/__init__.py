@@ -10,7 +10,14 @@ modern.py      those of version 4
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from junctor.connectors.http import legacy, modern
 from junctor.connectors.http.base import http
+from junctor.connectors.http.sharing import shares
 
 __all__ = ["http", "legacy", "modern"]
+
+http.modules.update(
+    {name: replace(module, remembers=shares) for name, module in http.modules.items()}
+)

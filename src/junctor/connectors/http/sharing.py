@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from junctor.language.asks.records import ReadState, WriteState
 from junctor.language.connector import Ask, Request, Response
 from junctor.language.cookies import Cookie
 
-__all__ = ["JAR", "Exchange", "Steps", "exchange"]
+__all__ = ["JAR", "Exchange", "Steps", "exchange", "shares"]
 
 JAR = "http.cookies"
 """What the jar is called among what the modules of a run share."""
@@ -31,3 +31,8 @@ def exchange(request: Request, *, share: bool) -> Exchange:
     if response.cookies != jar:
         yield WriteState([list(cookie) for cookie in response.cookies], "run", shared=JAR)
     return response
+
+
+def shares(mapper: Mapping[str, Any]) -> bool:
+    """Whether a placed module keeps the run's cookies."""
+    return mapper.get("shareCookies") in {True, "true"}

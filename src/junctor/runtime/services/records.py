@@ -127,9 +127,9 @@ async def clear(ask: ClearRecords, asking: Asking) -> int:
 
 async def read_state(ask: ReadState, asking: Asking) -> Any:
     """What the placed module remembers."""
-    module = asking.address.module
+    module, scope = _place(ask, asking)
     asking.staged.begin(asking.address)
-    own = asking.staged.states.get((module, ask.scope))
+    own = asking.staged.states.get((module, scope))
     if own is not None or ask.scope != "scenario":
         return None if own is None else restored(own.value)
     rows = await asking.tools.line.fetch(
@@ -147,7 +147,16 @@ async def read_state(ask: ReadState, asking: Asking) -> Any:
 async def write_state(ask: WriteState, asking: Asking) -> None:
     """Stages what the placed module is to remember."""
     asking.staged.begin(asking.address)
-    asking.staged.remember(asking.address.module, ask.scope, stored(ask.value))
+    asking.staged.remember(*_place(ask, asking), stored(ask.value))
+
+
+def _place(ask: ReadState | WriteState, asking: Asking) -> tuple[int, str]:
+    """Under which module and scope it is remembered: what is shared, under none of them."""
+    if not ask.shared:
+        return asking.address.module, ask.scope
+    if ask.scope != "run":
+        raise Misconfigured(reason="what modules share is remembered for a run only")
+    return 0, f"{ask.scope}:{ask.shared}"
 
 
 async def _store(asking: Asking) -> UUID:
