@@ -71,7 +71,7 @@ def _thrown(text: str) -> dict[str, Any]:
         "time"
         if message.startswith("interrupted")
         else "memory"
-        if message.startswith("out of memory")
+        if message.startswith(("out of memory", "string too long"))
         else "stack"
         if "call stack" in message or "stack overflow" in message
         else "raised"

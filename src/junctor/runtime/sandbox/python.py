@@ -39,8 +39,8 @@ input = Input(_given)
 """
 NAMES = ("result", "output")
 """Variables that hold the result of code that does not return one."""
-_ABSENT = "_junctor_absent"
-_TIME = re.compile(r"time limit exceeded")
+_TIME = re.compile(r"TimeoutError: .*(time|sleep) limit exceeded")
+_PART = re.compile(r"NotImplementedError: The monty syntax parser does not yet support (.*)")
 
 
 def run(source: str, given: Any, *, seconds: float, memory: int, binary: str) -> dict[str, Any]:
@@ -106,14 +106,20 @@ def _data(value: Any) -> Any:
 
 def _kind(error: monty.MontyRuntimeError) -> str:
     text = error.display("type-msg")
-    if text.startswith("TimeoutError:") and _TIME.search(text):
+    if _TIME.match(text):
         return "time"
     if text.startswith("MemoryError:"):
         return "memory"
+    if _PART.match(text):
+        return "syntax"
     return "stack" if text.startswith("RecursionError:") else "raised"
 
 
 def _said(error: monty.MontySyntaxError | monty.MontyRuntimeError) -> dict[str, Any]:
-    name, _, message = error.display("type-msg").partition(": ")
-    frames = [frame for frame in error.traceback() if frame.filename == "code"]
+    text = error.display("type-msg")
+    name, _, message = text.partition(": ")
+    part = _PART.match(text)
+    if part:
+        name, message = "", f"code steps know a part of Python, without {part[1]}"
+    frames = error.traceback()
     return {"name": name, "message": message, "line": frames[-1].line if frames else None}

@@ -50,7 +50,6 @@ _COMPUTE = {
     "gettimeofday": (96, 169),
     "lseek": (8, 62),
     "madvise": (28, 233),
-    "mmap": (9, 222),
     "mprotect": (10, 226),
     "mremap": (25, 216),
     "munmap": (11, 215),
@@ -116,6 +115,7 @@ _ONLY = {  # those of them of which only some uses remain: argument and its valu
     "socketpair": ((53, 199), 0, (1,)),  # AF_UNIX: a pipe
 }
 _NEVER = {  # and those of which uses with certain bits don't: argument and bits
+    "mmap": ((9, 222), 3, 1),  # shared memory, which no limit counts
     "clone": ((56, 220), 0, 0x7E020080),  # new namespaces
     "openat": ((257, 56), 2, os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC),
 }
@@ -218,7 +218,8 @@ def _seccomp(*, starts: bool) -> None:
             for value in values:
                 program += [_op(0x15, value, 0, 1), _op(0x06, _ALLOW)]
             program.append(_op(0x06, _ERRNO | _EACCES))
-        for numbers, argument, bits in _NEVER.values():
+    for name, (numbers, argument, bits) in _NEVER.items():
+        if starts or name == "mmap":
             program += [_op(0x15, numbers[column], 0, 4), _load(argument)]
             program += [_op(0x45, bits, 1, 0), _op(0x06, _ALLOW), _op(0x06, _ERRNO | _EACCES)]
     program.append(_op(0x06, _ERRNO | _ENOSYS))

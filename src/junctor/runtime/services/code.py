@@ -101,8 +101,8 @@ class Sandbox:
 
     def run(self, ask: RunCode) -> _Answer:
         """Does the step and ends the process. `DataError` if the code or its result is no good."""
-        job = _job(ask)
         try:
+            job = _job(ask)
             if not self.ready:
                 self.await_ready()
             started = time.monotonic()
