@@ -29,6 +29,7 @@ from junctor.errors import (
     VendorUnavailable,
 )
 from junctor.language import forms
+from junctor.language.asks.code import RunCode
 from junctor.language.asks.records import ReadState, WriteState
 from junctor.language.connector import (
     Ask,
@@ -249,6 +250,10 @@ class Desk:
             return None if rule.answer is msgspec.UNSET else rule.answer
         if self._records.knows(ask):
             return self._records.do(call, ask)
+        if isinstance(ask, RunCode):
+            from junctor.runtime.services.code import execute
+
+            return execute(ask)
         raise Unscripted(f"module {module} ({call.module.id}) asks for {kind}({shown})")
 
 

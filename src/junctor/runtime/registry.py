@@ -21,6 +21,7 @@ GROUP = "junctor.connectors"
 
 BUILT_IN: Mapping[str, str] = {
     "builtin": "junctor.connectors.tools:builtin",
+    "code": "junctor.connectors.code:code",
     "csv": "junctor.connectors.csv:csv",
     "email": "junctor.connectors.email:email",
     "datastore": "junctor.connectors.datastore:datastore",

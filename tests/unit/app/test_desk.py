@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -407,6 +408,18 @@ def test_what_else_is_asked_of_junctor_is_scripted(registry: Registry) -> None:
     assert run(registry, scenario, answers=[failing])["error"]["code"] == "forbidden"
     with pytest.raises(Misconfigured, match=r"asks for Odd\({'what': 'w'}\)"):
         run(registry, scenario)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="code steps need Linux")
+def test_code_steps_really_run_unless_a_rule_answers() -> None:
+    registry = Registry.load()
+    code = {"codeEditorJavascript": "return input.a + 1", "input": [{"name": "a", "value": 1}]}
+    scenario = flow(("code:ExecuteCode", code))
+    assert run(registry, scenario)["bundles"] == {"1": [{"result": 2}]}
+    rule = {"ask": "RunCode", "answer": {"result": 9}}
+    assert run(registry, scenario, answers=[rule])["bundles"] == {"1": [{"result": 9}]}
+    failing = flow(("code:ExecuteCode", {"codeEditorJavascript": "throw new Error('no')"}))
+    assert "line 1: Error: no" in run(registry, failing)["error"]["message"]
 
 
 def test_a_delivery_becomes_bundles(registry: Registry) -> None:

@@ -45,6 +45,7 @@ SERVICES: Mapping[str, str] = {
     "MoveMail": "junctor.runtime.services.mail:move",
     "ReadRecord": "junctor.runtime.services.records:read",
     "ReadState": "junctor.runtime.services.records:read_state",
+    "RunCode": "junctor.runtime.services.code:run",
     "SaveDraft": "junctor.runtime.services.mail:draft",
     "SendMail": "junctor.runtime.services.mail:send",
     "WriteRecord": "junctor.runtime.services.records:write",
