@@ -15,35 +15,8 @@ NATIVE = frozenset(
 )
 """Apps that belong to Make itself: everything of theirs is to run here."""
 
-UNAVAILABLE = frozenset({"ai-tools", "ai-local-agent", "code"})
-"""Those of them that work with Make's own models, or need code to be isolated."""
-
-
-PENDING = frozenset(
-    {
-        "datastore:AddRecord",
-        "datastore:GetRecord",
-        "datastore:SearchRecord",
-        "datastore:UpdateRecord",
-        "email:ActionSendEmail",
-        "gateway:CustomMailHook",
-        "http:ActionGetFile",
-        "http:ActionSendDataAPIKeyAuth",
-        "http:DownloadFile",
-        "markdown:Compile",
-        "regexp:AdvancedParser",
-        "regexp:GetElementsFromText",
-        "regexp:HTMLToText",
-        "regexp:Parser",
-        "regexp:Replace",
-        "rss:ActionReadArticles",
-        "rss:TriggerNewArticle",
-        "scenario-service:ReturnData",
-        "scenario-service:StartSubscenario",
-        "xml:ParseXML",
-    }
-)
-"""Modules whose connectors come with other changes; empty when all of them are in."""
+UNAVAILABLE = frozenset({"ai-tools", "ai-local-agent"})
+"""Those of them that work with Make's own models."""
 
 
 def test_every_native_module_of_the_exports_runs() -> None:
@@ -67,5 +40,5 @@ def test_every_native_module_of_the_exports_runs() -> None:
         lacking.update(
             p.message.partition(" ")[0] for p in made.problems if "runs here" in p.message
         )
-    assert set(lacking) <= PENDING
+    assert not lacking
     assert not unread
