@@ -18,12 +18,11 @@ pytestmark = pytest.mark.skipif(
 
 # An attacker who has broken out of the interpreter runs machine code: here, Python by ctypes.
 _BEFORE = """
-import ctypes, fcntl, json, mmap, os, platform, resource, signal, socket, struct, sys, threading, time
+import ctypes, fcntl, mmap, os, resource, signal, socket, sys, threading, time
 sys.path.append(sys.argv[1])
 from junctor.runtime.sandbox import walls
 libc = ctypes.CDLL(None, use_errno=True)
 parent = os.getppid()
-x86 = platform.machine() == "x86_64"
 standing = walls.confine(memory=256 << 20, starts=STARTS, readable=("/usr/lib", "/lib"))
 try:
     CODE

@@ -6,9 +6,8 @@ Fields and result are those of Make's module (``code:ExecuteCode``). The code ru
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, TypedDict
 
 from junctor.errors import Misconfigured, Unsupported
 from junctor.language.asks.code import RunCode
@@ -23,17 +22,27 @@ LONGEST = 60
 """Seconds that a step may be given."""
 
 
+class Named(TypedDict, total=False):
+    """One value of the input."""
+
+    name: Annotated[str, Field(label="Name")]
+    value: Annotated[Any, Field(label="Value")]
+
+
+_NO_ROWS: list[Named] = []
+
+
 @code.action("Run code", name="ExecuteCode", effect="read", aliases=("code:RunCode",))
 def execute_code(
     language: Annotated[Literal["javascript", "python"], Field(label="Language")] = "javascript",
     input_: Annotated[
-        Any,
+        list[Named],
         Field(
             label="Input",
             help="Names and values: the code reads them as input.name.",
             key="input",
         ),
-    ] = None,
+    ] = _NO_ROWS,
     code_editor_javascript: Annotated[
         str, Field(label="JavaScript", multiline=True, key="codeEditorJavascript")
     ] = "",
@@ -79,7 +88,7 @@ def javascript_code(
     function_code: Annotated[
         str, Field(label="JavaScript", multiline=True, key="functionCode")
     ] = "",
-    input_: Annotated[Any, Field(label="Input", key="input")] = None,
+    input_: Annotated[list[Named], Field(label="Input", key="input")] = _NO_ROWS,
 ) -> RunCode:
     """Runs JavaScript as blueprints made by other programs have it; use "Run code" instead."""
     return execute_code("javascript", input_=input_, code_editor_javascript=function_code)
@@ -106,22 +115,19 @@ def _no_packages(dependencies: Any) -> None:
     )
 
 
-def _input(given: Any) -> dict[str, Any]:
-    """Values by name, from rows of name and value, a collection, or the JSON of one."""
-    if given is None or given == "":
-        return {}
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except (ValueError, RecursionError):
-            raise Misconfigured(
-                reason=f"the input is {show(given)}; give rows of a name and a value"
-            ) from None
-    if isinstance(given, Mapping):
-        return {str(name): value for name, value in given.items()}
+def _input(given: Iterable[Any]) -> dict[str, Any]:
+    """Values by name, from rows of a name and a value, or from collections of them."""
     found: dict[str, Any] = {}
-    for number, row in enumerate(given if isinstance(given, list) else [given], start=1):
-        if not isinstance(row, Mapping) or not row.get("name"):
-            raise Misconfigured(reason=f"row {number} of the input has no name ({show(row)})")
-        found[to_text(row["name"])] = row.get("value")
+    for number, row in enumerate(given, start=1):
+        if "name" in row and set(row) <= _ROW:
+            found[to_text(row["name"])] = row.get("value")
+        elif set(row) & {"name", "value"}:
+            raise Misconfigured(
+                reason=f"row {number} of the input is {show(row)}; give rows of a name and a value"
+            )
+        else:
+            found |= row
     return found
+
+
+_ROW = {"name", "value", "type"}

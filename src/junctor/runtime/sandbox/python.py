@@ -40,7 +40,7 @@ input = Input(_given)
 NAMES = ("result", "output")
 """Variables that hold the result of code that does not return one."""
 _TIME = re.compile(r"TimeoutError: .*(time|sleep) limit exceeded")
-_PART = re.compile(r"NotImplementedError: The monty syntax parser does not yet support (.*)")
+_PART = re.compile(r"Not\w+Error: The monty syntax parser does not yet support (.*)")
 
 
 def run(source: str, given: Any, *, seconds: float, memory: int, binary: str) -> dict[str, Any]:
