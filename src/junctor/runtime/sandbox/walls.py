@@ -139,22 +139,25 @@ def confine(*, memory: int, starts: bool, readable: tuple[str, ...] = ()) -> lis
     _libc.prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE: nobody else's to look into, either
     os.chdir("/")
     stand = ["interpreter", "limits", "privileges"]
-    if _namespaces():
+    alone = _namespaces()
+    if alone:
         stand.append("namespaces")
-    _limits(memory)
+    _limits(memory, alone=alone)
     if _landlock(readable if starts else ()):
         stand.append("landlock")
     _seccomp(starts=starts)
     return [*stand, "seccomp"]
 
 
-def _limits(memory: int) -> None:
+def _limits(memory: int, *, alone: bool) -> None:
+    # Outside of a namespace of users, all that this user runs would count against ours.
+    processes = [(resource.RLIMIT_NPROC, 64)] if alone else []
     for what, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, _CPU),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, 64),
-        (resource.RLIMIT_NPROC, 64),
+        *processes,
         (resource.RLIMIT_DATA, memory),
         (resource.RLIMIT_AS, memory + 4 * 1024**3),  # threads reserve far more than they use
         (resource.RLIMIT_MEMLOCK, 0),
