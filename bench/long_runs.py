@@ -1,6 +1,6 @@
 """Long runs: a million bundles in one run, its neighbours meanwhile, and resuming a long journal.
 
-python bench/long_runs.py [million] [resume]
+python bench/long_runs.py [million] [detail] [resume]
 """
 
 from __future__ import annotations
@@ -41,6 +41,14 @@ COUNT = {
     "version": 1,
     "filter": {"name": "big", "conditions": [[{"a": "{{2.size}}", "o": "text:equal", "b": "big"}]]},
     "parameters": {"feeder": 5, "fn": "count"},
+    "mapper": {"value": "{{2.twice}}"},
+}
+
+
+TEXT = {
+    **COUNT,
+    "module": "util:TextAggregator",
+    "parameters": {"feeder": 5, "rowSeparator": "\n"},
     "mapper": {"value": "{{2.twice}}"},
 }
 
@@ -114,6 +122,43 @@ def million(st: kit.Stack) -> None:
     st.stop(server)
 
 
+def detail(st: kit.Stack) -> None:
+    print("\nIterator of 1,000,000 bundles → 3 mapped variables → filter → text aggregator")
+    server, worker = st.start("server"), st.start("worker")
+    _, path = st.scenario([ITERATE, SET_THREE, TEXT])
+    url = f"http://127.0.0.1:{st.port}"
+    body = json.dumps({"items": list(range(1_000_000))}, separators=(",", ":")).encode()
+    rates = {}
+    for history in ("first", "full", "errors"):
+        with st.connect() as db:
+            db.execute("update scenarios set detail = %s", (history,))
+        found, grown = [], 0.0
+        for _ in range(2):
+            st.forget_runs()
+            time.sleep(1)
+            before = worker.rss()
+            watching = Peak(worker)
+            asyncio.run(_post(url + path, body))
+            st.wait_finished(1)
+            grown = max(grown, watching.stop() - before)
+            found.append(
+                float(st.value("select extract(epoch from ended_at - started_at) from runs"))
+            )
+        rates[history] = 1_000_000 / kit.median(found)
+        first = history == "first"
+        aim = "≥ 100,000" if first else ""
+        kit.row(
+            f"bundles, history {history}",
+            f"{rates[history]:,.0f}/s",
+            aim,
+            not first or rates[history] >= 100_000,
+        )
+        kit.row("  RSS growth of the worker at its peak", f"{grown:.0f} MB")
+    kit.row("full detail costs", f"{1 - rates['full'] / rates['first']:.0%} of the rate")
+    st.stop(worker)
+    st.stop(server)
+
+
 def resume(st: kit.Stack) -> None:
     print("\nResume of a run with 100,000 recorded operations")
     server, worker = st.start("server"), st.start("worker")
@@ -167,7 +212,7 @@ async def _post(url: str, body: bytes) -> None:
             raise SystemExit(f"the delivery was refused: {answer.status} {await answer.text()}")
 
 
-PARTS = {"million": million, "resume": resume}
+PARTS = {"million": million, "detail": detail, "resume": resume}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or list(PARTS):

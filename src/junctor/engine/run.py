@@ -31,7 +31,7 @@ __all__ = ["Run"]
 
 # An enum's member by its class is a slow look-up, and these are asked for every bundle.
 _PURE, _CALL, _AGGREGATE = Step.PURE, Step.CALL, Step.AGGREGATE
-_ROUTER, _CHOICE = Step.ROUTER, Step.CHOICE
+_ROUTER, _CHOICE, _SET = Step.ROUTER, Step.CHOICE, Step.SET
 
 
 class Run:
@@ -128,6 +128,10 @@ class Run:
                     else:
                         output = self.pure(node, env, path) if ahead is None else ahead.output
                     breathe = breathe or not self.operations % BREATH
+                elif step is _SET:
+                    self.operations += 1
+                    output = self._set(node, env, path)
+                    breathe = journal.tick()
                 elif step is _CALL:
                     self.operations += 1
                     output = yield from self._called(node, env, path, ahead)
@@ -187,8 +191,6 @@ class Run:
             return Several()
         if step is Step.GET:
             return self.once(node, path, lambda: self._get(node, env, path))
-        if step is Step.SET:
-            return self._set(node, env, path)
         if step is Step.NAME:
             output = self.once(node, path, lambda: self.evaluated(node, env, path))
             self.name = str(output.get("name") or "")
@@ -209,18 +211,18 @@ class Run:
         return _under(node, found)
 
     def _set(self, node: Node, env: list[Any], path: Path) -> Bundle:
-        scope = ""
-
-        def evaluate() -> Bundle:
-            nonlocal scope
-            values, scope = self.evaluated(node, env, path)
-            return dict(values)
-
-        output: Bundle = self.once(node, path, evaluate)
+        keep = self.journal.wants(node.id)
+        known = self.recorded(node, path) if keep and not self._live else MISSING
         # The record has the values only; the scope is a setting, the same however often it is read.
-        scope = scope or self.evaluated(node, env, path)[1]
-        self.variables |= {name: (value, scope) for name, value in output.items()}
-        return _under(node, output)
+        values, scope = self.evaluated(node, env, path)
+        if known is not MISSING:
+            values = known
+        elif keep:
+            self.journal.operation(self.cycle, node.id, path, 0, values)
+        variables = self.variables
+        for name, value in values.items():
+            variables[name] = (value, scope)
+        return _under(node, values)
 
     def _called(
         self, node: Node, env: list[Any], path: Path, ahead: Ahead | None

@@ -105,8 +105,11 @@ for _version, _aliases in (("GetVariable2", ("tools:GetVariable",)), ("GetVariab
 )
 def set_variables(_parameters: Mapper, mapper: Mapper) -> tuple[Bundle, Scope]:
     """Remembers several values under their names, for later modules on any route."""
-    rows = [row for row in to_array(mapper.get("variables")) if isinstance(row, dict)]
-    return {str(row["name"]): row.get("value") for row in rows if row.get("name")}, _scope(mapper)
+    found = {}
+    for row in to_array(mapper.get("variables")):
+        if isinstance(row, dict) and (name := row.get("name")):
+            found[name if name.__class__ is str else str(name)] = row.get("value")
+    return found, _scope(mapper)
 
 
 @util.module(

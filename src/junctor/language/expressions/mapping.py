@@ -28,10 +28,39 @@ def compile_value(value: Any, slots: Mapping[int, int], field: str = "") -> Eval
     map 'items[2].name': …") with the field's path; compiling raises `ExpressionError` with the
     same in ``field``.
     """
-    return _compile(value, slots, field, 0)
+    leaves: list[tuple[str, Evaluate]] = []
+    evaluate = _compile(value, slots, field, 0, leaves)
+    if not leaves:
+        return evaluate
+
+    def mapped(env: Env) -> Any:
+        try:
+            return evaluate(env)
+        except Exception as error:
+            raise _located(leaves, env, error) from error
+
+    return mapped
 
 
-def _compile(value: Any, slots: Mapping[int, int], field: str, depth: int) -> Evaluate:
+def _located(leaves: list[tuple[str, Evaluate]], env: Env, error: Exception) -> JunctorError:
+    """Which text could not be mapped, and why: asked only once one could not, as asking each one at
+    each bundle is what a mapping's time would go into.
+    """
+    for field, evaluate in leaves:
+        try:
+            evaluate(env)
+        except Exception as again:
+            return invalid(field, again)
+    return invalid(leaves[0][0], error)
+
+
+def _compile(
+    value: Any,
+    slots: Mapping[int, int],
+    field: str,
+    depth: int,
+    leaves: list[tuple[str, Evaluate]],
+) -> Evaluate:
     if depth > MAX_NESTING:
         raise ExpressionError(
             f"The mapping is nested deeper than {MAX_NESTING} levels at '{field[:100]}'.",
@@ -41,39 +70,36 @@ def _compile(value: Any, slots: Mapping[int, int], field: str, depth: int) -> Ev
             expected="less nesting",
         )
     if isinstance(value, str):
-        return _compile_text(value, slots, field)
+        return _compile_text(value, slots, field, leaves)
     if isinstance(value, Mapping):
         return _collection(
             {
-                str(key): _compile(item, slots, f"{field}.{key}" if field else str(key), depth + 1)
+                str(key): _compile(
+                    item, slots, f"{field}.{key}" if field else str(key), depth + 1, leaves
+                )
                 for key, item in value.items()
             }
         )
     if isinstance(value, list | tuple):
         return _array(
             [
-                _compile(item, slots, f"{field}[{index + 1}]", depth + 1)
+                _compile(item, slots, f"{field}[{index + 1}]", depth + 1, leaves)
                 for index, item in enumerate(value)
             ]
         )
     return always(value)
 
 
-def _compile_text(text: str, slots: Mapping[int, int], field: str) -> Evaluate:
+def _compile_text(
+    text: str, slots: Mapping[int, int], field: str, leaves: list[tuple[str, Evaluate]]
+) -> Evaluate:
     try:
         evaluate = compile_template(text, slots)
     except ExpressionError as error:
         raise unreadable(field, error) from error
-    if constant(evaluate):
-        return evaluate
-
-    def mapped(env: Env) -> Any:
-        try:
-            return evaluate(env)
-        except Exception as error:
-            raise invalid(field, error) from error
-
-    return mapped
+    if not constant(evaluate):
+        leaves.append((field, evaluate))
+    return evaluate
 
 
 def unreadable(field: str, error: ExpressionError) -> ExpressionError:

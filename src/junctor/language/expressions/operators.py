@@ -54,8 +54,8 @@ def _result(number: float) -> int | float:
 
 def add(a: Any, b: Any) -> Any:
     """Joins if either is text; moves a date by milliseconds; else adds."""
-    if a.__class__ is str and b.__class__ is str:
-        return a + b
+    if a.__class__ is int and b.__class__ is int:
+        return whole(a + b)
     if isinstance(a, str) or isinstance(b, str):
         return to_text(a) + to_text(b)
     if isinstance(a, datetime):
@@ -75,6 +75,8 @@ def subtract(a: Any, b: Any, zone: tzinfo = UTC) -> Any:
     if isinstance(a, datetime):
         other = b if isinstance(b, datetime) else _date_in(b, zone)
         return _moved(a, -_operand(b)) if other is None else milliseconds(a) - milliseconds(other)
+    if a.__class__ is int and b.__class__ is int:
+        return whole(a - b)
     if isinstance(b, datetime):
         other = _date_in(a, zone)
         return _result((_operand(a) if other is None else milliseconds(other)) - milliseconds(b))
@@ -93,6 +95,8 @@ def _date_in(value: Any, zone: tzinfo) -> datetime | None:
 
 def multiply(a: Any, b: Any) -> int | float:
     """The product."""
+    if a.__class__ is int and b.__class__ is int:
+        return whole(a * b)
     return _result(_operand(a) * _operand(b))
 
 
