@@ -17,12 +17,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
 
 from junctor.adapters.postgres.embedded import Embedded
 from junctor.adapters.postgres.migrate import migrate
+
+# The same examples at every run, however busy the machine is; bench/fuzz.py draws new ones.
+hypothesis.settings.register_profile("junctor", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("junctor")
 
 TEMPLATE = "junctor_template"
 # Tests want speed, not safety from a power cut.

@@ -44,12 +44,13 @@ async def call_module(
         raise Unsupported(
             f"{module.id} is a {module.kind}; actions, searches and transforms can be called."
         )
+    if module.kind == "transform" and module.raw:
+        made = module.function(dict(arguments), dict(arguments))
+        return Called(module.id, module.effect, _bundles(made), 0, 0)
     values = forms.bind(module, dict(arguments), dict(arguments))
     effect = module.effect_of(values) if module.effect_of is not None else module.effect
     if module.kind == "transform":
-        made = module.function(**values)
-        given = [made] if isinstance(made, Mapping) else made
-        return Called(module.id, effect, [dict(bundle) for bundle in given], 0, 0)
+        return Called(module.id, effect, _bundles(module.function(**values)), 0, 0)
     connector = core.registry.connector(module.connector)
     needs = connector is not None and bool(connector.connections)
     if needs and connection_id is None:
@@ -89,3 +90,7 @@ async def call_module(
 
     bundles = await perform(module, values, send)
     return Called(module.id, effect, bundles, requests, size)
+
+
+def _bundles(made: Any) -> list[Bundle]:
+    return [dict(bundle) for bundle in ([made] if isinstance(made, Mapping) else made)]

@@ -32,7 +32,13 @@ class Named(TypedDict, total=False):
 _NO_ROWS: list[Named] = []
 
 
-@code.action("Run code", name="ExecuteCode", effect="read", aliases=("code:RunCode",))
+@code.action(
+    "Run code",
+    name="ExecuteCode",
+    effect="read",
+    aliases=("code:RunCode",),
+    verbatim=frozenset({"codeEditorJavascript", "codeEditorPython"}),
+)
 def execute_code(
     language: Annotated[Literal["javascript", "python"], Field(label="Language")] = "javascript",
     input_: Annotated[
@@ -83,7 +89,12 @@ def execute_code(
     return RunCode(language, source, _input(input_), float(timeout))
 
 
-@code.action("Run JavaScript", name="JavaScriptCode", effect="read")
+@code.action(
+    "Run JavaScript",
+    name="JavaScriptCode",
+    effect="read",
+    verbatim=frozenset({"functionCode"}),
+)
 def javascript_code(
     function_code: Annotated[
         str, Field(label="JavaScript", multiline=True, key="functionCode")

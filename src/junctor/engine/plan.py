@@ -109,6 +109,21 @@ def _kind(node: Node) -> str:
     return "" if node.definition is None else node.definition.kind
 
 
+def _mapped(mapper: Any, seen: Slots, verbatim: frozenset[str]) -> Evaluate:
+    """The compiled mapper, some fields of it as they are."""
+    evaluate = compile_value(_without(mapper, verbatim), seen)
+    if not verbatim or not isinstance(mapper, Mapping):
+        return evaluate
+    kept = {name: value for name, value in mapper.items() if name in verbatim}
+    return lambda env: {**evaluate(env), **kept}
+
+
+def _without(mapper: Any, names: frozenset[str]) -> Any:
+    if not names or not isinstance(mapper, Mapping):
+        return mapper
+    return {name: value for name, value in mapper.items() if name not in names}
+
+
 def _remembers(module: Module, find: Find) -> bool:
     definition = find(module.module)
     asked = definition.remembers if definition is not None else None
@@ -245,7 +260,7 @@ class _Compiler:
             )
         mapper = {} if module.mapper is None else module.mapper
         group_by = module.flags.get("groupBy")
-        arguments = compile_value(mapper, seen)
+        arguments = _mapped(mapper, seen, definition.verbatim)
         parameters = {**module.parameters, **self.given.get(module.id, {})}
         if definition.typed:
             parameters["__expect__"] = module.expect
@@ -260,7 +275,9 @@ class _Compiler:
             arguments=arguments,
             evaluate=_function(definition, parameters, arguments),
             parameters=parameters,
-            random=self.draws(mapper, group_by, *_sides(module.filter)),
+            random=self.draws(
+                _without(mapper, definition.verbatim), group_by, *_sides(module.filter)
+            ),
             lanes=module.lanes,
             retry=RetryPolicy.of(module.flags, module.path),
             group_by=compile_value(group_by, seen) if group_by not in (None, "") else None,

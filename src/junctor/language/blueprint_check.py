@@ -69,7 +69,10 @@ class Checker:
                     f"Route {number + 1} is disabled: its {len(route.flow)} modules don't run.",
                     module.path,
                 )
-        self.mappings.look(module.mapper, ("mapper",), sight)
+        mapper = module.mapper
+        if definition is not None and definition.verbatim and isinstance(mapper, Mapping):
+            mapper = {k: v for k, v in mapper.items() if k not in definition.verbatim}
+        self.mappings.look(mapper, ("mapper",), sight)
         self._filter(module.filter, ("filter",), sight)
         for number, branch in enumerate(module.branches):
             self._filter(branch.filter, ("branches", number), sight)

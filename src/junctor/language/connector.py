@@ -352,6 +352,8 @@ class ModuleDef:
     resumed run must find again; said for all that are ``transactional``."""
     stateless: bool = True
     """Whether its result depends on its arguments alone (variables make it false)."""
+    verbatim: frozenset[str] = frozenset()
+    """Fields of the mapper that are taken as typed: ``{{`` begins no expression in them (code)."""
     raw: bool = False
     """Whether ``function`` gets (parameters, mapper) as two mappings, not keyword arguments."""
     needs_connection: Needs | None = None

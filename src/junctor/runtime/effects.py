@@ -84,9 +84,11 @@ async def _paged(
     address = first.url
     seen = set()
     for number in range(MOST_PAGES):
-        size = paging.size if most is None else min(paging.size, most - len(found))
-        if size <= 0:
+        left = paging.size if most is None else min(paging.size, most - len(found))
+        if left <= 0:
             break
+        # A page's number counts pages of one size: a smaller last one would begin elsewhere.
+        size = paging.size if paging.style in {"page", "path"} else left
         request = _page(first, paging, place, size, address)
         answer = await send(request, number)
         page = bundles_of(module, answer)

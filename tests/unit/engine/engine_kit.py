@@ -52,6 +52,7 @@ def _never(**_arguments: Any) -> Any:
 kit.module("Starts", kind="trigger", name="start")(_never)
 kit.action("Sends", effect="once", name="send")(_never)
 kit.action("Puts", effect="idempotent", name="put")(_never)
+kit.action("Runs code", effect="read", name="codes", verbatim=frozenset({"code"}))(_never)
 kit.search("Finds", name="find")(_never)
 kit.module("Routes", kind="router", name="router")(_never)
 kit.module("Chooses", kind="if_else", name="choose")(_never)

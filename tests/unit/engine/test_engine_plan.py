@@ -152,3 +152,12 @@ def test_a_policy_of_ones_own() -> None:
     policy = RetryPolicy.of({"retry": {"attempts": 100, "first": 10, "longest": 60}}, "flow[0]")
     assert [policy.delay(n, NotSent()) for n in (1, 2, 3, 4, 99, 100)] == [10, 20, 40, 60, 60, None]
     assert RetryPolicy.of({}, "") == RetryPolicy()
+
+
+def test_a_field_that_is_verbatim_is_taken_as_typed() -> None:
+    mapper = {"code": "${{a: 1}} {{1.x}}", "text": "{{1.n}}"}
+    plan = plan_of(module(1, "start"), module(2, "codes", mapper))
+    assert plan.head is not None
+    assert plan.head.next is not None
+    env = [None, {"n": 5}, None]
+    assert plan.head.next.arguments(env) == {"code": "${{a: 1}} {{1.x}}", "text": 5}
