@@ -33,7 +33,7 @@ from junctor.language.connector import (
     Response,
     path,
 )
-from junctor.language.signatures import REQUIRED, Argument, identifier, with_signature
+from junctor.language.signatures import REQUIRED, Argument, Described, identifier
 
 __all__ = ["Conventions", "help_of", "label_of", "modules_from", "words"]
 
@@ -96,9 +96,11 @@ def _module(
     listing = operation.get("result") == "list" and method == "GET"
     call = _Call(operation, conventions, types, paged=paged, listing=listing or paged)
     head = method == "HEAD"
-    asked = call.exists if head else call.request
-    function = with_signature(
-        _plain(asked), call.arguments, name=identifier(name), doc=help_of(operation)
+    function = Described(
+        call.exists if head else call.request,
+        call.arguments,
+        name=identifier(name),
+        doc=help_of(operation),
     )
     note = conventions.note(operation)
     effect = conventions.effects.get(name) or (
@@ -119,13 +121,6 @@ def _module(
     )
 
 
-def _plain(asked: Callable[[Mapping[str, Any]], Any]) -> Callable[..., Any]:
-    def function(**given: Any) -> Any:
-        return asked(given)
-
-    return function
-
-
 class _Call:
     """One operation: which arguments it takes, and the request they make."""
 
@@ -143,22 +138,28 @@ class _Call:
         self._paged = paged
         self.listing = listing
         self._segments = [part for part in operation["path"].split("/") if part]
+        self._types = types
         self._names: dict[tuple[str, str], str] = {}
-        self._whole_body = False
-        rows = [*self._path(), *self._query(types), *self._body(types)]
-        if listing:
-            rows.append(_LIMIT)
-        # A form shows what must be filled in first.
-        self.arguments = sorted(rows, key=lambda row: not row.required)
+        self._rows: list[Argument] = []
 
-    def request(self, given: Mapping[str, Any]) -> Request:
-        """The request of an operation."""
+    def arguments(self) -> list[Argument]:
+        """What the operation takes: first what must be filled in. Made once, when first needed."""
+        if not self._rows:
+            rows = [*self._path(), *self._query(), *self._body()]
+            if self.listing:
+                rows.append(_LIMIT)
+            self._rows = sorted(rows, key=lambda row: not row.required)
+        return self._rows
+
+    def request(self, **given: Any) -> Request:
+        """The request of the operation."""
+        self.arguments()
         conventions = self._conventions
         query = self._given("query", given)
         body = self._given("body", given)
         content: Any = None
-        if self._whole_body:
-            content = body.get("")
+        if "" in body:
+            content = body[""]
         elif body or self._operation.get("body_required"):
             content = body
         return Request(
@@ -169,9 +170,9 @@ class _Call:
             json=content,
         )
 
-    def exists(self, given: Mapping[str, Any]) -> Flow:
+    def exists(self, **given: Any) -> Flow:
         """The flow of an operation that only says whether something is there."""
-        request = self.request(given)
+        request = self.request(**given)
         response = yield Request(
             "HEAD", request.url, query=request.query, headers=request.headers, raises=False
         )
@@ -215,21 +216,22 @@ class _Call:
                 filled = name in self._conventions.filled
                 yield self._argument("path", name, str, required=not filled)
 
-    def _query(self, types: _Types) -> Iterator[Argument]:
+    def _query(self) -> Iterator[Argument]:
         needed = self._operation.get("needs", ())
         for name, schema in self._operation.get("query", {}).items():
             if name != self._conventions.page:
-                yield self._argument("query", name, types.hint(schema), required=name in needed)
+                yield self._argument(
+                    "query", name, self._types.hint(schema), required=name in needed
+                )
 
-    def _body(self, types: _Types) -> Iterator[Argument]:
+    def _body(self) -> Iterator[Argument]:
         schema = self._operation.get("body")
         if schema is None:
             return
-        resolved = types.resolved(schema)
+        resolved = self._types.resolved(schema)
         properties = resolved.get("properties")
         if properties is None:
-            self._whole_body = True
-            hint = types.hint(resolved)
+            hint = self._types.hint(resolved)
             required = bool(self._operation.get("body_required"))
             self._names["body", ""] = "body"
             label = Field(label="Body", help="The request's content, as a collection.")
@@ -237,7 +239,7 @@ class _Call:
             return
         needed = resolved.get("required", ())
         for name, each in properties.items():
-            yield self._argument("body", name, types.hint(each), required=name in needed)
+            yield self._argument("body", name, self._types.hint(each), required=name in needed)
 
     def _argument(self, place: str, name: str, hint: Any, *, required: bool) -> Argument:
         argument = identifier(name)
@@ -369,7 +371,7 @@ def help_of(operation: Operation) -> str:
     """A first sentence for the help, from the name and the method."""
     said = label_of(operation)
     if operation["method"] == "HEAD":
-        thing = said.removeprefix("Check if ").removesuffix(" exists")
+        thing = re.sub(r"^Check if (an? |the )?|\s?exists$", "", said)
         first = f"Says in `exists` whether there is such a {thing}."
     else:
         verb, _, rest = said.partition(" ")

@@ -15,9 +15,10 @@ from typing import Any
 
 from junctor.errors import Fault
 
-__all__ = ["Argument", "identifier", "with_signature"]
+__all__ = ["REQUIRED", "Argument", "Described", "identifier"]
 
 REQUIRED: Any = inspect.Parameter.empty
+"""The default of an argument that must be given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +37,51 @@ class Argument:
         return self.default is REQUIRED
 
 
-def with_signature(
-    function: Callable[..., Any], arguments: Iterable[Argument], *, name: str, doc: str
-) -> Callable[..., Any]:
-    """The same function, which takes ``**keywords``, with name, docstring and these keywords.
+class Described:
+    """A function that takes ``**keywords``, seen by `inspect` and `typing` as one with a signature.
 
-    `Fault` on a name that is twice there or is no Python name.
+    The arguments are made when the signature is first looked at: a connector of hundreds of
+    generated modules is imported without building forms that nobody opens.
     """
-    rows = tuple(arguments)
-    seen: set[str] = set()
-    for row in rows:
-        if row.name in seen or not row.name.isidentifier() or keyword.iskeyword(row.name):
-            raise Fault(reason=f"{name}: {row.name!r} can't be an argument, or is one already")
-        seen.add(row.name)
-    kind = inspect.Parameter.KEYWORD_ONLY
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = doc
-    function.__annotations__ = {row.name: row.hint for row in rows}
-    function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # `inspect` reads it
-        [inspect.Parameter(row.name, kind, default=row.default) for row in rows]
-    )
-    return function
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        arguments: Callable[[], Iterable[Argument]],
+        *,
+        name: str,
+        doc: str,
+    ) -> None:
+        self._function = function
+        self._arguments = arguments
+        self.__name__ = self.__qualname__ = name
+        self.__doc__ = doc
+
+    def __call__(self, **given: Any) -> Any:
+        """What the function makes of these keywords."""
+        return self._function(**given)
+
+    def __getattr__(self, name: str) -> Any:
+        """Signature and annotations. `Fault` on a name that is twice there or is no Python name."""
+        if name not in {"__signature__", "__annotations__"}:
+            raise AttributeError(name)
+        rows = tuple(self._arguments())
+        seen: set[str] = set()
+        for row in rows:
+            if row.name in seen or not row.name.isidentifier() or keyword.iskeyword(row.name):
+                raise Fault(
+                    reason=f"{self.__name__}: {row.name!r} can't be an argument, or is one already"
+                )
+            seen.add(row.name)
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters = [
+            inspect.Parameter(row.name, kind, default=row.default, annotation=row.hint)
+            for row in rows
+        ]
+        hints = {row.name: row.hint for row in rows}
+        made = {"__annotations__": hints, "__signature__": inspect.Signature(parameters)}
+        vars(self).update(made)
+        return made[name]
 
 
 def identifier(name: str) -> str:

@@ -5,7 +5,24 @@ they leave open stands in `assumptions`. Modules made by hand come first; `gener
 other route of the vendor's from `catalogue.json`.
 """
 
-from junctor.connectors.crisp import conversations, events, messages, people, visitors, website
+from junctor.connectors.crisp import (
+    conversations,
+    events,
+    generated,
+    messages,
+    people,
+    visitors,
+    website,
+)
 from junctor.connectors.crisp.account import crisp
 
-__all__ = ["conversations", "crisp", "events", "messages", "people", "visitors", "website"]
+__all__ = [
+    "conversations",
+    "crisp",
+    "events",
+    "generated",
+    "messages",
+    "people",
+    "visitors",
+    "website",
+]

@@ -13,7 +13,7 @@ from junctor.connectors.crisp.conversations import SearchFilter, iso, millisecon
 from junctor.connectors.crisp.website import PAGES, Limit, Website
 from junctor.errors import BundleInvalid
 from junctor.language.connector import Field, Request
-from junctor.language.signatures import Argument, with_signature
+from junctor.language.signatures import Argument, Described
 
 __all__ = ["FIELDS", "Person", "profile_of"]
 
@@ -189,7 +189,7 @@ def _with_fields(
     function: Callable[..., Request], *first: Argument, name: str, doc: str
 ) -> Callable[..., Any]:
     last = Argument("website_id", Website, "")
-    return with_signature(function, [*first, *_arguments(), last], name=name, doc=doc)
+    return Described(function, lambda: [*first, *_arguments(), last], name=name, doc=doc)
 
 
 def _add(**given: Any) -> Request:
