@@ -248,7 +248,7 @@ class _Call:
         self._names[place, name] = argument
         known = self._conventions.known.get(name)
         default = REQUIRED if required else ""
-        if known is not None:
+        if known is not None and argument == identifier(name):
             return Argument(argument, known, default)
         key = name if name != argument.removesuffix("_") and place != "path" else None
         if argument.startswith(f"{place}_"):

@@ -94,7 +94,7 @@ def _with_website(url: str, website: str) -> str:
     """
     parts = urlsplit(url)
     where = "/".join(
-        website if unquote(each) in {WEBSITE, "{website_id}"} else each
+        website if each == WEBSITE or unquote(each) == "{website_id}" else each
         for each in parts.path.split("/")
     )
     return parts._replace(path=where).geturl()
