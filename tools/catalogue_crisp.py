@@ -34,6 +34,8 @@ def schema(found: Schema) -> Schema:
     if "$ref" in found:
         return {"$ref": found["$ref"].removeprefix(REF)}
     out = {key: found[key] for key in KEPT if key in found}
+    if "const" in found:
+        out["enum"] = [found["const"]]
     if "items" in found:
         out["items"] = schema(found["items"])
     if found.get("properties"):

@@ -157,11 +157,9 @@ class ConversationRoutes(CrispAccount):
         )
         if any(query.get(name) == "1" and not holds for name, holds in tests):
             return False
-        if (
-            query.get("filter_assigned", row["assigned"].get("user_id"))
-            != row["assigned"].get("user_id")
-            or query.get("filter_inbox_id", row["inbox_id"]) != row["inbox_id"]
-        ):
+        if query.get("filter_assigned", row["assigned"].get("user_id")) != row["assigned"].get(
+            "user_id"
+        ) or query.get("filter_inbox_id", row.get("inbox_id")) != row.get("inbox_id"):
             return False
         since, until = (instant(request, f"filter_date_{end}") for end in ("start", "end"))
         if (since is not None and row["updated_at"] < since) or (
@@ -190,7 +188,7 @@ class ConversationRoutes(CrispAccount):
         return self.ok("initiated")
 
     def _tell(self, site: WebsiteState, row: dict[str, Any], event: str, **data: Any) -> None:
-        about = {"session_id": row["session_id"], "inbox_id": row["inbox_id"]}
+        about = {"session_id": row["session_id"], "inbox_id": row.get("inbox_id")}
         self.emit(site, event, {**about, **data})
 
     # Messages.

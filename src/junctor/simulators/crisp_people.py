@@ -191,7 +191,7 @@ class PeopleRoutes(CrispAccount):
     def _conversations_of(self, request: Request) -> Reply:
         wanted = self._person(request)["people_id"]
         rows = self.site(request).conversations.values()
-        found = [row["session_id"] for row in rows if row["people_id"] == wanted]
+        found = [row["session_id"] for row in rows if row.get("people_id") == wanted]
         return self.ok("listed", page_of(request, found, size=20))
 
     def _segments(self, request: Request) -> Reply:

@@ -92,9 +92,13 @@ class Reply:
         return cls(status, _encode(value), headers)
 
     def encode(self, *, keep_alive: bool = True, head: bool = False) -> bytes:
-        """The bytes on the wire; an answer to HEAD has the length but no body (RFC 9110 §9.3.2)."""
+        """The bytes on the wire. An answer to HEAD has no body, and says nothing of one (RFC 9110
+        §9.3.2 allows it): proxies have tried to read a type that was named.
+        """
         line = _STATUS_LINES.get(self.status) or f"HTTP/1.1 {self.status} Other\r\n".encode()
         lines = f"content-type: {self.content_type}\r\ncontent-length: {len(self.body)}\r\n"
+        if head:
+            lines = ""
         for name, value in self.headers:
             lines += f"{name}: {value}\r\n"
         lines += "\r\n" if keep_alive else "connection: close\r\n\r\n"
