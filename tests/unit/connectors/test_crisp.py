@@ -347,6 +347,19 @@ def test_a_secret_that_protects_nothing_is_refused(field: str, value: str) -> No
     assert build(events.MessageSettings, {}).events == ["message:send"]
 
 
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        (events.MessageSettings, "message:sent"),
+        (events.ConversationSettings, "message:send"),
+        (events.PeopleSettings, "people:"),
+    ],
+)
+def test_an_event_of_another_kind_is_refused(form: type, name: str) -> None:
+    with pytest.raises(BundleInvalid, match="events"):
+        build(form, {"events": [name]})
+
+
 def watched(module: str, event: str, settings: dict[str, Any], **data: Any) -> bool:
     body = json.dumps({"website_id": "w1", "event": event, "data": data}).encode()
     return bool(list(crisp.modules[module].function(delivery(body, settings=settings))))

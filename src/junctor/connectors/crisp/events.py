@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
 from junctor.connectors.crisp.account import crisp
 from junctor.connectors.crisp.assumptions import HOOK_MAX_AGE
-from junctor.errors import DataError
+from junctor.errors import BundleInvalid, DataError
 from junctor.language.connector import Bundle, Delivery, Field, HookDef, Secret
 from junctor.language.verifiers import (
     check_secret,
@@ -33,7 +33,8 @@ SIGNATURE = "x-crisp-signature"
 SECRET, KEY = "secret", "key"
 """Names in a hook's settings."""
 
-MESSAGE_EVENTS = ("message:send", "message:received", "message:updated", "message:removed")
+MessageEvent = Literal["message:send", "message:received", "message:updated", "message:removed"]
+MESSAGE_EVENTS: tuple[str, ...] = get_args(MessageEvent)
 CONVERSATION_EVENTS = (
     "session:request:initiated",
     "session:removed",
@@ -66,8 +67,6 @@ PEOPLE_EVENTS = (
     "people:import:progress",
     "people:import:done",
 )
-# The same as types: what a form lets choose must be literal.
-MessageEvent = Literal["message:send", "message:received", "message:updated", "message:removed"]
 Source = Literal["plugin", "website"]
 
 
@@ -168,6 +167,15 @@ class MessageSettings(HookSettings):
     ] = field(default_factory=list)
 
 
+def _check_names(names: Iterable[str], prefix: str) -> None:
+    """`BundleInvalid` on a name of another kind, at which nothing would ever start."""
+    for name in names:
+        if not name.startswith(prefix) or name == prefix:
+            raise BundleInvalid(
+                field="events", reason=f"{name!r} is no such event; their names begin with {prefix}"
+            )
+
+
 def _names(*examples: str) -> Any:
     return Field(
         label="Events",
@@ -185,6 +193,11 @@ class ConversationSettings(HookSettings):
         _names("session:request:initiated", "session:set_state", "session:sync:rating"),
     ] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Also refuses events of another kind."""
+        HookSettings.__post_init__(self)
+        _check_names(self.events, "session:")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleSettings(HookSettings):
@@ -193,6 +206,11 @@ class PeopleSettings(HookSettings):
     events: Annotated[list[str], _names("people:profile:created", "people:profile:updated")] = (
         field(default_factory=list)
     )
+
+    def __post_init__(self) -> None:
+        """Also refuses events of another kind."""
+        HookSettings.__post_init__(self)
+        _check_names(self.events, "people:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
