@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from junctor.adapters.transport import AiohttpTransport
+from junctor.connectors.crisp import crisp
 from junctor.connectors.highlevel import highlevel
 from junctor.connectors.toky import toky
 from junctor.errors import VendorRefused
@@ -105,3 +106,198 @@ def test_highlevel_contacts_tags_and_notes() -> None:
             await do("getContact", contactId="nobody")
 
     play("highlevel", highlevel, story)
+
+
+def test_crisp_conversations_and_messages() -> None:
+    async def story(do: Do, _simulator: Simulator) -> None:
+        [started] = await do(
+            "startConversation", text="Hello", nickname="Ada", email="ada@example.com"
+        )
+        session = started["session_id"]
+        [found] = await do("searchConversations", search_query="ada@example.com")
+        assert (found["session_id"], found["meta"]["nickname"]) == (session, "Ada")
+        for number in range(45):
+            await do("sendMessage", session_id=session, content=f"{number}", fingerprint=number + 1)
+        rows = await do("listMessages", session_id=session, limit=30)
+        assert [row["content"] for row in rows] == [str(number) for number in range(15, 45)]
+        assert len(await do("listMessages", session_id=session, limit=1000)) == 46
+        older = await do("listMessages", session_id=session, before=rows[0]["timestamp"], limit=2)
+        assert [row["content"] for row in older] == ["13", "14"]
+
+        [one] = await do("getMessage", session_id=session, fingerprint=45)
+        assert one["from"] == "operator"
+        await do("editMessage", session_id=session, fingerprint=45, content="Edited")
+        [one] = await do("getMessage", session_id=session, fingerprint=45)
+        assert (one["content"], one["edited"]) == ("Edited", True)
+        await do("removeMessage", session_id=session, fingerprint=45)
+        with pytest.raises(VendorRefused, match="message_not_found"):
+            await do("getMessage", session_id=session, fingerprint=45)
+        await do("markMessagesRead", session_id=session)
+
+        [operator, *_] = await do("listOperators", limit=2)
+        who = operator["details"]["user_id"]
+        await do("assignConversation", session_id=session, user_id=who, silent=True)
+        await do("changeConversationState", session_id=session, state="resolved")
+        assigned = await do("searchConversations", filter_assigned=who, filter_resolved=True)
+        assert [row["session_id"] for row in assigned] == [session]
+        await do("assignConversation", session_id=session)
+        await do("updateConversationDetails", session_id=session, subject="Bread", segments=["vip"])
+        await do("blockConversation", session_id=session)
+        await do("scheduleReminder", session_id=session, date="2026-12-01T10:00:00Z", note="Call")
+        [row] = await do("getConversation", session_id=session)
+        assert (row["state"], row["assigned"], row["is_blocked"]) == ("resolved", {}, True)
+        assert (row["meta"]["subject"], row["meta"]["segments"]) == ("Bread", ["vip"])
+        [found] = await do(
+            "searchConversations",
+            search_filters=[
+                {
+                    "model": "session",
+                    "criterion": "meta.subject",
+                    "operator": "eq",
+                    "query": ["Bread"],
+                }
+            ],
+        )
+        assert found["session_id"] == session
+        await do("removeConversation", session_id=session)
+        with pytest.raises(VendorRefused, match="invalid_session"):
+            await do("getConversation", session_id=session)
+
+        [empty] = await do("createConversation")
+        assert empty["session_id"].startswith("session_")
+        shown = await do("searchConversations", limit=100)
+        assert empty["session_id"] not in {row["session_id"] for row in shown}
+        shown = await do("searchConversations", limit=100, include_empty=True)
+        assert empty["session_id"] in {row["session_id"] for row in shown}
+        url = "/v1/website/{website_id}/conversations"
+        [answer] = await do("makeApiCall", url=url)
+        assert len(answer["body"]["data"]) == len(shown) - 1
+
+    play("crisp", crisp, story)
+
+
+MESSAGES: list[dict[str, Any]] = [
+    {"type": "note", "content": "Only for us", "mentions": ["u1"]},
+    {"type": "file", "url": "https://example.com/a.png", "name": "a", "file_type": "image/png"},
+    {"type": "animation", "url": "https://example.com/a.gif", "file_type": "image/gif"},
+    {"type": "audio", "url": "https://example.com/a.mp3", "file_type": "audio/mp3", "duration": 3},
+    {
+        "type": "picker",
+        "id": "size",
+        "content": "Which?",
+        "choices": [{"value": "s", "label": "Small", "selected": False}],
+        "required": True,
+    },
+    {"type": "field", "id": "name", "content": "Who?", "explain": "Your name", "value": "Ada"},
+    {"type": "carousel", "content": "See", "targets": [{"title": "Rye", "description": "Dark"}]},
+    {"type": "event", "namespace": "state:resolved", "content": "Done"},
+    {"type": "text", "content": "From a plugin", "origin": "urn:example:sms", "from": "user"},
+    {
+        "type": "text",
+        "content": "Hi",
+        "user_type": "website",
+        "nickname": "Bot",
+        "avatar": "https://example.com/b.png",
+        "translated": True,
+        "original_type": "text/plain",
+        "original_content": "Salut",
+        "automated": True,
+        "properties": {"a": 1},
+        "timestamp": "2026-01-01T00:00:00Z",
+        "references": [{"type": "link", "name": "Help", "target": "https://example.com"}],
+    },
+]
+
+
+def test_crisp_takes_every_type_of_message() -> None:
+    async def story(do: Do, _simulator: Simulator) -> None:
+        [made] = await do("createConversation")
+        session = made["session_id"]
+        for message in MESSAGES:
+            [sent] = await do("sendMessage", session_id=session, **message)
+            [read] = await do("getMessage", session_id=session, fingerprint=sent["fingerprint"])
+            assert read["type"] == message["type"]
+            shape = {key: message[key] for key in message if key in CONTENT_KEYS}
+            await do("editMessage", session_id=session, fingerprint=sent["fingerprint"], **shape)
+        with pytest.raises(VendorRefused, match=r"invalid_data.*content"):
+            await do("sendMessage", session_id=session, type="file", content_data={"url": "x"})
+
+    play("crisp", crisp, story)
+
+
+CONTENT_KEYS = {
+    *("type", "content", "url", "name", "file_type", "duration", "id", "choices", "targets"),
+    *("explain", "value", "required", "namespace"),
+}
+
+
+def test_crisp_people_visitors_and_websites() -> None:
+    async def story(do: Do, simulator: Simulator) -> None:
+        profiles = await do("listPeopleProfiles", limit=1000)
+        assert len({row["people_id"] for row in profiles}) == 24
+        assert len(await do("listPeopleProfiles", limit=21)) == 21
+        ordered = await do("listPeopleProfiles", sort_order="ascending", limit=2)
+        assert ordered[0]["created_at"] < ordered[1]["created_at"]
+        until = ordered[1]["created_at"]
+        assert len(await do("listPeopleProfiles", filter_date_end=until)) == 2
+
+        [made] = await do(
+            "addPeopleProfile",
+            email="ada@example.com",
+            full_name="Ada L",
+            timezone=60,
+            profiles=[{"type": "twitter", "handle": "ada"}],
+            employment_name="Engines",
+            person_city="London",
+            person_latitude="51.5",
+            employees=3,
+            arr=1.5,
+            tags=["vip"],
+            segments="lead",
+            notepad="Likes rye",
+        )
+        person = made["people_id"]
+        with pytest.raises(VendorRefused, match="people_exists"):
+            await do("addPeopleProfile", email="ada@example.com")
+        await do("updatePeopleProfile", people_id=person, title="Countess", company_city="Paris")
+        [row] = await do("getPeopleProfile", people_id="ada@example.com")
+        assert row["person"]["nickname"] == "Ada L"
+        assert row["person"]["employment"] == {"name": "Engines", "title": "Countess"}
+        assert row["person"]["geolocation"] == {"city": "London", "coordinates": {"latitude": 51.5}}
+        assert row["company"] == {
+            "metrics": {"employees": 3, "arr": 1.5},
+            "tags": ["vip"],
+            "geolocation": {"city": "Paris"},
+        }
+        assert {"segment": "lead"}.items() <= (await do("listPeopleSegments"))[-2].items()
+        await do("updatePeopleData", people_id=person, data={"plan": "gold"})
+        await do("addPeopleEvent", people_id=person, text="Order placed", color="blue")
+        await do("removePeopleProfile", people_id=person)
+        with pytest.raises(VendorRefused, match="people_not_found"):
+            await do("getPeopleProfile", people_id=person)
+
+        [counted] = await do("countVisitors")
+        assert counted == {"count": 3, "active": 3, "limited": False}
+        assert len(await do("listVisitors")) == 3
+        assert len(await do("listVisitors", limit=2)) == 2
+        assert len(await do("listInboxes")) == 2
+
+        [website] = await do("getWebsite")
+        assert website["website_id"] == simulator.credentials["website_id"]
+        assert [row["name"] for row in await do("listWebsites")] == [
+            "Harbour Bakery",
+            "Harbour Café",
+        ]
+        [created] = await do("createWebsite", name="New", domain="new.example")
+        assert await do("checkWebsiteExists", domain="new.example") == [
+            {"exists": True, "domain": "new.example"}
+        ]
+        [nobody] = await do("checkWebsiteExists", domain="nobody.example")
+        assert nobody["exists"] is False
+        new = created["website_id"]
+        with pytest.raises(VendorRefused, match="invalid_password"):
+            await do("deleteWebsite", password="wrong-password", website_id=new)
+        [deleted] = await do("deleteWebsite", password="crisp-demo-password", website_id=new)
+        assert (deleted["scheduled"], deleted["reason"]) == (True, "scheduled")
+
+    play("crisp", crisp, story)

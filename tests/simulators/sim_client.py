@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from junctor.simulators.clock import Clock
+from junctor.simulators.crisp import CrispSimulator
 from junctor.simulators.highlevel import HighLevelSimulator
 from junctor.simulators.kit import Simulator
 from junctor.simulators.toky import TokySimulator
@@ -110,6 +111,8 @@ class Vendor:
         if isinstance(sim, HighLevelSimulator):
             token = sim.credentials["token"]
             self.headers = {"authorization": f"Bearer {token}", "version": "2021-07-28"}
+        elif isinstance(sim, CrispSimulator):
+            self.headers = sim.authorization(sim.tier)
         elif isinstance(sim, TokySimulator):
             self.headers = {"x-toky-key": sim.credentials["api_key"]}
 

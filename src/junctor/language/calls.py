@@ -95,15 +95,15 @@ def refusal(
     """The error that a complete answer means, or ``None`` for 2xx. For flows that look at answers
     themselves; the rules are those of all other modules.
 
-    429 and 503 mean that nothing was done. Another 5xx leaves it open, which for an effect that
-    must not be repeated is `Uncertain`. ``reason`` is the vendor's own message. Without an
+    429, 420 and 503 mean that nothing was done. Another 5xx leaves it open, which for an effect
+    that must not be repeated is `Uncertain`. ``reason`` is the vendor's own message. Without an
     ``account`` behind the request, 401 is a refusal like any other.
     """
     status = response.status
     if 200 <= status < 300:
         return None
     text = reason or _short(response)
-    if status == 429:
+    if status in {420, 429}:  # 420, Enhance Your Calm, is no standard, but Crisp answers with it
         return RateLimited(
             f"The vendor refused for now: too many requests ({text})."
             if text

@@ -113,7 +113,9 @@ class Field:
     options: Callable[..., Any] | None = None
     """A search of the same connector whose results are the pick-list."""
     option_value: str = "id"
+    """Dotted path, in each result, to the value."""
     option_label: str = "name"
+    """Dotted path to what is shown; where there is nothing, the value is."""
     multiline: bool = False
     advanced: bool = False
     format: str | None = None
@@ -361,6 +363,8 @@ class ModuleDef:
     parameters and mapper; ``None``: one, if its connector has any."""
     connection_kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By such a parameter: the kinds of connection it may name; not there: any."""
+    generated: bool = False
+    """Whether it was made from a catalogue (`language.catalogue`), not by hand."""
     schema: Callable[[], Mapping[str, Any]] | None = None
     """A form that can't come from the signature; `forms.schema_of` calls it."""
 

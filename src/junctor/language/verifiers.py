@@ -30,10 +30,12 @@ __all__ = [
     "check_networks",
     "check_public_key",
     "check_secret",
+    "chosen",
     "ed25519",
     "from_networks",
     "hmac_sha256",
     "if_set",
+    "key_in_query",
     "key_in_url",
     "max_age",
 ]
@@ -78,17 +80,19 @@ def hmac_sha256(
     secret: str,
     prefix: str = "",
     encoding: Literal["hex", "base64"] = "hex",
+    over: Callable[[Delivery], bytes] = lambda delivery: delivery.body,
 ) -> Verifier:
     """An HMAC-SHA-256 of the body in ``header``; ``secret`` is the key's name in the settings.
 
-    ``prefix`` is what stands before the signature (``sha256=``) and is then required.
+    ``prefix`` is what stands before the signature (``sha256=``) and is then required. ``over``
+    gives what is signed, where that is more than the raw body.
     """
     name = header.lower()
 
     def verify(delivery: Delivery, settings: Mapping[str, Any]) -> None:
         key = _secret(settings, secret)
         given = _decoded(_header(delivery, name, prefix), encoding, name)
-        expected = hmac.digest(key.encode(), delivery.body, "sha256")
+        expected = hmac.digest(key.encode(), over(delivery), "sha256")
         if not hmac.compare_digest(given, expected):
             raise _refused(f"the signature in {name} does not match the body")
 
@@ -127,23 +131,60 @@ def api_key(*, header: str, secret: str, prefix: str = "") -> Verifier:
     return verify
 
 
+def key_in_query(*, parameter: str, secret: str) -> Verifier:
+    """A shared key as a parameter of the address, ``?key=…``; ``secret`` is its name in the
+    settings. For vendors that sign nothing and let the address be typed.
+    """
+
+    def verify(delivery: Delivery, settings: Mapping[str, Any]) -> None:
+        key = _secret(settings, secret)
+        given = [value for name, value in delivery.query if name == parameter]
+        if len(given) != 1:
+            raise _refused(f"the address must hold the parameter {parameter} once")
+        if not hmac.compare_digest(given[0].encode("utf-8", "replace"), key.encode()):
+            raise _refused(f"the key in the address ({parameter}) is wrong")
+
+    return verify
+
+
+def chosen(*, setting: str, default: str, **checks: Verifier) -> Verifier:
+    """The check that the hook's settings choose by its name here; for vendors that send in several
+    ways. A choice that there is not refuses everything.
+    """
+
+    def verify(delivery: Delivery, settings: Mapping[str, Any]) -> None:
+        choice = str(settings.get(setting) or default)
+        check = checks.get(choice)
+        if check is None:
+            raise _refused(f"the hook's setting {setting} is {choice!r}, which there is not")
+        check(delivery, settings)
+
+    return verify
+
+
 def max_age(
-    verifier: Verifier, seconds: float, *, timestamp: Callable[[Delivery], float | None]
+    verifier: Verifier,
+    seconds: float,
+    *,
+    timestamp: Callable[[Delivery], float | None],
+    setting: str = "",
 ) -> Verifier:
     """The same verifier, which also refuses deliveries signed too long ago or in the future.
 
     ``timestamp`` gives the sender's time in seconds since 1970, from what is signed. It is compared
-    with the time the delivery was received.
+    with the time the delivery was received. A number in the hook's settings under ``setting`` takes
+    the place of ``seconds``.
     """
 
     def verify(delivery: Delivery, settings: Mapping[str, Any]) -> None:
         verifier(delivery, settings)
+        allowed = float((settings.get(setting) if setting else None) or seconds)
         try:
             sent = timestamp(delivery)
         except Exception as error:  # whatever a stranger's body does to it
             raise _refused("it carries no readable time") from error
-        if sent is None or not abs(delivery.received_at.timestamp() - sent) <= seconds:
-            raise _refused(f"its time is missing or more than {seconds:g} s away")
+        if sent is None or not abs(delivery.received_at.timestamp() - sent) <= allowed:
+            raise _refused(f"its time is missing or more than {allowed:g} s away")
 
     return verify
 

@@ -22,6 +22,7 @@ GROUP = "junctor.connectors"
 BUILT_IN: Mapping[str, str] = {
     "builtin": "junctor.connectors.tools:builtin",
     "code": "junctor.connectors.code:code",
+    "crisp": "junctor.connectors.crisp:crisp",
     "csv": "junctor.connectors.csv:csv",
     "email": "junctor.connectors.email:email",
     "datastore": "junctor.connectors.datastore:datastore",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["SIMULATORS", "make"]
 
 SIMULATORS = {
+    "crisp": ("junctor.simulators.crisp", "CrispSimulator"),
     "highlevel": ("junctor.simulators.highlevel", "HighLevelSimulator"),
     "toky": ("junctor.simulators.toky", "TokySimulator"),
 }

@@ -91,24 +91,29 @@ class Reply:
         """An answer with a JSON body."""
         return cls(status, _encode(value), headers)
 
-    def encode(self, *, keep_alive: bool = True) -> bytes:
-        """The bytes on the wire."""
+    def encode(self, *, keep_alive: bool = True, head: bool = False) -> bytes:
+        """The bytes on the wire. An answer to HEAD has no body, and says nothing of one (RFC 9110
+        §9.3.2 allows it): proxies have tried to read a type that was named.
+        """
         line = _STATUS_LINES.get(self.status) or f"HTTP/1.1 {self.status} Other\r\n".encode()
-        head = f"content-type: {self.content_type}\r\ncontent-length: {len(self.body)}\r\n"
+        lines = f"content-type: {self.content_type}\r\ncontent-length: {len(self.body)}\r\n"
+        if head:
+            lines = ""
         for name, value in self.headers:
-            head += f"{name}: {value}\r\n"
-        head += "\r\n" if keep_alive else "connection: close\r\n\r\n"
-        return line + head.encode("latin-1", "replace") + self.body
+            lines += f"{name}: {value}\r\n"
+        lines += "\r\n" if keep_alive else "connection: close\r\n\r\n"
+        return line + lines.encode("latin-1", "replace") + (b"" if head else self.body)
 
 
 class Exchange:
     """The way back for one request: exactly one of its sending methods is used."""
 
-    __slots__ = ("_connection", "_keep_alive")
+    __slots__ = ("_connection", "_head", "_keep_alive")
 
-    def __init__(self, connection: Connection, *, keep_alive: bool) -> None:
+    def __init__(self, connection: Connection, *, keep_alive: bool, head: bool = False) -> None:
         self._connection = connection
         self._keep_alive = keep_alive
+        self._head = head
 
     @property
     def gone(self) -> bool:
@@ -117,7 +122,7 @@ class Exchange:
 
     def send(self, reply: Reply) -> None:
         """Answers properly."""
-        self._write(reply.encode(keep_alive=self._keep_alive))
+        self._write(reply.encode(keep_alive=self._keep_alive, head=self._head))
         if not self._keep_alive:
             self._close()
 
@@ -142,7 +147,7 @@ class Exchange:
 
         Whether the client stayed to the end.
         """
-        data = reply.encode(keep_alive=self._keep_alive)
+        data = reply.encode(keep_alive=self._keep_alive, head=self._head)
         size = max(1, -(-len(data) // 50))
         pieces = [data[start : start + size] for start in range(0, len(data), size)]
         for index, piece in enumerate(pieces):
@@ -287,7 +292,8 @@ class Connection(asyncio.Protocol):
     def _serve(self) -> None:
         while self._waiting and self.transport is not None and not self.transport.is_closing():
             request, keep_alive = self._waiting.popleft()
-            rest = self._application(request, Exchange(self, keep_alive=keep_alive))
+            head = request.method == "HEAD"
+            rest = self._application(request, Exchange(self, keep_alive=keep_alive, head=head))
             if rest is not None:
                 self._task = asyncio.get_running_loop().create_task(rest)
                 self._task.add_done_callback(self._served)
