@@ -74,6 +74,8 @@ class Recording:
         """Ends of the run read so far."""
         self.end: Mapping[str, Any] | None = None
         """The last of them."""
+        self.cycle = 0
+        """The last cycle that anything is recorded of, so far as read."""
         self.staged: list[Any] = []
         """What was written and not applied, in order, so far as read."""
         self.header: Mapping[str, Any] = {}
@@ -141,6 +143,7 @@ class Recording:
             if entry is None:
                 entry = self._pending[key] = Recorded()
             entry.ends = self.ends
+            self.cycle = max(self.cycle, record[1])
             self._merge(entry, tag, record)
         return True
 
