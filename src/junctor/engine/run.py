@@ -328,10 +328,7 @@ class Run:
 
     def began(self, cycle: int) -> bool:
         """Whether anything is recorded of a cycle, or of one after it."""
-        if self.recording is None:
-            return False
-        self.recording.finish()
-        return self.recording.cycle >= cycle
+        return self.recording is not None and self.recording.overview().cycle >= cycle
 
     @property
     def ends(self) -> int:

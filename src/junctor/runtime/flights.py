@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from junctor.engine.journal import Journal
-from junctor.engine.recording import MISSING, Recording
+from junctor.engine.recording import Recording
 from junctor.engine.run import Run
 from junctor.errors import DataError, JunctorError
 from junctor.language import ids
@@ -141,12 +141,11 @@ class Flights:
                 "start", flight.start
             )  # the delivery that says so leaves the inbox
         if recording is not None and prepared.plan.remembers:
-            recording.finish()
-            start = recording.value("start")
-            flight.start = flight.start if start is MISSING else start
-            for record in recording.staged:
+            known = recording.overview()
+            flight.start = known.values.get("start", flight.start)
+            for record in known.staged:
                 # Whoever resumes a run that could not commit wants it written all the same.
-                flight.staged.add(Staged.from_record(record, expect=not recording.ends))
+                flight.staged.add(Staged.from_record(record, expect=not known.ends))
         flight.steps = run.execute(bundles)
 
     async def read_back(self, flight: Flight) -> Recording | None:
