@@ -74,6 +74,8 @@ def _cycle(run: Run, bundles: list[Bundle] | None) -> Generator[Command, Any, bo
 
 def _settle(run: Run, halt: Halt | None) -> Generator[Command, Any, Halt | None]:
     """Commits the cycle, or takes it back; what stops the run now."""
+    if run.began(run.cycle + 1):
+        return halt  # it was settled; what is staged now is a later cycle's
     records: Literal["commit", "rollback", "hold"] = "commit"
     if halt is not None and halt.status != "finished":
         records = "rollback" if halt.status == "failed" else "hold"

@@ -12,7 +12,7 @@ from junctor.engine.commands import Address
 from junctor.engine.journal import Tag, decode_segment, revive
 from junctor.errors import JunctorError, Uncertain
 
-__all__ = ["MISSING", "Recorded", "Recording"]
+__all__ = ["MISSING", "Overview", "Recorded", "Recording"]
 
 MISSING: Any = object()
 """Nothing is recorded."""
@@ -52,20 +52,36 @@ class Recorded:
         return not pure and self.error is not None and not isinstance(self.error, Uncertain)
 
 
+@dataclass(slots=True)
+class Overview:
+    """What is known of a recording without replaying it."""
+
+    staged: list[Any] = field(default_factory=list)
+    """What was written and not applied, in order."""
+    ends: int = 0
+    """How often the run has ended."""
+    cycle: int = 0
+    """The last cycle that anything is recorded of."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """The values of the run."""
+
+
 class Recording:
     """The records of a run, found by address.
 
-    Segments (encoded, in order) are decoded one at a time, as far as needed. Records that belong
-    elsewhere than where the replay stands are kept until asked for; as a replay asks in nearly the
-    order of recording, they are few, and memory stays flat however long the run was.
+    Segments (encoded, in order; a sequence, if there is to be an `overview`) are decoded one at a
+    time, as far as needed. Records that belong elsewhere than where the replay stands are kept
+    until asked for; as a replay asks in nearly the order of recording, they are few, and memory
+    stays flat however long the run was.
     """
 
     def __init__(
         self, segments: Iterable[bytes], blobs: Mapping[bytes, bytes] | None = None
     ) -> None:
-        self._records: Iterator[list[Any]] = chain.from_iterable(
-            decode_segment(segment, blobs) for segment in segments
-        )
+        self._segments = segments
+        self._blobs = blobs
+        self._records = self._decoded()
+        self._overview: Overview | None = None
         self._pending: dict[tuple[Any, ...], Recorded] = {}
         self._values: dict[str, Any] = {}
         self.exhausted = False
@@ -74,8 +90,6 @@ class Recording:
         """Ends of the run read so far."""
         self.end: Mapping[str, Any] | None = None
         """The last of them."""
-        self.staged: list[Any] = []
-        """What was written and not applied, in order, so far as read."""
         self.header: Mapping[str, Any] = {}
         """What the run pinned; empty if nothing was recorded."""
         self._read()
@@ -107,6 +121,27 @@ class Recording:
             pass
         return self.end
 
+    def overview(self) -> Overview:
+        """All records looked through once, one segment at a time; the replay reads them again."""
+        if self._overview is None:
+            self._overview = found = Overview()
+            for record in self._decoded():
+                tag = record[0]
+                if tag == Tag.SETTLED:
+                    found.staged = [record[2]]
+                elif tag == Tag.STAGED:
+                    found.staged.append(record[5])
+                elif tag == Tag.END:
+                    found.ends += 1
+                elif tag == Tag.VALUE:
+                    found.values.setdefault(record[1], record[2])
+                elif tag != Tag.HEADER:
+                    found.cycle = max(found.cycle, record[1])
+        return self._overview
+
+    def _decoded(self) -> Iterator[list[Any]]:
+        return chain.from_iterable(decode_segment(each, self._blobs) for each in self._segments)
+
     def value(self, name: str) -> Any:
         """A value of the run, or `MISSING`."""
         while name not in self._values and self._read():
@@ -131,11 +166,7 @@ class Recording:
         elif tag == Tag.END:
             self.ends += 1
             self.end = record[1]
-        elif tag == Tag.SETTLED:
-            self.staged = [record[2]]
-        elif tag == Tag.STAGED:
-            self.staged.append(record[5])
-        else:
+        elif tag not in {Tag.STAGED, Tag.SETTLED}:
             key = (record[1], record[2], tuple(record[3]), record[4])
             entry = self._pending.get(key)
             if entry is None:

@@ -326,6 +326,10 @@ class Run:
         """Whether anything is recorded of an attempt."""
         return not self._live and (self.recording is not None and self.recording.knows(address))
 
+    def began(self, cycle: int) -> bool:
+        """Whether anything is recorded of a cycle, or of one after it."""
+        return self.recording is not None and self.recording.overview().cycle >= cycle
+
     @property
     def ends(self) -> int:
         """How often the run has ended before."""

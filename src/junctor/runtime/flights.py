@@ -135,11 +135,17 @@ class Flights:
             country=prepared.country,
             cycles=cycles,
         )
+        polls = prepared.plan.head is not None and prepared.plan.head.polls
+        if recording is None and polls and flight.start != "now":
+            flight.journal.value(
+                "start", flight.start
+            )  # the delivery that says so leaves the inbox
         if recording is not None and prepared.plan.remembers:
-            recording.finish()
-            for record in recording.staged:
+            known = recording.overview()
+            flight.start = known.values.get("start", flight.start)
+            for record in known.staged:
                 # Whoever resumes a run that could not commit wants it written all the same.
-                flight.staged.add(Staged.from_record(record, expect=not recording.ends))
+                flight.staged.add(Staged.from_record(record, expect=not known.ends))
         flight.steps = run.execute(bundles)
 
     async def read_back(self, flight: Flight) -> Recording | None:

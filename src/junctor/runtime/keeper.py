@@ -71,7 +71,8 @@ class Keeper:
     async def settle(self, flight: Flight, command: Settle) -> JunctorError | None:
         """Commits a cycle, or takes it back."""
         rollback = command.records == "rollback"
-        if flight.staged.drop("cycle", *(("scenario",) if rollback else ())):
+        over = () if command.records == "hold" else ("cycle",)  # resumed, it goes on in this cycle
+        if flight.staged.drop(*over, *(("scenario",) if rollback else ())):
             flight.journal.settled(command.cycle, flight.staged.as_record())
         if rollback:
             return None

@@ -76,7 +76,8 @@ class Operator:
             if module.effect_of is not None:
                 effect = module.effect_of(arguments)
             account = await self._account(flight, call)
-            asking = self._asking(flight, call, account)
+            writes = _writes(call)
+            asking = self._asking(flight, call, account, writes)
 
             async def send(request: Request | Ask, step: int) -> Any:
                 nonlocal acted, before, counted
@@ -105,9 +106,10 @@ class Operator:
                 acted |= good and effect == "once" and request.method.upper() not in _LOOKS
                 return response
 
-            async with flight.turn if module.transactional else nullcontext():
+            # In lanes, others stage writes while this is under way: what only reads leaves them be.
+            async with flight.turn if writes else nullcontext():
                 for _ in range(MOST_TRIES):
-                    written = flight.staged.copy()
+                    written = flight.staged.copy() if writes else None
                     try:
                         bundles = await perform(module, arguments, send)
                         if module.poll is not None:
@@ -115,7 +117,8 @@ class Operator:
                                 flight, module.poll, bundles, arguments, asking
                             )
                     except BaseException:  # what fails has written nothing, whatever handles it
-                        flight.staged.restore(written)
+                        if written is not None:
+                            flight.staged.restore(written)
                         raise
                     spent = round((time.perf_counter() - begun) * 1000, 3)
                     if await self._recorded(flight, call, written, bundles, counted, spent):
@@ -138,7 +141,7 @@ class Operator:
             self._keeper.save(flight)
         return Outcome(bundles=bundles, bytes=counted)
 
-    def _asking(self, flight: Flight, call: Call, account: Account | None) -> Asking:
+    def _asking(self, flight: Flight, call: Call, account: Account | None, writes: bool) -> Asking:
         return Asking(
             tools=self._services.tools,
             organization_id=flight.claim.organization_id,
@@ -149,7 +152,7 @@ class Operator:
             parameters=call.parameters,
             account=account,
             prepared=flight.prepared,
-            staged=flight.staged,
+            staged=flight.staged if writes else flight.staged.view(),
         )
 
     async def _ask(
@@ -182,7 +185,7 @@ class Operator:
         self,
         flight: Flight,
         call: Call,
-        before: Staged,
+        before: Staged | None,
         bundles: list[dict[str, Any]],
         size: int,
         milliseconds: float,
@@ -191,13 +194,16 @@ class Operator:
 
         False if somebody changed what it was based on: then it never was.
         """
-        written = flight.staged.since(before)
+        written = flight.staged.since(before) if before is not None else Staged()
         kept = Kept() if written.is_empty else by_itself(flight)
         journal = Journal() if any(kept) else flight.journal
         if not written.is_empty:
             journal.staged(call.address, written.as_record())
         journal.done(call.address, bundles, size, milliseconds, call.arguments)
-        if await self._keeper.keep(flight, kept, call.address.cycle, journal):
+        if (
+            await self._keeper.keep(flight, kept, call.address.cycle, journal)
+            and before is not None
+        ):
             flight.staged.restore(before)
             return False
         return True
@@ -261,3 +267,11 @@ class Operator:
             if effect == "once":
                 await self._keeper.settled(flight)
         self._keeper.save(flight)
+
+
+def _writes(call: Call) -> bool:
+    """Whether an operation may stage something: a record, or what its module remembers."""
+    module = call.module
+    if module.transactional or module.poll is not None or module.remembers is None:
+        return module.transactional or module.poll is not None
+    return module.remembers(call.arguments if isinstance(call.arguments, Mapping) else {})

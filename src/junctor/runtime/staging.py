@@ -97,6 +97,10 @@ class Staged:
             dict(self.stores),
         )
 
+    def view(self) -> Staged:
+        """For an operation that only reads: what it sees is no base for another one's write."""
+        return Staged(self.records, self.cleared, self.states, stores=self.stores)
+
     def restore(self, before: Staged) -> None:
         """Back to what it was."""
         self.records, self.cleared = dict(before.records), set(before.cleared)

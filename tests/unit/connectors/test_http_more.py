@@ -10,6 +10,7 @@ import pytest
 
 from junctor.connectors.http import http
 from junctor.connectors.http.building import FILE_BYTES, file_name, url_of
+from junctor.connectors.http.sharing import shares
 from junctor.errors import BundleInvalid, DataError, VendorRefused
 from junctor.language.asks.records import ReadState, WriteState
 from junctor.language.connector import Multipart, Part, Request, Response, Tls
@@ -280,3 +281,14 @@ def test_typed_json_must_be_json_and_is_sent_as_typed() -> None:
     for text in ("", "{", '{"a": "line\nbreak"}', "[" * 5000):
         with pytest.raises(BundleInvalid, match="not valid JSON"):
             first("MakeRequest", **options, jsonStringBodyContent=text)
+
+
+def test_a_setting_of_the_wrong_kind_shares_no_cookies() -> None:
+    """Asked of mappers as imported, whatever stands there."""
+    assert [shares({"shareCookies": value}) for value in ([], {}, None, True, "true")] == [
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]

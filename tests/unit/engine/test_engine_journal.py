@@ -214,6 +214,18 @@ def test_taking_by_address_whatever_the_order() -> None:
     assert recording.finish() == {"status": "incomplete"}
 
 
+def test_an_overview_keeps_nothing_of_what_is_to_be_replayed() -> None:
+    operations = [[1, cycle, 1, [0], 0, {"n": cycle}] for cycle in range(3)]
+    first = [[0, {}], [6, "start", "all"], [10, 0, 2, [], 0, "a"], [11, 0, "b"], *operations]
+    second = [[7, {}], [10, 2, 2, [], 0, "c"]]
+    recording = Recording([encode_records(first), encode_records(second)])
+    known = recording.overview()
+    assert (known.staged, known.ends, known.cycle) == (["b", "c"], 1, 2)
+    assert known.values == {"start": "all"}
+    assert (recording.exhausted, recording.spent) == (False, False)
+    assert recording.take(Address(2, 1, (0,)), pure=True) is not None
+
+
 def test_segments_are_decoded_as_far_as_needed() -> None:
     read: list[int] = []
 

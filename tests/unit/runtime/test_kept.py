@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from junctor.ports.ledger import RecordWrite, StateWrite
 from junctor.runtime.flight import Flight
 from junctor.runtime.services import Asking
 from tests.support import asynchronous
-from tests.unit.runtime.drive_kit import OK, ORGANIZATION, SCENARIO, Bench, placed, world
+from tests.unit.runtime.drive_kit import OK, ORGANIZATION, RUN, SCENARIO, Bench, placed, world
 
 pytestmark = pytest.mark.timeout(10)
 STORE = UUID(int=9)
@@ -209,6 +210,16 @@ async def asked(bench: Kept, **options: Any) -> Flight:
     return flight
 
 
+async def goes_on(bench: Kept) -> Flight:
+    """A run that waited, or was resumed, as a worker takes it up."""
+    claim = await bench.claimed()
+    (run,) = await bench.backlog.due(claim, 1)
+    flight = await bench.flights.bare(claim, run.id, None)
+    flight.prepared, flight.parks, flight.visible = bench.prepared, False, True
+    bench.flights.load(flight, await bench.flights.read_back(flight))
+    return await bench.drive(flight)
+
+
 def sent(bench: Kept) -> list[Any]:
     return [request.json for request in bench.transport.sent if request.method == "POST"]
 
@@ -241,6 +252,19 @@ async def test_a_run_that_waits_long_keeps_its_items() -> None:
 
 
 @asynchronous
+async def test_where_a_trigger_begins_is_known_after_a_long_wait() -> None:
+    bench = polling(placed(2, "send", {"text": "{{1.found}}"}), answers=[ONE])
+    listed, answers = bench.transport.handler, [Response(429, {"retry-after": "60"}, b"{}")]
+    bench.transport.handler = lambda request: answers.pop() if answers else listed(request)
+    flight = await bench.drive(await bench.flight(await bench.accepted(ask={"start": "all"})))
+    assert flight.state == "waiting"
+    bench.crash()
+    bench.time += 100
+    assert (await goes_on(bench)).state == "finished"
+    assert sent(bench) == [{"text": "1"}]
+
+
+@asynchronous
 async def test_several_cycles_ask_again() -> None:
     bench = polling(placed(2, "send", {"text": "{{1.found}}"}), answers=[ONE, TWO, TWO])
     await asked(bench, start="all", cycles=5)
@@ -262,3 +286,76 @@ async def test_what_fails_has_written_nothing() -> None:
     bench = Kept(placed(4, "count"), failing, auto_commit=False)
     flight = await bench.run()
     assert (flight.state, bench.stored()) == ("finished", {"n": {"n": 1}})
+
+
+@asynchronous
+async def test_a_cycle_that_was_settled_is_not_settled_again_with_the_next_ones_writes() -> None:
+    flow = placed(2, "count"), placed(3, "pause"), placed(4, "send")
+    bench = polling(*flow, answers=[ONE, TWO], auto_commit=False)
+    listed, seen = bench.transport.handler, []
+
+    def handler(request: Request) -> Any:
+        if request.method == "POST":
+            seen.append(bench.stored())
+        return listed(request)
+
+    bench.transport.handler = handler
+    delivery = await bench.accepted(ask={"start": "all", "cycles": 2})
+    flight = await bench.drive(await bench.flight(delivery))
+    for _ in range(2):
+        assert flight.state == "waiting"
+        bench.crash()
+        bench.time += 100
+        flight = await goes_on(bench)
+    assert flight.state == "finished"
+    assert seen == [{}, {"n": {"n": 1}}]
+    assert bench.stored() == {"n": {"n": 2}}
+
+
+@asynchronous
+async def test_a_call_that_fails_in_another_lane_takes_no_writes_along() -> None:
+    gate = asyncio.Event()
+
+    async def handler(request: Request) -> Response:
+        if request.method == "POST":
+            gate.set()
+        if request.json == {"text": "b"}:
+            await gate.wait()
+            return Response(400, {}, b"{}")
+        return OK
+
+    bench = Kept(
+        placed(2, "each", {"array": ["a", "b"]}, lanes=2),
+        placed(3, "put", {"text": "{{2.value}}"}, onerror=(placed(8, "ignore"),)),
+        placed(4, "count"),
+        placed(5, "send"),
+        auto_commit=False,
+    )
+    bench.transport.handler = handler
+    flight = await bench.run()
+    assert (flight.state, bench.stored()) == ("finished", {"n": {"n": 1}})
+
+
+@world.action("Remembers for a cycle", effect="idempotent", transactional=True)
+def tally() -> Asks:
+    i = ((yield ReadState("cycle")) or 0) + 1
+    yield WriteState(i, "cycle")
+    return {"i": i}
+
+
+@asynchronous
+async def test_a_run_that_stops_within_a_cycle_counts_on_when_it_goes_on() -> None:
+    bench = Kept(
+        placed(2, "each", {"array": [1, 2]}),
+        placed(3, "tally"),
+        placed(4, "send", {"text": "{{3.i}}"}),
+    )
+    answers = [OK, Response(400, {}, b"{}"), OK]
+    bench.transport.handler = lambda _: answers.pop(0)
+    flight = await bench.run()
+    assert flight.state == "incomplete"
+    bench.crash()
+    bench.store.resume(ORGANIZATION, RUN)
+    await goes_on(bench)
+    assert bench.row.state == "finished"
+    assert [each[5] for each in bench.records(Tag.DONE) if each[2] == 3] == [[{"i": 1}], [{"i": 2}]]

@@ -35,4 +35,4 @@ def exchange(request: Request, *, share: bool) -> Exchange:
 
 def shares(mapper: Mapping[str, Any]) -> bool:
     """Whether a placed module keeps the run's cookies."""
-    return mapper.get("shareCookies") in {True, "true"}
+    return mapper.get("shareCookies") in (True, "true")

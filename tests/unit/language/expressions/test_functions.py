@@ -9,6 +9,7 @@ import pytest
 
 from junctor.errors import DataError, ExpressionError
 from junctor.language.expressions import FUNCTIONS, compile_template
+from junctor.language.expressions.functions.patterns import compile_pattern
 
 EXAMPLES = [
     pytest.param(text, wanted, id=f"{info.name}-{number}")
@@ -137,6 +138,24 @@ def test_no_use_of_a_pattern_takes_long(run: Callable[..., Any]) -> None:
 def test_a_pattern_that_repeats_absurdly_is_refused(run: Callable[..., Any]) -> None:
     with pytest.raises(DataError, match="repeats too often"):
         run('{{replace("a"; "/a{100000}/"; "")}}')
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(?:a{1000}){1000}", "((a{300}){300}){300}", r"(?=[ab]{999}){999,}", "a{9999}" * 9]
+)
+def test_repetitions_that_multiply_are_refused_before_they_take_the_memory(pattern: str) -> None:
+    with pytest.raises(DataError, match="multiply to too much"):
+        compile_pattern(pattern)
+
+
+def test_repetitions_that_stay_small_are_not() -> None:
+    for pattern in (
+        r"(?:\d{3}[-.]){2}\d{4}",
+        "(?:(?:ab){1,999}){1,999}",
+        r"\(a{9999}",
+        "[{9}]{99}",
+    ):
+        compile_pattern(pattern)
 
 
 def test_a_chain_of_replacements_can_not_grow_without_end(run: Callable[..., Any]) -> None:

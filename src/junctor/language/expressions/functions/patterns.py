@@ -21,10 +21,13 @@ TIMEOUT = 0.25
 """Seconds for one use of a pattern."""
 MAX_PATTERN = 5_000
 """Characters of a pattern."""
+MAX_SPELLED = 50_000
+"""Characters and classes of a pattern whose repetitions are spelled out, as compiling it does."""
 
 _LITERAL = re.compile(r"/(.+)/([a-zA-Z]*)", re.DOTALL)
 _FLAGS = {"i": regex.IGNORECASE, "m": regex.MULTILINE, "s": regex.DOTALL}
 _REPEAT = re.compile(r"\{\s*(\d*)\s*,?\s*(\d*)\s*\}", re.ASCII)
+_TOKEN = re.compile(rf"\\.|{_REPEAT.pattern}|.", re.ASCII | re.DOTALL)
 
 
 def parse_literal(text: str) -> tuple[str, str] | None:
@@ -86,6 +89,8 @@ def compile_pattern(pattern: str, flags: str = "") -> Any:
     for repeat in _REPEAT.finditer(pattern):
         if max(len(repeat[1]), len(repeat[2])) > 4:
             raise DataError(reason=f"the pattern repeats too often: {repeat[0]}")
+    if _spelled(pattern) > MAX_SPELLED:
+        raise DataError(reason=f"the repetitions of /{pattern[:60]}/ multiply to too much")
     options = regex.VERSION0
     for flag in flags:
         options |= _FLAGS.get(flag, 0)
@@ -93,6 +98,33 @@ def compile_pattern(pattern: str, flags: str = "") -> Any:
         return regex.compile(_from_javascript(pattern, multiline="m" in flags), options)
     except (regex.error, RecursionError, OverflowError, ValueError) as error:
         raise DataError(reason=f"/{pattern[:60]}/ is no regular expression ({error})") from error
+
+
+def _spelled(pattern: str) -> int:
+    """How long the pattern is with what it repeats at least so often spelled out: what compiling
+    it takes, roughly, which repetitions within repetitions make endless.
+    """
+    groups = [0]
+    last = 0  # the length of what stands before, to be repeated
+    inside = False
+    for token in _TOKEN.finditer(pattern):
+        if inside:
+            inside = token[0] != "]"
+            continue
+        if token[1] is not None and len(token[0]) > 1:
+            more = last * (max(int(token[1] or 0), 1) - 1)
+            last += more
+        elif token[0] == "(":
+            groups.append(0)
+            continue
+        elif token[0] == ")" and len(groups) > 1:
+            more, last = 0, groups.pop()
+            groups[-1] += last
+        else:
+            inside = token[0] == "["
+            more = last = 1
+        groups[-1] += more
+    return sum(groups)
 
 
 def search(pattern: str, flags: str, text: str) -> bool:
