@@ -285,7 +285,8 @@ def test_typed_json_must_be_json_and_is_sent_as_typed() -> None:
 
 def test_a_setting_of_the_wrong_kind_shares_no_cookies() -> None:
     """Asked of mappers as imported, whatever stands there."""
-    assert [shares({"shareCookies": value}) for value in ([], {}, None, True, "true")] == [
+    kinds: tuple[Any, ...] = ([], {}, None, True, "true")
+    assert [shares({"shareCookies": value}) for value in kinds] == [
         False,
         False,
         False,

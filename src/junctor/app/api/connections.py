@@ -25,6 +25,7 @@ from junctor.app.api.http import (
     tagged,
 )
 from junctor.app.logs import redact
+from junctor.app.picking import choices
 from junctor.errors import Conflict, Misconfigured, NotFound
 from junctor.language import forms, ids
 from junctor.language.connector import Connector, ModuleDef
@@ -67,6 +68,27 @@ class ConnectionChange(msgspec.Struct, forbid_unknown_fields=True):
     name: str | None = None
     base_url: str | None = None
     values: dict[str, Any] | None = None
+
+
+class OptionsAsked(msgspec.Struct, forbid_unknown_fields=True):
+    """Whose pick-list. ``values`` are other fields of the form, if the list depends on them."""
+
+    module: str
+    field: str
+    values: dict[str, Any] = {}
+
+
+class Option(msgspec.Struct):
+    """One line of a pick-list."""
+
+    value: Any
+    label: str
+
+
+class Options(msgspec.Struct):
+    """A pick-list."""
+
+    options: list[Option]
 
 
 class ModuleView(msgspec.Struct):
@@ -254,6 +276,23 @@ async def test_connection(request: ApiRequest, connection_id: FromPath[str]) -> 
     return view(tested)
 
 
+@post("/connections/{connection_id:str}/options", summary="A pick-list", status_code=200)
+async def list_options(
+    request: ApiRequest, connection_id: FromPath[str], data: JSONBody[OptionsAsked]
+) -> Options:
+    """What a field of a module may hold, asked of the account now."""
+    found = await _find(request, connection_id)
+    rows = await choices(
+        core_of(request),
+        request.user.organization_id,
+        data.module,
+        data.field,
+        connection_id=found.id,
+        values=data.values,
+    )
+    return Options([Option(row.value, row.label) for row in rows])
+
+
 async def _find(request: ApiRequest, connection_id: str) -> catalog.Connection:
     return await core_of(request).catalog.connection(
         request.user.organization_id, read_id("con", connection_id)
@@ -278,5 +317,6 @@ router = Router(
         change_connection,
         remove_connection,
         test_connection,
+        list_options,
     ],
 )

@@ -34,6 +34,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("PATCH", f"{API}/connections/{{connection_id}}"): "connections:write",
     ("DELETE", f"{API}/connections/{{connection_id}}"): "connections:write",
     ("POST", f"{API}/connections/{{connection_id}}/test"): "connections:write",
+    ("POST", f"{API}/connections/{{connection_id}}/options"): "connections:write",
     ("GET", f"{API}/scenarios"): "scenarios:read",
     ("POST", f"{API}/scenarios"): "scenarios:write",
     ("GET", f"{API}/scenarios/{{scenario_id}}"): "scenarios:read",

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["register"]
+__all__ = ["connection_of", "register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
         async def main() -> Called:
             async with session() as (core, organization_id):
                 found = _find(core, connector, module)
-                chosen = await _connection(core, organization_id, found.connector, connection)
+                chosen = await connection_of(core, organization_id, found.connector, connection)
                 return await call_module(
                     core, organization_id, found, arguments, connection_id=chosen
                 )
@@ -87,7 +87,8 @@ def _find(core: Any, connector: str, module: str) -> Any:
     return found
 
 
-async def _connection(core: Any, organization_id: Any, connector: str, given: str | None) -> Any:
+async def connection_of(core: Any, organization_id: Any, connector: str, given: str | None) -> Any:
+    """The id of the connection to use: the one named, or a connector's only one."""
     from junctor.app.connections import find_connection
     from junctor.errors import Misconfigured
 

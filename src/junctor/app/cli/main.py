@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "test": ("test", "Run scenario tests: files beside blueprints."),
     "eval": ("eval", "Evaluate expressions."),
     "connectors": ("connectors", "List connectors and their modules."),
+    "options": ("options", "List what a field may hold, from the account."),
     "sim": ("sim", "Start a vendor simulator."),
     "server": ("server", "Run one server process."),
     "worker": ("worker", "Run one worker process."),
