@@ -255,17 +255,25 @@ class Accounts:
         return await self.send_as(await self.get(organization_id, connection_id), request)
 
     async def send_as(
-        self, account: Account, request: Request, *, run_id: UUID | None = None
+        self,
+        account: Account,
+        request: Request,
+        *,
+        run_id: UUID | None = None,
+        marks: bool = True,
     ) -> Response:
         """The same with an account at hand. A token that is refused is fetched anew, once.
 
-        What was sent is noted with the connection, and a final 401 that it must be connected anew.
+        What was sent is noted with the connection; and that it must be connected anew, if the
+        answer says so and ``marks`` is not off.
         """
         target = absolute(request, account.base_url)
         response, again = await self._try(account, target, run_id)
         if response.status == 401 and again:  # refused, so nothing was done
             response, _ = await self._try(account, target, run_id)
-        if response.status >= 400 and account.base_url:  # a key for any address proves nothing
+        if (
+            marks and response.status >= 400 and account.base_url
+        ):  # a key for any address proves nothing
             error = refusal(account.connector, response, "read")
             if isinstance(error, Reconnect):
                 self.recorder.broken(account, error.message)
@@ -290,8 +298,10 @@ class Accounts:
         others = [refused() for refused in used] if response.status == 401 else []
         return _without_secrets(response, target, signed), any(others)
 
-    async def test(self, account: Account) -> Response:
+    async def test(self, account: Account, *, marks: bool = True) -> Response:
         """The connection's own test request. `Misconfigured` if it has none.
+
+        ``marks``: as for `send_as`.
 
         If there is nothing to ask, what can be made of the account without a request is made: its
         token is fetched.
@@ -304,7 +314,7 @@ class Accounts:
             form, _ = await self._form(account)
         request = test if isinstance(test, Request) else test(form)
         if request is not None:
-            return await self.send_as(account, request)
+            return await self.send_as(account, request, marks=marks)
         await self._form(account)
         return Response(204, {}, b"")
 

@@ -214,15 +214,6 @@ class PostgresConnections:
         """Notes that it works again."""
         await self._rows("mark_mended", organization=organization_id, id=connection_id)
 
-    async def remind(self, organization_id: UUID, connection_id: UUID, days: int) -> None:
-        """After how many days one is reminded to change the key; 0: never."""
-        await self._rows("remind", organization=organization_id, id=connection_id, days=days)
-
-    async def states(self, organization_id: UUID, ids: Sequence[UUID]) -> dict[UUID, State]:
-        """Those of several connections."""
-        rows = await self._rows("states", organization=organization_id, ids=list(ids))
-        return {row[0]: State(*row) for row in rows}
-
     async def begin(self, begun: Begun, seconds: float) -> None:
         """Keeps an authorisation that was begun, and forgets old ones."""
         await self._rows("forget_authorizations", organization=begun.organization_id)
@@ -267,11 +258,6 @@ class PostgresConnections:
             account=account,
             error=error,
         )
-
-    async def authorization(self, organization_id: UUID, state_id: bytes) -> Authorization | None:
-        """How far it is."""
-        rows = await self._rows("authorization", organization=organization_id, id=state_id)
-        return Authorization(*rows[0]) if rows else None
 
     async def note(
         self,
@@ -322,34 +308,6 @@ class PostgresConnections:
                 await connection.execute(self._sql["forget_usage"], {**where, "days": days})
 
         await self._line.run(work)
-
-    async def requests(
-        self,
-        organization_id: UUID,
-        connection_id: UUID,
-        *,
-        before: UUID | None = None,
-        limit: int = 50,
-    ) -> list[Entry]:
-        """The last requests, newest first."""
-        rows = await self._rows(
-            "requests", organization=organization_id, id=connection_id, before=before, limit=limit
-        )
-        names = ("id", "at", "run_id", "method", "url", "status", "error")
-        more = ("milliseconds", "sent", "received")
-        return [
-            Entry(
-                organization_id=organization_id,
-                connection_id=connection_id,
-                **dict(zip((*names, *more), row, strict=True)),
-            )
-            for row in rows
-        ]
-
-    async def usage(self, organization_id: UUID, connection_id: UUID) -> list[Usage]:
-        """By hour, oldest first; hours without a request are left out."""
-        rows = await self._rows("usage", organization=organization_id, id=connection_id)
-        return [Usage(*row) for row in rows]
 
     async def _rows(self, name: str, **parameters: Any) -> list[Row]:
         async def work(connection: AsyncConnection[Row]) -> list[Row]:
