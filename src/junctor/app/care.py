@@ -247,6 +247,8 @@ async def rotate(
         )
     slots = {slot.name: slot.key for slot in forms.slots_of(definition.form)}
     secret_keys = forms.secrets_of(definition.form)
+    if not values:
+        raise Misconfigured("There is nothing to change: give new secrets.", path="values")
     for name in values:
         if name not in secret_keys and slots.get(name) not in secret_keys:
             raise Misconfigured(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -36,6 +37,8 @@ __all__ = [
 ]
 
 _MOST = 1024 * 1024
+_OURS = re.compile("token|secret|expires|code", re.IGNORECASE)
+"""Members of an answer that are no facts about the account, and must not be shown as such."""
 _SECONDS = 20.0
 """A token is small and soon made; longer, and those who wait for it wait in vain."""
 
@@ -67,35 +70,24 @@ def granted(response: Response) -> Token:
     Raises `RateLimited` and `VendorUnavailable` if the vendor only can't answer now, `Reconnect`
     with its own words if it refuses.
     """
-    return granted_as(response)
-
-
-def granted_as(
-    response: Response,
-    *,
-    access: str = "access_token",
-    refresh: str = "refresh_token",
-    expires: str = "expires_in",
-) -> Token:
-    """The same where the vendor calls them otherwise."""
     status = response.status
     try:
         found: Any = response.json()
     except DataError:
         found = None
     found = found if isinstance(found, dict) else {}
-    value = found.get(access)
+    value = found.get("access_token")
     if not 200 <= status < 300 or not isinstance(value, str) or not value:
         raise _refused(status, found)
-    age = found.get(expires)
+    age = found.get("expires_in")
     if isinstance(age, str) and age.isdecimal():
         age = float(age[:12])
     seconds = float(age) if isinstance(age, int | float) and age > 0 else None
-    again = found.get(refresh)
+    again = found.get("refresh_token")
     facts = {
         name: text
         for name, text in found.items()
-        if isinstance(text, str) and "token" not in name.lower() and len(text) <= 2000
+        if isinstance(text, str) and not _OURS.search(name) and len(text) <= 2000
     }
     return Token(
         value=Secret(value),
@@ -120,6 +112,9 @@ def _refused(status: int, found: Mapping[str, Any]) -> JunctorError:
         return Misconfigured(
             f"The token address points elsewhere ({status}); credentials are not sent there."
         )
+    if not texts and status not in {400, 401}:
+        # No word of OAuth: a proxy's or a shop front's page, not a refusal of ours.
+        return VendorUnavailable(f"The token address answered {status} and no token", status=status)
     return Reconnect(f"No access token was given ({status}): {said}.", status=status)
 
 

@@ -357,20 +357,30 @@ class Accounts:
     ) -> tuple[Any, Callable[[], bool] | None]:
         """The form with the token that its owner allowed, or with a narrower one had by it."""
         held: Held = await self.tokens.held(account)
-        token = held.token
-        narrower = oauth.derive(account.form, token) if oauth.derive is not None else None
+        narrower = self._narrower(account, oauth, held)
         if narrower is None:
-            return oauth.put(account.form, token), lambda: self.tokens.refuse(account, held)
+            return oauth.put(account.form, held.token), lambda: self.tokens.refuse(account, held)
 
         async def fetch() -> Token:
+            nonlocal held
             response = await self.ask(account, narrower)
-            if response.status == 401:
-                self.tokens.refuse(account, held)
-            return oauth.granted(response)
+            if response.status == 401 and self.tokens.refuse(account, held):
+                held = await self.tokens.held(account)
+                response = await self.ask(account, self._narrower(account, oauth, held) or narrower)
+            try:
+                return oauth.granted(response)
+            except Reconnect as error:
+                self.recorder.broken(account, error.message)
+                raise
 
-        derived, refused = await self._fetched(absolute(narrower, account.base_url), fetch)
-        derived = dataclasses.replace(derived, facts={**token.facts, **derived.facts})
+        derived, refused = await self._fetched(narrower, fetch)
+        derived = dataclasses.replace(derived, facts={**held.token.facts, **derived.facts})
         return oauth.put(account.form, derived), refused
+
+    @staticmethod
+    def _narrower(account: Account, oauth: OAuth, held: Held) -> Request | None:
+        made = oauth.derive(account.form, held.token) if oauth.derive is not None else None
+        return None if made is None else absolute(made, account.base_url)
 
     async def _fetched(
         self, request: Request, fetch: Callable[[], Awaitable[Token]]

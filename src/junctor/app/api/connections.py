@@ -129,7 +129,7 @@ class AuthorizeView(msgspec.Struct):
 class Rotation(msgspec.Struct, forbid_unknown_fields=True):
     """New secrets, by field."""
 
-    values: dict[str, Any]
+    values: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class NewConnection(msgspec.Struct, forbid_unknown_fields=True):
