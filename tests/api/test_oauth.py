@@ -2,151 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
-from uuid import UUID, uuid4
 
-import httpx
 import psycopg
 import pytest
 from psycopg import sql
 
 from junctor.app import care
-from junctor.app.core import Core, open_core
-from junctor.app.owner import ensure_owner
-from junctor.app.server import open_application
-from junctor.app.settings import Settings
-from junctor.errors import JunctorError, NotSent, Reconnect
-from junctor.language import ids
-from junctor.language.connector import Request
+from junctor.errors import JunctorError, Reconnect
 from junctor.simulators.faults import Fault, Match
-from junctor.simulators.highlevel_oauth import HighLevelOAuthSimulator
-from junctor.simulators.kit import running
-from tests.support import ROOT, asynchronous
-
-PUBLIC = "https://junctor.test"
-
-
-@dataclass
-class Scene:
-    """The application, the vendor, and a connection that waits to be authorised."""
-
-    client: httpx.AsyncClient
-    browser: httpx.AsyncClient
-    core: Core
-    settings: Settings
-    organization_id: UUID
-    sim: HighLevelOAuthSimulator
-    url: str
-    id: str = ""
-
-    @property
-    def connection_id(self) -> UUID:
-        return ids.read("con", self.id)
-
-    async def add(self, name: str = "HL", **values: Any) -> str:
-        made = await self.client.post(
-            "/api/v1/connections",
-            json={
-                "connector": "highlevel",
-                "kind": "oauth",
-                "name": name,
-                "base_url": self.sim.base_url,
-                "values": {
-                    "client_id": self.sim.client_id,
-                    "client_secret": self.sim.client_secret,
-                    **values,
-                },
-            },
-        )
-        assert made.status_code == 201, made.text
-        assert made.json()["authorized"] is False
-        return str(made.json()["id"])
-
-    async def begin(self, **how: Any) -> tuple[str, httpx.Response]:
-        """Where the vendor sends the person back to, and what our API answered."""
-        begun = await self.client.post(f"/api/v1/connections/{self.id}/authorize", json=how)
-        assert begun.status_code == 200, begun.text
-        return await self.allow(begun.json()["url"]), begun
-
-    async def allow(self, url: str) -> str:
-        page = await self.browser.get(url)
-        assert page.status_code == 302, page.text
-        back = page.headers["location"]
-        assert back.startswith(f"{PUBLIC}/oauth/callback?")
-        return str(back)
-
-    async def come_back(self, url: str, **more: Any) -> httpx.Response:
-        parts = urlsplit(url)
-        headers = {"authorization": "", **more}
-        return await self.client.get(f"{parts.path}?{parts.query}", headers=headers)
-
-    async def authorize(self, **how: Any) -> httpx.Response:
-        return await self.come_back((await self.begin(**how))[0])
-
-    async def shown(self) -> dict[str, Any]:
-        found: dict[str, Any] = (await self.client.get(f"/api/v1/connections/{self.id}")).json()
-        return found
-
-    async def call(self, core: Core | None = None) -> int:
-        """Sends a request as a run does; its status."""
-        accounts = (core or self.core).accounts
-        account = await accounts.get(self.organization_id, self.connection_id)
-        request = Request("GET", f"/locations/{self.sim.location_id}")
-        return (await accounts.send_as(account, request, run_id=uuid4())).status
-
-    def change(self, text: str) -> None:
-        """The database is changed; SQL on the connection's own state."""
-        with psycopg.connect(self.url, autocommit=True) as db:
-            db.execute(text.encode(), {"id": self.connection_id})
-        self.core.accounts.forget(self.organization_id, self.connection_id)
-
-    def age(self) -> None:
-        """The access token is all but at its end."""
-        self.change(
-            "update connection_states set expires_at = now() + interval '1 second' "
-            "where connection_id = %(id)s"
-        )
-
-
-@pytest.fixture
-def scene(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """Opens it; used as ``async with scene() as it``."""
-
-    @asynccontextmanager
-    async def opened(**values: Any) -> AsyncIterator[Scene]:
-        async with running(HighLevelOAuthSimulator(seed=3)) as sim:
-            settings = Settings(
-                data_dir=tmp_path_factory.getbasetemp() / "api",
-                public=PUBLIC,
-                egress_allow=(urlsplit(sim.base_url).netloc,),
-            )
-            async with (
-                open_core(settings, database_url) as core,
-                open_application(settings, database_url, name="servertest") as application,
-                httpx.AsyncClient() as browser,
-            ):
-                await ensure_owner(core)
-                organization = (await core.catalog.organizations())[0].organization_id
-                _, text = await core.catalog.create_token(
-                    organization, actor="test", name="owner", scopes=["owner"]
-                )
-                async with httpx.AsyncClient(
-                    transport=httpx.ASGITransport(application, raise_app_exceptions=False),
-                    base_url="https://testserver",
-                    headers={"authorization": f"Bearer {str.__str__(text)}"},
-                ) as client:
-                    it = Scene(client, browser, core, settings, organization, sim, database_url)
-                    it.id = await it.add(name=f"HL {uuid4()}", **values)
-                    yield it
-
-    return opened
+from tests.api.oauth_scene import PUBLIC
+from tests.support import asynchronous
 
 
 @asynchronous
@@ -341,105 +209,6 @@ async def test_a_token_address_that_redirects_gets_nothing(scene: Any) -> None:
 
 
 @asynchronous
-async def test_many_processes_renew_once(scene: Any) -> None:
-    async with scene() as it, AsyncExitStack() as stack:
-        await it.authorize()
-        cores = [await stack.enter_async_context(open_core(it.settings, it.url)) for _ in range(3)]
-        for rounds in range(1, 4):
-            it.age()
-            for core in cores:
-                core.accounts.forget(it.organization_id, it.connection_id)
-            statuses = await asyncio.gather(*(it.call(core) for core in cores for _ in range(8)))
-            assert set(statuses) == {200}
-            assert (it.sim.renewals, it.sim.refused_renewals) == (rounds, 0)
-
-
-@asynchronous
-async def test_a_refused_token_is_renewed_once_and_the_request_sent_again(scene: Any) -> None:
-    async with scene() as it:
-        await it.authorize()
-        it.sim._access = {}  # the vendor forgot it before its time
-        assert await it.call() == 401  # a young one: a new one would be refused as well
-        assert it.sim.renewals == 0
-        it.change(
-            "update connection_states set expires_at = expires_at - interval '10 minutes' "
-            "where connection_id = %(id)s"
-        )
-        assert await it.call() == 200
-        assert (it.sim.renewals, it.sim.refused_renewals) == (1, 0)
-
-
-@asynchronous
-async def test_revoked_access_marks_the_connection_until_it_is_allowed_anew(scene: Any) -> None:
-    async with scene() as it:
-        await it.authorize()
-        it.sim._access, it.sim._refresh = {}, {}
-        it.age()
-        with pytest.raises(Reconnect, match="invalid_grant"):
-            await it.call()
-        with pytest.raises(Reconnect):
-            await it.call()
-        assert it.sim.refused_renewals == 1  # a dead token is not tried again
-        shown = await it.shown()
-        assert "invalid_grant" in shown["reconnect"]
-        assert shown["reconnect_since"]
-        listed = (await it.client.get("/api/v1/connections")).json()["items"]
-        assert [each["reconnect"] for each in listed if each["id"] == it.id] == [shown["reconnect"]]
-        tested = (await it.client.post(f"/api/v1/connections/{it.id}/test")).json()
-        assert "invalid_grant" in tested["test_error"]
-        assert (await it.authorize()).status_code == 200
-        assert (await it.shown())["reconnect"] is None
-        it.core.accounts.forget(it.organization_id, it.connection_id)
-        assert await it.call() == 200
-
-
-@asynchronous
-async def test_a_vendor_that_is_away_costs_nothing(scene: Any) -> None:
-    async with scene() as it:
-        await it.authorize()
-        match = Match(path="/oauth/token")
-        for fault in (
-            Fault(kind="status", status=503, match=match),
-            Fault(kind="garbage", garbage="body", match=match, process=False),
-            Fault(kind="cut_before", match=match),
-        ):
-            it.change(
-                "update connection_states set expires_at = now() where connection_id = %(id)s"
-            )
-            it.sim.faults.add(fault)
-            with pytest.raises(NotSent):
-                await it.call()
-            assert (await it.shown())["reconnect"] is None
-            assert await it.call() == 200
-        assert it.sim.refused_renewals == 0
-
-
-@asynchronous
-async def test_a_claim_of_a_dead_process_lapses(scene: Any) -> None:
-    async with scene() as it:
-        await it.authorize()
-        it.change(
-            "update connection_states set expires_at = now(), renewer = gen_random_uuid(), "
-            "renewing_until = now() + interval '0.3 seconds' where connection_id = %(id)s"
-        )
-        assert await it.call() == 200
-        assert it.sim.renewals == 1
-
-
-@asynchronous
-async def test_while_one_renews_others_use_the_old_token(scene: Any) -> None:
-    async with scene() as it:
-        await it.authorize()
-        it.change(
-            "update connection_states set expires_at = now() + interval '1 minute', "
-            "renewer = gen_random_uuid(), renewing_until = now() + interval '1 hour' "
-            "where connection_id = %(id)s"
-        )
-        assert await it.call() == 200
-        assert it.sim.renewals == 0
-
-
-@asynchronous
 async def test_no_token_is_in_any_table_or_answer(scene: Any, capfd: Any) -> None:
     async with scene() as it:
         pages = [(await it.authorize()).text]
@@ -454,8 +223,8 @@ async def test_no_token_is_in_any_table_or_answer(scene: Any, capfd: Any) -> Non
         secrets |= set(it.sim._access) | set(it.sim._refresh)
         assert len(secrets) == 3
         await it.core.accounts.recorder.flush()
-        for path in ("", "/requests"):
-            pages.append((await it.client.get(f"/api/v1/connections/{it.id}{path}")).text)
+        where = f"/api/v1/connections/{it.id}"
+        pages += [(await it.client.get(each)).text for each in (where, f"{where}/requests")]
         with psycopg.connect(it.url) as db:
             tables = db.execute(
                 "select schemaname, tablename from pg_tables "
@@ -470,37 +239,3 @@ async def test_no_token_is_in_any_table_or_answer(scene: Any, capfd: Any) -> Non
             coded = base64.b64encode(secret.encode()).decode()
             for form in (secret, secret.encode().hex(), coded):
                 assert form not in text
-
-
-@asynchronous
-async def test_processes_of_their_own_renew_once(scene: Any) -> None:
-    async with scene() as it:
-        await it.authorize()
-        it.change("update connection_states set expires_at = now() where connection_id = %(id)s")
-        arguments = (
-            str(it.settings.data_dir),
-            it.url,
-            urlsplit(it.sim.base_url).netloc,
-            str(it.organization_id),
-            str(it.connection_id),
-            f"/locations/{it.sim.location_id}",
-        )
-        pipe = asyncio.subprocess.PIPE
-        started = [
-            await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "tests.api.oauth_process",
-                *arguments,
-                stdin=pipe,
-                stdout=pipe,
-                cwd=ROOT,
-            )
-            for _ in range(2)
-        ]
-        for process in started:
-            assert process.stdout is not None
-            assert (await process.stdout.readline()).strip() == b"ready"
-        said = await asyncio.gather(*(process.communicate(b"go\n") for process in started))
-        assert [out.strip() for out, _ in said] == [b"200", b"200"]
-        assert (it.sim.renewals, it.sim.refused_renewals) == (1, 0)

@@ -27,10 +27,11 @@ BACK = "https://junctor.test/oauth/callback"
 
 @dataclass(frozen=True)
 class Form:
-    id: str = "our app"
-    secret: Secret = Secret("s&cret")
+    id: str
+    secret: Secret
 
 
+FORM = Form("our app", Secret("s&cret"))
 PLAIN = OAuth(
     authorize=lambda _form, _base: "https://vendor.test/allow?tenant=7&state=theirs#x",
     token_url="/token",
@@ -49,7 +50,7 @@ def test_the_challenge_is_that_of_the_standard() -> None:
 
 def test_the_page_gets_what_it_must_know_and_no_secret() -> None:
     url = authorize_url(
-        PLAIN, Form(), "https://api.test", redirect_uri=BACK, state="st", verifier="v" * 43
+        PLAIN, FORM, "https://api.test", redirect_uri=BACK, state="st", verifier="v" * 43
     )
     parts = urlsplit(url)
     rows = parse_qsl(parts.query)
@@ -72,17 +73,15 @@ def test_the_page_gets_what_it_must_know_and_no_secret() -> None:
 
 def test_without_pkce_nothing_of_it_is_sent() -> None:
     oauth = replace(PLAIN, pkce=False)
-    url = authorize_url(oauth, Form(), "", redirect_uri=BACK, state="st", verifier="v")
+    url = authorize_url(oauth, FORM, "", redirect_uri=BACK, state="st", verifier="v")
     assert "code_challenge" not in url
-    sent = exchange(oauth, Form(), code="c", redirect_uri=BACK, verifier="v").form
+    sent = exchange(oauth, FORM, code="c", redirect_uri=BACK, verifier="v").form
     assert isinstance(sent, dict)
     assert "code_verifier" not in sent
 
 
 def test_a_code_is_exchanged_and_cannot_bring_fields_of_its_own() -> None:
-    request = exchange(
-        PLAIN, Form(), code="c&grant_type=password", redirect_uri=BACK, verifier="ver"
-    )
+    request = exchange(PLAIN, FORM, code="c&grant_type=password", redirect_uri=BACK, verifier="ver")
     assert (request.method, request.url, request.redirects) == ("POST", "/token", 0)
     assert request.form == {
         "grant_type": "authorization_code",
@@ -95,7 +94,7 @@ def test_a_code_is_exchanged_and_cannot_bring_fields_of_its_own() -> None:
 
 
 def test_client_credentials_may_go_in_the_header() -> None:
-    request = renewal(replace(PLAIN, client_in="header"), Form(), Secret("old"))
+    request = renewal(replace(PLAIN, client_in="header"), FORM, Secret("old"))
     assert request.form == {"grant_type": "refresh_token", "refresh_token": "old"}
     # base64 of "our+app:s%26cret", as RFC 6749 §2.3.1 has them encoded first
     assert request.headers["Authorization"] == "Basic b3VyK2FwcDpzJTI2Y3JldA=="
