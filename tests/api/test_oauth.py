@@ -214,13 +214,13 @@ async def test_no_token_is_in_any_table_or_answer(scene: Any, capfd: Any) -> Non
         pages = [(await it.authorize()).text]
         it.age()
         assert await it.call() == 200
-        it.sim._access, it.sim._refresh = {}, {}
+        it.sim.revoke()
         secrets = {it.sim.client_secret}
         it.age()
         with pytest.raises(Reconnect):
             await it.call()
         await it.authorize()
-        secrets |= set(it.sim._access) | set(it.sim._refresh)
+        secrets |= it.sim.tokens
         assert len(secrets) == 3
         await it.core.accounts.recorder.flush()
         where = f"/api/v1/connections/{it.id}"

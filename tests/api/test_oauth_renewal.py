@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from junctor.app.core import open_core
+from junctor.app.oneshot import own_worker
 from junctor.errors import NotSent, Reconnect
 from junctor.simulators.faults import Fault, Match
+from tests.api.shapes import blueprint
 from tests.support import ROOT, asynchronous
 
 
@@ -49,7 +51,7 @@ async def test_a_refused_token_is_renewed_once_and_the_request_sent_again(scene:
 async def test_revoked_access_marks_the_connection_until_it_is_allowed_anew(scene: Any) -> None:
     async with scene() as it:
         await it.authorize()
-        it.sim._access, it.sim._refresh = {}, {}
+        it.sim.revoke()
         it.age()
         with pytest.raises(Reconnect, match="invalid_grant"):
             await it.call()
@@ -147,3 +149,48 @@ async def test_processes_of_their_own_renew_once(scene: Any) -> None:
         said = await asyncio.gather(*(process.communicate(b"go\n") for process in started))
         assert [out.strip() for out, _ in said] == [b"200", b"200"]
         assert (it.sim.renewals, it.sim.refused_renewals) == (1, 0)
+
+
+@asynchronous
+async def test_a_run_waits_for_a_new_permission_and_goes_on(scene: Any) -> None:
+    async with scene() as it:
+        await it.authorize()
+        it.sim.revoke()
+        it.age()
+        contact = next(iter(it.sim.state.contacts.rows))
+        get = {
+            "id": 2,
+            "module": "highlevel:getContact",
+            "version": 1,
+            "parameters": {},
+            "mapper": {"contactId": contact},
+        }
+        shape = blueprint(f"needs {it.id}")
+        shape["flow"].append(get)
+        made = await it.client.post(
+            "/api/v1/scenarios", json={"blueprint": shape, "connections": {"2": it.id}}
+        )
+        assert made.status_code == 201, made.text
+        path = f"/api/v1/scenarios/{made.json()['id']}"
+        await it.client.post(f"{path}/publish", headers={"if-match": "*"})
+        async with own_worker(it.core):
+            started = await it.client.post(
+                f"{path}/runs", params={"wait": "20"}, json={"input": {"name": "Ada"}}
+            )
+            where = started.headers["location"]
+            run = (await it.client.get(where)).json()
+            assert run["state"] == "incomplete", run
+            assert "junctor connections authorize" in str(run["error"])
+            await it.authorize()
+        # A worker of its own, which has not seen what was before: not even a moment's memory.
+        async with own_worker(it.core):
+            again = await it.client.post(f"{where}/retry")
+            assert again.status_code in {200, 202}, again.text
+            async with asyncio.timeout(20):
+                while (await it.client.get(where)).json()["state"] != "finished":
+                    await asyncio.sleep(0.02)
+        text = (await it.client.get(where + "/operations")).text
+        assert contact in text
+        assert not [token for token in it.sim.tokens if token in text]
+        rows = (await it.client.get(f"/api/v1/connections/{it.id}/requests")).json()["items"]
+        assert where.endswith(rows[0]["run"])

@@ -273,9 +273,19 @@ class HighLevelOAuthSimulator(HighLevelSimulator):
         if body.expire or body.revoke:
             self._access = {key: replace(row, ends=0.0) for key, row in self._access.items()}
         if body.revoke:
-            self._refresh.clear()
-            self._codes.clear()
+            self.revoke()
         return Reply.json(self.snapshot()["oauth"])
+
+    def revoke(self) -> None:
+        """The app is uninstalled: no token and no code is good any more."""
+        self._access.clear()
+        self._refresh.clear()
+        self._codes.clear()
+
+    @property
+    def tokens(self) -> frozenset[str]:
+        """All that are good now, and what must be found nowhere else."""
+        return frozenset(self._access) | frozenset(self._refresh)
 
     def _secret(self) -> str:
         return base64.urlsafe_b64encode(self.chance.randbytes(30)).decode()
