@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from junctor.adapters.postgres.connections import Entry, PostgresConnections, Usage
@@ -52,6 +53,7 @@ class _Seen(NamedTuple):
     run_id: UUID | None
     method: str
     url: str
+    query: object
     status: int | None
     error: str | None
     milliseconds: float
@@ -97,7 +99,7 @@ class Recorder:
         key = (account.organization_id, account.connection_id)
         at = datetime.now(UTC)
         status = response.status if response is not None else None
-        sent = sent_bytes(request)
+        sent = _size(request)
         received = len(response.body) if response is not None else 0
         hour = at.replace(minute=0, second=0, microsecond=0)
         usage = self._usage.get((*key, hour))
@@ -119,7 +121,8 @@ class Recorder:
                     at,
                     run_id,
                     request.method,
-                    shown_url(request.url, request.query),
+                    request.url,
+                    request.query,
                     status,
                     None if error is None else error.code,
                     seconds * 1000,
@@ -174,6 +177,15 @@ class Recorder:
             log.warning("requests_not_recorded", error=type(error).__name__)
 
 
+def _size(request: Request) -> int:
+    if request.json is not None:
+        try:
+            return len(msgspec.json.encode(request.json))  # some 20 times faster than the other
+        except TypeError:
+            return sent_bytes(request)
+    return sent_bytes(request)
+
+
 def _entry(seen: _Seen) -> Entry:
     assert seen.account.organization_id is not None
     assert seen.account.connection_id is not None
@@ -184,7 +196,7 @@ def _entry(seen: _Seen) -> Entry:
         at=seen.at,
         run_id=seen.run_id,
         method=seen.method[:20],
-        url=_hidden(seen.url, _secrets(seen.account))[:1000],
+        url=_hidden(shown_url(seen.url, seen.query), _secrets(seen.account))[:1000],
         status=seen.status,
         error=seen.error,
         milliseconds=seen.milliseconds,
