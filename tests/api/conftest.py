@@ -15,6 +15,7 @@ from junctor.app.core import Core, open_core
 from junctor.app.owner import ensure_owner
 from junctor.app.server import open_application
 from junctor.app.settings import Settings
+from tests.api import oauth_scene
 
 
 @dataclass
@@ -60,3 +61,13 @@ def api(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Callable
                 yield Api(client, core, organization, token)
 
     return opened
+
+
+@pytest.fixture
+def scene(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """A connection that is to be authorised; used as ``async with scene() as it``."""
+
+    def made(**values: Any) -> Any:
+        return oauth_scene.opened(database_url, tmp_path_factory.getbasetemp() / "api", **values)
+
+    return made

@@ -70,7 +70,9 @@ def test_an_unknown_connector_gets_a_hint(junctor: Any) -> None:
     said = junctor("connectors", "tokyo")
     assert (said.code, said.out) == (1, "")
     assert "There is no connector 'tokyo'. Did you mean toky" in said.err
-    assert "There are: builtin, code, csv, datastore" in junctor("connectors", "zzzz").err
+    listed = junctor("connectors", "zzzz").err
+    assert "There are: builtin, " in listed
+    assert ", toky, " in listed
     assert junctor("connectors", "tokyo", "--json").json["error"]["code"] == "not_found"
 
 

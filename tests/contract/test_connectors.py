@@ -31,6 +31,7 @@ from junctor.language.connector import (
     ModuleDef,
     Request,
     Secret,
+    Token,
 )
 from junctor.language.forms import Slot, build, form_of, schema_of, secrets_of, slots_of
 from junctor.runtime.registry import BUILT_IN, Registry
@@ -231,6 +232,15 @@ def account_of(connection: Connection) -> Any:
     return build(connection.form, {**values, **FILLED.get(connection.form.__name__, {})})
 
 
+def at_work(connection: Connection) -> Any:
+    """An account as its requests are signed with: authorised, if its kind asks for that."""
+    account = account_of(connection)
+    if connection.oauth is None:
+        return account
+    facts = {"userType": "Location", "locationId": "location", "companyId": "company"}
+    return connection.oauth.put(account, Token(value=Secret(SECRET), facts=facts))
+
+
 @each_connection
 def test_a_connection_can_be_tested(
     connector: Connector, kind: str, connection: Connection
@@ -240,7 +250,7 @@ def test_a_connection_can_be_tested(
     if test is None:
         assert connection.probe is not None
         return
-    request = test if isinstance(test, Request) else test(account_of(connection))
+    request = test if isinstance(test, Request) else test(at_work(connection))
     if not connection.base_url:  # its hosts are the user's own, and so is what tests it
         assert request is None or urlsplit(request.url).hostname == "api.example.com"
         return
@@ -256,7 +266,7 @@ def test_signing_adds_the_secret_and_nothing_shows_it(
     connector: Connector, kind: str, connection: Connection
 ) -> None:
     del connector, kind
-    account = account_of(connection)
+    account = at_work(connection)
     assert secrets_of(connection.form)
     assert SECRET not in repr(account)
     assert SECRET not in str(dataclasses.asdict(account))

@@ -16,7 +16,7 @@ from junctor.connectors.highlevel import highlevel
 from junctor.connectors.toky import toky
 from junctor.errors import VendorRefused
 from junctor.language.connector import Ask, Bundle, Connector, Request
-from junctor.language.forms import bind, build
+from junctor.language.forms import bind, build, slots_of
 from junctor.runtime.effects import perform
 from junctor.simulators import make
 from junctor.simulators.kit import Simulator, running
@@ -28,8 +28,10 @@ def play(name: str, connector: Connector, story: Callable[[Do, Simulator], Await
     async def run() -> Any:
         async with running(make(name, seed=7)) as simulator:
             base = simulator.origin + simulator.prefix
-            [connection] = connector.connections.values()
-            account: Any = build(connection.form, simulator.credentials)
+            connection, *_ = connector.connections.values()
+            known = {slot.key for slot in slots_of(connection.form)}
+            given = {key: text for key, text in simulator.credentials.items() if key in known}
+            account: Any = build(connection.form, given)
             async with AiohttpTransport([urlsplit(base).netloc]) as transport:
 
                 async def send(request: Request | Ask, _step: int) -> Any:

@@ -154,6 +154,7 @@ async def test_connection(
 ) -> Connection:
     """Sends the connector's test request; what went wrong is in ``test_error``."""
     error: str | None = None
+    core.accounts.forget(organization_id, connection.id)
     try:
         account = await core.accounts.get(organization_id, connection.id)
         if account.definition.probe is not None:
@@ -175,6 +176,9 @@ async def test_connection(
                 error = refusal(account.connector, answer, "read").message
     except JunctorError as failed:
         error = failed.message
+    await core.accounts.recorder.flush()
+    if error is None:
+        await core.accounts.store.mark_mended(organization_id, connection.id)
     shown = None if error is None else str(redact(error))[:500]
     return await core.catalog.note_test(organization_id, connection.id, actor=actor, error=shown)
 

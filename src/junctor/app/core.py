@@ -87,4 +87,5 @@ async def open_core(settings: Settings, url: str) -> AsyncIterator[Core]:
             )
         finally:
             mail.close()
+            await accounts.close()
             await line.close()

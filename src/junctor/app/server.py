@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from junctor.app.callback import Callback
 from junctor.app.core import open_core
 from junctor.app.lean import settle_memory
 from junctor.app.settings import Settings
@@ -23,21 +24,25 @@ from junctor.runtime.ingest import Ingest
 __all__ = ["Application", "open_application", "serve"]
 
 HOOKS = "/hook/"
+OAUTH = "/oauth/"
 GRACE = 2
 """Seconds that open requests may take to finish when the server ends."""
 
 
 class Application:
-    """The ASGI application: ``/hook/…`` never enters the router."""
+    """The ASGI application: ``/hook/…`` and ``/oauth/…`` never enter the router."""
 
-    def __init__(self, ingest: Any, api: Any) -> None:
+    def __init__(self, ingest: Any, api: Any, callback: Any) -> None:
         self._ingest = ingest
         self._api = api
+        self._callback = callback
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One connection."""
         if scope["type"] == "http" and scope["path"].startswith(HOOKS):
             await self._ingest(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(OAUTH):
+            await self._callback(scope, receive, send)
         elif scope["type"] in {"http", "lifespan"}:
             await self._api(scope, receive, send)
         else:  # no websockets here: refuse before the upgrade
@@ -60,7 +65,7 @@ async def open_application(settings: Settings, url: str, *, name: str) -> AsyncI
         await ingest.start()
         try:
             async with _mail_taken(settings, ingest):
-                yield Application(ingest, build(core, ingest))
+                yield Application(ingest, build(core, ingest), Callback(core))
         finally:
             await ingest.stop()
 

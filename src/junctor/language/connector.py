@@ -34,6 +34,7 @@ from junctor.language.messages import (
     Secret,
     Tls,
 )
+from junctor.language.oauth import OAuth, Token
 
 __all__ = [
     "Answer",
@@ -51,6 +52,7 @@ __all__ = [
     "Kind",
     "ModuleDef",
     "Multipart",
+    "OAuth",
     "Paging",
     "Part",
     "Poll",
@@ -224,17 +226,6 @@ its secrets. Chosen from `junctor.language.verifiers`, never written by connecto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """An access token as its vendor gave it (RFC 6749 §5.1)."""
-
-    value: Secret
-    expires_in: float | None = None
-    """Seconds from when it was given; ``None``: not said."""
-    refresh: Secret | None = None
-    """What the next one may be had for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """How an account gets its access token (OAuth 2.0). All functions are pure.
 
@@ -264,6 +255,8 @@ class Connection:
     """The same for accounts that are not reached by HTTP."""
     grant: Grant | None = None
     """For accounts whose requests carry a token that must be fetched."""
+    oauth: OAuth | None = None
+    """For accounts that their owner allows us to use, on the vendor's own page."""
     label: str = ""
     help: str = ""
 

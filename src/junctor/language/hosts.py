@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from junctor.errors import BundleInvalid, Misconfigured
 
-__all__ = ["Host", "bound_to", "read_hosts"]
+__all__ = ["Host", "bound_to", "origin", "read_hosts"]
 
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
 _LITERAL = re.compile(r"[0-9a-f:.]+")
@@ -72,6 +72,12 @@ def bound_to(url: str, hosts: str, *, what: str) -> None:
         host=entry_text,
         hosts=hosts,
     )
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme)
 
 
 def _plain(host: str) -> bool:

@@ -27,6 +27,7 @@ PREFIXES: Final = {
     "str": "data structure",
     "dlv": "delivery",
     "var": "variable",
+    "req": "request",
 }
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

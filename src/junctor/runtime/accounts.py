@@ -10,27 +10,33 @@ import dataclasses
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import UUID
 
 import msgspec
 
+from junctor.adapters.postgres.connections import PostgresConnections
 from junctor.adapters.postgres.hot import Line
-from junctor.errors import Misconfigured, NotFound, NotSent, Uncertain
+from junctor.errors import JunctorError, Misconfigured, NotFound, NotSent, Reconnect, Uncertain
 from junctor.language.connector import (
     Connection,
     Connector,
     ModuleDef,
     Multipart,
+    OAuth,
     Request,
     Response,
     Secret,
     Token,
 )
+from junctor.language.hosts import origin
 from junctor.ports.transport import Transport
 from junctor.ports.vault import Vault
+from junctor.runtime.outcomes import refusal
+from junctor.runtime.recorder import Recorder
+from junctor.runtime.tokens import Held, Tokens, seal_aad
 
 __all__ = ["Account", "Accounts", "absolute", "bound_ids", "fingerprint", "seal_aad"]
 
@@ -53,11 +59,9 @@ class Account:
     """An instance of ``definition.form``; its secrets show as ``…``."""
     also: tuple[Account, ...] = ()
     """More that the same requests are signed with: a certificate, a proxy."""
-
-
-def seal_aad(organization_id: UUID, connection_id: UUID, base_url: str) -> bytes:
-    """What a connection's secrets are sealed to; another base URL can't open them."""
-    return organization_id.bytes + connection_id.bytes + base_url.encode()
+    organization_id: UUID | None = None
+    connection_id: UUID | None = None
+    """``None``: it is not saved."""
 
 
 def absolute(request: Request, base_url: str) -> Request:
@@ -76,13 +80,6 @@ def absolute(request: Request, base_url: str) -> Request:
             f"of {urlsplit(base_url).netloc}"
         )
     return request
-
-
-def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of a URL."""
-    parts = urlsplit(url)
-    default = {"https": 443, "http": 80}.get(parts.scheme)
-    return parts.scheme, (parts.hostname or "").lower(), parts.port or default
 
 
 def bound_ids(
@@ -162,6 +159,19 @@ class Accounts:
         self._cache: dict[tuple[UUID, UUID], tuple[float, Account]] = {}
         self._tokens: OrderedDict[bytes, tuple[float, Token]] = OrderedDict()
         self._fetching: dict[bytes, asyncio.Lock] = {}
+        self.store = PostgresConnections(line)
+        self.tokens = Tokens(self.store, vault, self.ask)
+        self.recorder = Recorder(self.store)
+
+    async def close(self) -> None:
+        """Writes what is still to be noted of the connections' requests."""
+        await self.recorder.close()
+
+    def forget(self, organization_id: UUID, connection_id: UUID) -> None:
+        """Reads the connection anew at its next use, in this process."""
+        kept = self._cache.pop((organization_id, connection_id), None)
+        if kept is not None:
+            self.tokens.forget(kept[1])
 
     async def get(self, organization_id: UUID, connection_id: UUID) -> Account:
         """The opened connection; remembered for a few seconds, so that a change is soon seen."""
@@ -179,7 +189,11 @@ class Accounts:
         secrets = msgspec.json.decode(
             keyring.open(sealed, seal_aad(organization_id, connection_id, base_url))
         )
-        account = self.opened(connector_name, kind, base_url, settings, secrets)
+        account = dataclasses.replace(
+            self.opened(connector_name, kind, base_url, settings, secrets),
+            organization_id=organization_id,
+            connection_id=connection_id,
+        )
         self._cache[key] = (time.monotonic() + _KEEP_SECONDS, account)
         return account
 
@@ -240,20 +254,54 @@ class Accounts:
         """Makes absolute, signs and sends."""
         return await self.send_as(await self.get(organization_id, connection_id), request)
 
-    async def send_as(self, account: Account, request: Request) -> Response:
-        """The same with an account at hand. A token that is refused is fetched anew, once."""
-        target = absolute(request, account.base_url)
-        signed, used = await self._signed(account, target)
-        response = await self._transport.send(signed)
-        if response.status == 401 and used:  # refused, so nothing was done
-            for key in used:
-                self._tokens.pop(key, None)
-            signed, _ = await self._signed(account, target)
-            response = await self._transport.send(signed)
-        return _without_secrets(response, target, signed)
+    async def send_as(
+        self,
+        account: Account,
+        request: Request,
+        *,
+        run_id: UUID | None = None,
+        marks: bool = True,
+    ) -> Response:
+        """The same with an account at hand. A token that is refused is fetched anew, once.
 
-    async def test(self, account: Account) -> Response:
+        What was sent is noted with the connection; and that it must be connected anew, if the
+        answer says so and ``marks`` is not off.
+        """
+        target = absolute(request, account.base_url)
+        response, again = await self._try(account, target, run_id)
+        if response.status == 401 and again:  # refused, so nothing was done
+            response, _ = await self._try(account, target, run_id)
+        if (
+            marks and response.status >= 400 and account.base_url
+        ):  # a key for any address proves nothing
+            error = refusal(account.connector, response, "read")
+            if isinstance(error, Reconnect):
+                self.recorder.broken(account, error.message)
+        return response
+
+    async def _try(
+        self, account: Account, target: Request, run_id: UUID | None
+    ) -> tuple[Response, bool]:
+        """The answer, and whether another token may get a better one."""
+        signed, used = await self._signed(account, target)
+        begun = time.perf_counter()
+        try:
+            response = await self._transport.send(signed)
+        except JunctorError as error:
+            spent = time.perf_counter() - begun
+            for each in (account, *account.also):
+                self.recorder.note(each, target, None, error, spent, run_id)
+            raise
+        spent = time.perf_counter() - begun
+        for each in (account, *account.also):
+            self.recorder.note(each, target, response, None, spent, run_id)
+        others = [refused() for refused in used] if response.status == 401 else []
+        return _without_secrets(response, target, signed), any(others)
+
+    async def test(self, account: Account, *, marks: bool = True) -> Response:
         """The connection's own test request. `Misconfigured` if it has none.
+
+        ``marks``: as for `send_as`.
 
         If there is nothing to ask, what can be made of the account without a request is made: its
         token is fetched.
@@ -261,53 +309,112 @@ class Accounts:
         test = account.definition.test
         if test is None:
             raise Misconfigured(reason=f"a {account.connector.label} connection can't be tested")
-        request = test if isinstance(test, Request) else test(account.form)
+        form = account.form
+        if account.definition.oauth is not None:
+            form, _ = await self._form(account)
+        request = test if isinstance(test, Request) else test(form)
         if request is not None:
-            return await self.send_as(account, request)
+            return await self.send_as(account, request, marks=marks)
         await self._form(account)
         return Response(204, {}, b"")
 
-    async def _signed(self, account: Account, target: Request) -> tuple[Request, list[bytes]]:
-        """The request as it is sent, and the keys of tokens kept from before that it carries."""
+    async def _signed(
+        self, account: Account, target: Request
+    ) -> tuple[Request, list[Callable[[], bool]]]:
+        """The request as it is sent; and for each token that it carries and that was kept from
+        before, what to call if it is refused: whether another one can be had.
+        """
         signed = target
         used = []
         for each in (account, *account.also):
-            form, key = await self._form(each)
-            if key is not None:
-                used.append(key)
+            form, refused = await self._form(each)
+            if refused is not None:
+                used.append(refused)
             signed = each.definition.sign(signed, form)
         if origin(signed.url) != origin(target.url):
             raise Misconfigured(reason="signing must not change where a request goes")
         return signed, used
 
-    async def _form(self, account: Account) -> tuple[Any, bytes | None]:
-        """The account's form, with a token if it works by one; and its key if it was kept."""
+    async def _form(self, account: Account) -> tuple[Any, Callable[[], bool] | None]:
+        """The account's form, with a token if it works by one; and what to call if that is
+        refused.
+        """
+        if account.definition.oauth is not None:
+            return await self._authorized(account, account.definition.oauth)
         grant = account.definition.grant
         request = grant.request(account.form) if grant is not None else None
         if grant is None or request is None:
             return account.form, None
+
+        async def fetch() -> Token:
+            return grant.granted(await self.ask(account, request))
+
+        token, refused = await self._fetched(request, fetch)
+        return grant.put(account.form, token), refused
+
+    async def _authorized(
+        self, account: Account, oauth: OAuth
+    ) -> tuple[Any, Callable[[], bool] | None]:
+        """The form with the token that its owner allowed, or with a narrower one had by it."""
+        held: Held = await self.tokens.held(account)
+        narrower = self._narrower(account, oauth, held)
+        if narrower is None:
+            return oauth.put(account.form, held.token), lambda: self.tokens.refuse(account, held)
+
+        async def fetch() -> Token:
+            nonlocal held
+            response = await self.ask(account, narrower)
+            if response.status == 401 and self.tokens.refuse(account, held):
+                held = await self.tokens.held(account)
+                response = await self.ask(account, self._narrower(account, oauth, held) or narrower)
+            try:
+                return oauth.granted(response)
+            except Reconnect as error:
+                self.recorder.broken(account, error.message)
+                raise
+
+        derived, refused = await self._fetched(narrower, fetch)
+        derived = dataclasses.replace(derived, facts={**held.token.facts, **derived.facts})
+        return oauth.put(account.form, derived), refused
+
+    @staticmethod
+    def _narrower(account: Account, oauth: OAuth, held: Held) -> Request | None:
+        made = oauth.derive(account.form, held.token) if oauth.derive is not None else None
+        return None if made is None else absolute(made, account.base_url)
+
+    async def _fetched(
+        self, request: Request, fetch: Callable[[], Awaitable[Token]]
+    ) -> tuple[Token, Callable[[], bool] | None]:
+        """A token that is kept in memory, or fetched."""
         # What a token is asked for with is all that decides which one is right; kept as a hash.
         key = fingerprint(request)
+
+        def refused() -> bool:
+            self._tokens.pop(key, None)
+            return True
+
         kept = self._tokens.get(key)
         if kept is not None and kept[0] > time.monotonic():
-            return grant.put(account.form, kept[1]), key
+            return kept[1], refused
         async with self._fetching.setdefault(key, asyncio.Lock()):
             kept = self._tokens.get(key)
             if kept is not None and kept[0] > time.monotonic():
-                return grant.put(account.form, kept[1]), key
-            token = grant.granted(await self._ask(account, request))
+                return kept[1], refused
+            token = await fetch()
             age = _UNTOLD if token.expires_in is None else token.expires_in
             self._tokens[key] = (time.monotonic() + max(age - _SPARE, age / 2), token)
             while len(self._tokens) > _MOST_TOKENS:
                 old, _ = self._tokens.popitem(last=False)
                 self._fetching.pop(old, None)
-        return grant.put(account.form, token), None
+        return token, None
 
-    async def _ask(self, account: Account, request: Request) -> Response:
+    async def ask(self, account: Account, request: Request) -> Response:
         """Sends the request for a token, through the account's proxy if it has one.
 
         However it fails, the module's own request was not sent.
         """
+        if account.base_url or account.definition.oauth is not None:
+            request = _beside(request, account.base_url)
         for each in account.also:
             if each.definition.grant is None and not each.base_url:
                 try:
@@ -321,6 +428,11 @@ class Accounts:
             raise NotSent(
                 host=host, reason=f"no access token: {error.params.get('reason', error.message)}"
             ) from error
+
+
+def _beside(request: Request, base_url: str) -> Request:
+    """A request for a token: below the base URL, or where its vendor's connector says."""
+    return absolute(request, base_url) if request.url.startswith("/") else request
 
 
 def _check_kind(module: ModuleDef, placed: int, parameter: str, account: Account) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from junctor.errors import DataError, Misconfigured
 from junctor.language.connector import Ask, Bundle, ModuleDef, Paging, Poll, Request
-from junctor.runtime.accounts import origin
+from junctor.language.hosts import origin
 from junctor.runtime.outcomes import bundles_of, dig
 
 __all__ = ["MOST_PAGES", "Send", "completed", "perform", "sent_bytes"]

@@ -243,7 +243,7 @@ class Operator:
         summary = {"method": target.method, "url": target.url.partition("?")[0]}
         await self._intend(flight, call, step, effect, fingerprint(target), summary)
         if account is not None:
-            response = await self._accounts.send_as(account, target)
+            response = await self._accounts.send_as(account, target, run_id=flight.run_id)
         else:
             response = await self._transport.send(target)
         return response, sent_bytes(request) + len(response.body)

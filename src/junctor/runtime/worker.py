@@ -86,7 +86,9 @@ class Worker:
         self.backlog = PostgresBacklog(self._work, owner=name, lease=lease)
         self.committer = Committer(PostgresLedger(self._writes), blobs)
         self.plans = Plans(self._reads, find)
-        accounts = Accounts(self._reads, vault=vault, transport=transport, connector=connector)
+        self._accounts = accounts = Accounts(
+            self._reads, vault=vault, transport=transport, connector=connector
+        )
         services = Services(
             Tools(line=self._reads, transport=transport, mail=mail or MailServers())
         )
@@ -130,6 +132,7 @@ class Worker:
             await asyncio.gather(working, listening, stopping, *self._tasks, return_exceptions=True)
             await self.committer.stop(self._grace)
             await asyncio.to_thread(self._heartbeat.stop)
+            await self._accounts.close()
             for line in (self._work, self._writes, self._reads):
                 await line.close()
 

@@ -15,7 +15,7 @@ __all__ = ["SIMULATORS", "make"]
 
 SIMULATORS = {
     "crisp": ("junctor.simulators.crisp", "CrispSimulator"),
-    "highlevel": ("junctor.simulators.highlevel", "HighLevelSimulator"),
+    "highlevel": ("junctor.simulators.highlevel_oauth", "HighLevelOAuthSimulator"),
     "toky": ("junctor.simulators.toky", "TokySimulator"),
 }
 """Module and class by name."""

@@ -13,6 +13,7 @@ from litestar.types import Scope
 
 from junctor.app.api import (
     connections,
+    connectors,
     data_stores,
     data_structures,
     hooks,
@@ -40,6 +41,7 @@ def _routes() -> list[Any]:
         path="/api/v1",
         route_handlers=[
             organization.router,
+            connectors.router,
             connections.router,
             scenarios.router,
             hooks.router,

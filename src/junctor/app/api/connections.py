@@ -1,14 +1,17 @@
-"""Connectors on offer, and the organisation's connections."""
+"""The organisation's connections."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from junctor.adapters.postgres.connections import State
+from junctor.app import care
 from junctor.app import connections as service
 from junctor.app.api.envelope import Failure
 from junctor.app.api.http import (
@@ -24,12 +27,14 @@ from junctor.app.api.http import (
     revision_of,
     tagged,
 )
+from junctor.app.callback import cookie_header
+from junctor.app.core import Core
 from junctor.app.logs import redact
 from junctor.app.picking import choices
-from junctor.errors import Conflict, Misconfigured, NotFound
-from junctor.language import forms, ids
-from junctor.language.connector import Connector, ModuleDef
+from junctor.errors import Conflict, Misconfigured
+from junctor.language import ids
 from junctor.ports import catalog
+from junctor.runtime.authorizing import LIFETIME
 
 __all__ = ["router"]
 
@@ -50,6 +55,81 @@ class ConnectionView(msgspec.Struct):
     created_by: str
     updated_at: datetime
     updated_by: str
+    reconnect: str | None
+    """Why it must be connected anew; null: it need not, as far as is known."""
+    reconnect_since: datetime | None
+    authorized: bool | None
+    """Whether its owner has allowed it; null: its kind needs no authorisation."""
+    account: str | None
+    """Whose account it is, if the vendor said so when it was authorised."""
+
+
+class DayView(msgspec.Struct):
+    """What was sent on one day (UTC). Bytes are those of bodies."""
+
+    day: date
+    requests: int
+    failed: int
+    refused: int
+    sent: int
+    received: int
+
+
+class KeyView(msgspec.Struct):
+    """How old the key is, and when to change it."""
+
+    set_at: datetime
+    age_days: int
+    remind_days: int
+    remind_at: datetime | None
+    due: bool
+
+
+class ConnectionDetail(ConnectionView):
+    """A connection with what it knows about itself."""
+
+    expires_at: datetime | None
+    """When its access token ends; it is renewed before."""
+    key: KeyView
+    usage: list[DayView]
+    alerts: list[str]
+
+
+class RequestView(msgspec.Struct):
+    """One request that was sent with a connection. Values of its query are left out."""
+
+    at: datetime
+    run: str | None
+    method: str
+    url: str
+    status: int | None
+    error: str | None
+    milliseconds: float
+    sent: int
+    received: int
+
+
+class Authorize(msgspec.Struct, forbid_unknown_fields=True):
+    """How to authorise."""
+
+    browser: bool = False
+    """Whether the caller is the browser that goes there: then only it can come back."""
+    switch: bool = False
+    """Whether the vendor's account may be another one than before."""
+
+
+class AuthorizeView(msgspec.Struct):
+    """Where a person allows it, within ten minutes."""
+
+    url: str
+    callback_url: str
+    """What the app at the vendor must name as its redirect address."""
+
+
+class Rotation(msgspec.Struct, forbid_unknown_fields=True):
+    """New secrets, by field."""
+
+    values: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class NewConnection(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,6 +148,8 @@ class ConnectionChange(msgspec.Struct, forbid_unknown_fields=True):
     name: str | None = None
     base_url: str | None = None
     values: dict[str, Any] | None = None
+    remind_days: int | None = None
+    """Days after which the key is due for a change; 0: never."""
 
 
 class OptionsAsked(msgspec.Struct, forbid_unknown_fields=True):
@@ -91,91 +173,35 @@ class Options(msgspec.Struct):
     options: list[Option]
 
 
-class ModuleView(msgspec.Struct):
-    """A module on offer, with its form as JSON Schema."""
-
-    id: str
-    name: str
-    label: str
-    kind: str
-    help: str
-    schema: dict[str, Any]
-
-
-class ConnectorSummary(msgspec.Struct):
-    """A connector in a list."""
-
-    name: str
-    label: str
-    help: str
-    modules: int
-
-
-class ConnectorView(msgspec.Struct):
-    """A connector with its modules and the forms of its connections."""
-
-    name: str
-    label: str
-    help: str
-    docs: str
-    modules: list[ModuleView]
-    connections: dict[str, dict[str, Any]]
+def _fields(core: Core, found: catalog.Connection, state: State) -> dict[str, Any]:
+    connector = core.registry.connector(found.connector)
+    definition = connector.connections.get(found.kind) if connector is not None else None
+    asks = definition is not None and definition.oauth is not None
+    return {
+        "id": ids.show("con", found.id),
+        "name": found.name,
+        "connector": found.connector,
+        "kind": found.kind,
+        "base_url": found.base_url,
+        "settings": redact(dict(found.settings)),
+        "tested_at": found.tested_at,
+        "test_error": found.test_error,
+        "revision": found.revision,
+        "created_at": found.created_at,
+        "created_by": found.created_by,
+        "updated_at": found.updated_at,
+        "updated_by": found.updated_by,
+        "reconnect": None if state.broken_at is None else redact(state.broken_reason),
+        "reconnect_since": state.broken_at,
+        "authorized": state.authorized if asks else None,
+        "account": state.account,
+    }
 
 
-def view(found: catalog.Connection) -> ConnectionView:
+async def shown(request: ApiRequest, found: catalog.Connection) -> ConnectionView:
     """What the API shows of a connection."""
-    return ConnectionView(
-        id=ids.show("con", found.id),
-        name=found.name,
-        connector=found.connector,
-        kind=found.kind,
-        base_url=found.base_url,
-        settings=redact(dict(found.settings)),
-        tested_at=found.tested_at,
-        test_error=found.test_error,
-        revision=found.revision,
-        created_at=found.created_at,
-        created_by=found.created_by,
-        updated_at=found.updated_at,
-        updated_by=found.updated_by,
-    )
-
-
-@get("/connectors", summary="List connectors")
-async def list_connectors(request: ApiRequest) -> Page[ConnectorSummary]:
-    """Every connector installed here."""
-    found = sorted(core_of(request).registry.connectors(), key=lambda each: each.name)
-    return Page(
-        items=[
-            ConnectorSummary(each.name, each.label, each.help, len(each.modules)) for each in found
-        ]
-    )
-
-
-@get("/connectors/{name:str}", summary="A connector")
-async def read_connector(request: ApiRequest, name: FromPath[str]) -> ConnectorView:
-    """A connector with its modules' forms."""
-    found = core_of(request).registry.connector(name)
-    if found is None:
-        raise NotFound(f"There is no connector '{name[:60]}'.")
-    return ConnectorView(
-        name=found.name,
-        label=found.label,
-        help=found.help,
-        docs=found.docs,
-        modules=[_module(module) for module in found.modules.values()],
-        connections={kind: _form(found, kind) for kind in found.connections},
-    )
-
-
-def _module(module: ModuleDef) -> ModuleView:
-    schema = dict(forms.schema_of(module))
-    return ModuleView(module.id, module.name, module.label, module.kind, module.help, schema)
-
-
-def _form(connector: Connector, kind: str) -> dict[str, Any]:
-    form = connector.connections[kind].form
-    return dict(forms.form_of(form, connector=connector.name))
+    core = core_of(request)
+    return ConnectionView(**_fields(core, found, await care.state_of(core, found)))
 
 
 @get("/connections", summary="List connections")
@@ -189,7 +215,15 @@ async def list_connections(
     page = await core_of(request).catalog.connections(
         request.user.organization_id, connector=connector, cursor=cursor, limit=limit
     )
-    return page_of(page, view)
+    states = await care.states_of(
+        core_of(request), request.user.organization_id, [each.id for each in page.items]
+    )
+    # One that went meanwhile is left out.
+    items = [each for each in page.items if each.id in states]
+    page = replace(page, items=items)
+    return page_of(
+        page, lambda each: ConnectionView(**_fields(core_of(request), each, states[each.id]))
+    )
 
 
 @post("/connections", summary="Add a connection")
@@ -207,16 +241,25 @@ async def add_connection(
         base_url=_base_url(data.base_url),
         values=data.values,
     )
-    return tagged(view(made), made.revision, status=201)
+    return tagged(await shown(request, made), made.revision, status=201)
 
 
 @get("/connections/{connection_id:str}", summary="A connection")
 async def read_connection(
     request: ApiRequest, connection_id: FromPath[str]
-) -> Response[ConnectionView]:
-    """One connection."""
-    found = await _find(request, connection_id)
-    return tagged(view(found), found.revision)
+) -> Response[ConnectionDetail]:
+    """One connection, with the age of its key, its usage, and what is unusual in it."""
+    core, found = core_of(request), await _find(request, connection_id)
+    state, usage = await care.state_of(core, found), await care.usage_of(core, found)
+    now = datetime.now(UTC)
+    detail = ConnectionDetail(
+        **_fields(core, found, state),
+        expires_at=state.expires_at,
+        key=msgspec.convert(care.key_of(state, now), KeyView, from_attributes=True),
+        usage=msgspec.convert(care.days_of(usage), list[DayView], from_attributes=True),
+        alerts=care.alerts_of(usage, now),
+    )
+    return tagged(detail, found.revision)
 
 
 @patch("/connections/{connection_id:str}", summary="Change a connection")
@@ -246,7 +289,9 @@ async def change_connection(
         )
     except Conflict as error:
         raise lost(error, expected, (await _find(request, connection_id)).revision) from error
-    return tagged(view(changed), changed.revision)
+    if data.remind_days is not None:
+        await care.remind(core_of(request), changed, data.remind_days)
+    return tagged(await shown(request, changed), changed.revision)
 
 
 @delete("/connections/{connection_id:str}", summary="Remove a connection")
@@ -273,7 +318,83 @@ async def test_connection(request: ApiRequest, connection_id: FromPath[str]) -> 
     tested = await service.test_connection(
         core_of(request), request.user.organization_id, found, actor=request.user.actor
     )
-    return view(tested)
+    return await shown(request, tested)
+
+
+@post("/connections/{connection_id:str}/authorize", summary="Authorise a connection")
+async def authorize_connection(
+    request: ApiRequest, connection_id: FromPath[str], data: JSONBody[Authorize]
+) -> Response[AuthorizeView]:
+    """Gives the address of the vendor's page on which its owner allows it (OAuth 2.0)."""
+    core, found = core_of(request), await _find(request, connection_id)
+    redirect_uri = care.callback_url(core.settings)
+    start = await care.authorizing(core).begin(
+        request.user.organization_id,
+        found.id,
+        redirect_uri=redirect_uri,
+        actor=request.user.actor,
+        browser=data.browser,
+        switch=data.switch,
+    )
+    headers = {"cache-control": "no-store"}
+    if start.cookie is not None:
+        headers["set-cookie"] = cookie_header(core.settings.public_url, start.cookie, LIFETIME)
+    return Response(
+        AuthorizeView(url=start.url, callback_url=redirect_uri), status_code=200, headers=headers
+    )
+
+
+@post("/connections/{connection_id:str}/rotate", summary="Rotate a secret", status_code=200)
+async def rotate_connection(
+    request: ApiRequest,
+    connection_id: FromPath[str],
+    data: JSONBody[Rotation],
+    if_match: IfMatch = None,
+) -> Response[ConnectionView]:
+    """Tests new secrets and puts them in the old ones' place only if they work."""
+    expected = revision_of(if_match)
+    found = await _find(request, connection_id)
+    try:
+        changed = await care.rotate(
+            core_of(request),
+            found,
+            actor=request.user.actor,
+            values=data.values,
+            revision=expected,
+        )
+    except Conflict as error:
+        raise lost(error, expected, (await _find(request, connection_id)).revision) from error
+    return tagged(await shown(request, changed), changed.revision)
+
+
+@get("/connections/{connection_id:str}/requests", summary="A connection's last requests")
+async def list_requests(
+    request: ApiRequest,
+    connection_id: FromPath[str],
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[RequestView]:
+    """The last requests sent with it, newest first; secrets and values of queries left out."""
+    found = await _find(request, connection_id)
+    before = ids.read("req", cursor) if cursor is not None else None
+    rows = await care.requests_of(core_of(request), found, before=before, limit=limit)
+    return Page(
+        items=[
+            RequestView(
+                at=each.at,
+                run=None if each.run_id is None else ids.show("run", each.run_id),
+                method=each.method,
+                url=each.url,
+                status=each.status,
+                error=each.error,
+                milliseconds=round(each.milliseconds, 1),
+                sent=each.sent,
+                received=each.received,
+            )
+            for each in rows
+        ],
+        next=ids.show("req", rows[-1].id) if len(rows) == limit else None,
+    )
 
 
 @post("/connections/{connection_id:str}/options", summary="A pick-list", status_code=200)
@@ -309,8 +430,6 @@ router = Router(
     path="/",
     tags=["connections"],
     route_handlers=[
-        list_connectors,
-        read_connector,
         list_connections,
         add_connection,
         read_connection,
@@ -318,5 +437,8 @@ router = Router(
         remove_connection,
         test_connection,
         list_options,
+        authorize_connection,
+        rotate_connection,
+        list_requests,
     ],
 )

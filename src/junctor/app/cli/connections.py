@@ -14,7 +14,12 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(help="Add, test, list or remove connections.", no_args_is_help=True)
+    from junctor.app.cli import connection_care
+
+    group = typer.Typer(
+        help="Add, authorise, test, show, rotate, list or remove connections.",
+        no_args_is_help=True,
+    )
 
     @group.command("list")
     def list_(
@@ -22,11 +27,13 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Lists connections; never their secrets."""
+        from junctor.app.care import states_of
         from junctor.app.cli.output import ago, print_json, print_table
         from junctor.app.cli.session import run_async, session
+        from junctor.app.logs import redact
         from junctor.language import ids
 
-        async def main() -> list[Any]:
+        async def main() -> tuple[list[Any], dict[Any, Any]]:
             async with session() as (core, organization_id):
                 found: list[Any] = []
                 cursor: str | None = None
@@ -37,11 +44,24 @@ def register(app: typer.Typer) -> None:
                     found.extend(page.items)
                     cursor = page.cursor
                     if cursor is None:
-                        return found
+                        break
+                ids_ = [each.id for each in found]
+                return found, await states_of(core, organization_id, ids_)
 
-        found = run_async(main())
+        found, states = run_async(main())
+        broken = {
+            id_: redact(state.broken_reason or "connect it anew")
+            for id_, state in states.items()
+            if state.broken_at is not None
+        }
         if as_json:
-            print_json({"connections": [_record(each) for each in found]})
+            print_json(
+                {
+                    "connections": [
+                        {**_record(each), "reconnect": broken.get(each.id)} for each in found
+                    ]
+                }
+            )
             return
         print_table(
             "",
@@ -53,7 +73,7 @@ def register(app: typer.Typer) -> None:
                     each.connector,
                     each.base_url,
                     ago(each.tested_at) or "never",
-                    each.test_error or ("well" if each.tested_at else ""),
+                    broken.get(each.id) or each.test_error or ("well" if each.tested_at else ""),
                 )
                 for each in found
             ),
@@ -103,11 +123,13 @@ def register(app: typer.Typer) -> None:
                     base_url=base_url,
                     values=values,
                 )
-                if not test:
-                    return made
-                return await test_connection(core, organization_id, made, actor=actor())
+                # What nobody has allowed yet can't work.
+                if not test or definition.oauth is not None:
+                    return made, definition.oauth is not None
+                return await test_connection(core, organization_id, made, actor=actor()), False
 
-        _say(run_async(main()), "Added", as_json=as_json)
+        made, asks = run_async(main())
+        _say(made, "Added", as_json=as_json, asks=asks)
 
     @group.command("test")
     def test_(
@@ -147,6 +169,7 @@ def register(app: typer.Typer) -> None:
         else:
             console().print(f"Removed '{gone.name}'.", markup=False)
 
+    connection_care.add(group)
     app.add_typer(group, name="connections")
 
 
@@ -176,7 +199,7 @@ def _record(found: Any) -> dict[str, Any]:
     }
 
 
-def _say(found: Any, verb: str, *, as_json: bool) -> None:
+def _say(found: Any, verb: str, *, as_json: bool, asks: bool = False) -> None:
     from junctor.app.cli.output import console, print_json
 
     if as_json:
@@ -187,6 +210,8 @@ def _say(found: Any, verb: str, *, as_json: bool) -> None:
         out.print(f"{verb} '{found.name}' ({shown}, {found.base_url}).", markup=False)
         if found.tested_at is not None and found.test_error is None:
             out.print("[green]✓[/] It works.")
+        elif verb == "Added" and asks:
+            out.print(f"Now authorise it: junctor connections authorize {shown}", markup=False)
         elif found.test_error is not None:
             out.print(f"✗ It does not work: {found.test_error}", style="red", markup=False)
     if found.test_error is not None:

@@ -1,28 +1,45 @@
-"""The HighLevel account: a private integration's token for one location."""
+"""HighLevel accounts: a private integration's token, or OAuth with the organisation's own app.
+
+Facts: the vendor's page *Authorization* and `apps/oauth.json` of its specifications (CC0).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import phonenumbers
 
-from junctor.errors import DataError
+from junctor.errors import DataError, Misconfigured
 from junctor.language.connector import (
     Connection,
     Connector,
     Field,
+    OAuth,
     Request,
     Response,
     Secret,
+    Token,
     path,
 )
+from junctor.language.oauth import Client
 
 __all__ = ["BASE", "LOCATION", "VERSION", "highlevel", "said"]
 
 BASE = "https://services.leadconnectorhq.com"
 VERSION = "2021-07-28"
 """The API version of contacts and locations; every operation names its own in a header."""
+CONSENT = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
+READ_ONLY = (
+    "businesses.readonly calendars.readonly calendars/events.readonly contacts.readonly "
+    "conversations.readonly conversations/message.readonly locations.readonly "
+    "locations/customFields.readonly locations/tags.readonly opportunities.readonly "
+    "users.readonly"
+)
+"""What a new connection asks for: to look, and to change nothing."""
+AGENCY = ("companies.readonly", "oauth.readonly", "oauth.write")
+"""What an agency's access needs besides: ``oauth.write`` is HighLevel's name for fetching the token
+of a sub-account."""
 LOCATION = "{location}"
 """As ``locationId`` of a body: the connection's location, put in when the request is signed. In
 the same body a phone number is brought into E.164 form by the connection's country."""
@@ -50,11 +67,74 @@ class PrivateIntegration:
     ] = "US"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """An app of your own in HighLevel's marketplace, and what it is to be allowed."""
+
+    client_id: Annotated[str, Field(label="Client ID", help="In the app's settings under Auth.")]
+    client_secret: Annotated[Secret, Field(label="Client secret")]
+    scopes: Annotated[
+        str,
+        Field(
+            label="Scopes",
+            help="What it may do, separated by spaces; the app must have them. The usual ones only "
+            "look. To change contacts add `contacts.write`, and so on.",
+            multiline=True,
+        ),
+    ] = READ_ONLY
+    access: Annotated[
+        Literal["Location", "Company"],
+        Field(
+            label="Access",
+            help="`Location`: the sub-account that is chosen on HighLevel's page; `Company`: the "
+            "agency.",
+        ),
+    ] = "Location"
+    location_id: Annotated[
+        str,
+        Field(
+            label="Location ID",
+            help="With access `Company`: the sub-account to work in. Its own token is fetched with "
+            "the agency's. With access `Location`: leave it empty.",
+        ),
+    ] = ""
+    country: Annotated[
+        str,
+        Field(
+            label="Country",
+            help="Two letters, such as US: for phone numbers written without a country code.",
+            example="US",
+        ),
+    ] = "US"
+    consent_url: Annotated[
+        str,
+        Field(
+            label="Page of consent",
+            help="Empty: HighLevel's own. White label: "
+            "`https://marketplace.leadconnectorhq.com/v2/oauth/chooselocation`.",
+            format="uri",
+            advanced=True,
+        ),
+    ] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed(PrivateIntegration):
+    """What requests are signed with once an app is allowed."""
+
+    company_id: str = ""
+
+
 def sign(request: Request, account: PrivateIntegration) -> Request:
     """Adds token, version and location, as HighLevel's page on authorization describes."""
     headers = {"Version": VERSION, **request.headers, "Authorization": f"Bearer {account.token!s}"}
     body = request.json
     if isinstance(body, dict) and body.get("locationId") == LOCATION:
+        if not account.location_id:
+            raise Misconfigured(
+                "This module works in a sub-account, and the connection is an agency's: "
+                "name the sub-account in its Location ID."
+            )
         body = {**body, "locationId": account.location_id}
         if isinstance(body.get("phone"), str):
             body["phone"] = e164(body["phone"], account.country)
@@ -94,6 +174,66 @@ def said(response: Response) -> str:
     return found if isinstance(found, str) else ""
 
 
+def _consent(account: App, base_url: str) -> str:
+    # Who points the connection at a simulator or a proxy finds the page there.
+    return account.consent_url or (
+        CONSENT if base_url == BASE else f"{base_url}/v2/oauth/chooselocation"
+    )
+
+
+def _scopes(account: App) -> tuple[str, ...]:
+    more = AGENCY if account.access == "Company" else ()
+    return tuple(dict.fromkeys((*account.scopes.split(), *more)))
+
+
+def _put(account: App, token: Token) -> Allowed:
+    given = token.facts.get("locationId", "")
+    if given and account.location_id not in {"", given}:
+        raise Misconfigured(
+            f"HighLevel allowed the location {given}, and the connection names "
+            f"{account.location_id}: authorise it for that one, or leave Location ID empty."
+        )
+    return Allowed(
+        token=token.value,
+        location_id=account.location_id or given,
+        country=account.country,
+        company_id=token.facts.get("companyId", ""),
+    )
+
+
+def _of_location(account: App, token: Token) -> Request | None:
+    """The sub-account's token, by the agency's (``get-location-access-token``)."""
+    if token.facts.get("userType") != "Company" or not account.location_id:
+        return None
+    return Request(
+        "POST",
+        path("oauth", "locationToken"),
+        headers={
+            "Accept": "application/json",
+            "Authorization": f"Bearer {token.value!s}",
+            "Version": VERSION,
+        },
+        form={
+            "companyId": token.facts.get("companyId", ""),
+            "locationId": account.location_id,
+        },
+        timeout=20,
+    )
+
+
+def _whose(token: Token) -> tuple[str, str]:
+    location, company = token.facts.get("locationId", ""), token.facts.get("companyId", "")
+    if location:
+        return f"location:{location}", f"location {location}"
+    return (f"company:{company}", f"agency {company}") if company else ("", "")
+
+
+def _test(account: PrivateIntegration) -> Request:
+    if not account.location_id and isinstance(account, Allowed):
+        return Request("GET", path("companies", account.company_id))
+    return Request("GET", path("locations", account.location_id))
+
+
 highlevel = Connector(
     name="highlevel",
     label="HighLevel",
@@ -104,9 +244,28 @@ highlevel = Connector(
             form=PrivateIntegration,
             base_url=BASE,
             sign=sign,
-            test=lambda account: Request("GET", path("locations", account.location_id)),
+            test=_test,
             label="Private integration",
-        )
+        ),
+        "oauth": Connection(
+            form=App,
+            base_url=BASE,
+            sign=sign,
+            test=_test,
+            oauth=OAuth(
+                authorize=_consent,
+                token_url="/oauth/token",  # noqa: S106  a path, no password
+                client=lambda account: Client(id=account.client_id, secret=account.client_secret),
+                put=_put,
+                scopes=_scopes,
+                token_parameters=lambda account: {"user_type": account.access},
+                account=_whose,
+                derive=_of_location,
+            ),
+            label="OAuth 2.0",
+            help="An app of your own in HighLevel's marketplace, allowed by a sub-account or an "
+            "agency. Its redirect address is `/oauth/callback` at Junctor's public address.",
+        ),
     },
     error_text=said,
 )

@@ -1,0 +1,91 @@
+"""Connectors on offer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Router, get
+from litestar.params import FromPath
+
+from junctor.app.api.http import ApiRequest, Page, core_of
+from junctor.errors import NotFound
+from junctor.language import forms
+from junctor.language.connector import Connector, ModuleDef
+
+__all__ = ["router"]
+
+
+class ModuleView(msgspec.Struct):
+    """A module on offer, with its form as JSON Schema."""
+
+    id: str
+    name: str
+    label: str
+    kind: str
+    help: str
+    schema: dict[str, Any]
+
+
+class ConnectorSummary(msgspec.Struct):
+    """A connector in a list."""
+
+    name: str
+    label: str
+    help: str
+    modules: int
+
+
+class ConnectorView(msgspec.Struct):
+    """A connector with its modules and the forms of its connections."""
+
+    name: str
+    label: str
+    help: str
+    docs: str
+    modules: list[ModuleView]
+    connections: dict[str, dict[str, Any]]
+
+
+@get("/connectors", summary="List connectors")
+async def list_connectors(request: ApiRequest) -> Page[ConnectorSummary]:
+    """Every connector installed here."""
+    found = sorted(core_of(request).registry.connectors(), key=lambda each: each.name)
+    return Page(
+        items=[
+            ConnectorSummary(each.name, each.label, each.help, len(each.modules)) for each in found
+        ]
+    )
+
+
+@get("/connectors/{name:str}", summary="A connector")
+async def read_connector(request: ApiRequest, name: FromPath[str]) -> ConnectorView:
+    """A connector with its modules' forms."""
+    found = core_of(request).registry.connector(name)
+    if found is None:
+        raise NotFound(f"There is no connector '{name[:60]}'.")
+    return ConnectorView(
+        name=found.name,
+        label=found.label,
+        help=found.help,
+        docs=found.docs,
+        modules=[_module(module) for module in found.modules.values()],
+        connections={kind: _form(found, kind) for kind in found.connections},
+    )
+
+
+def _module(module: ModuleDef) -> ModuleView:
+    schema = dict(forms.schema_of(module))
+    return ModuleView(module.id, module.name, module.label, module.kind, module.help, schema)
+
+
+def _form(connector: Connector, kind: str) -> dict[str, Any]:
+    form = connector.connections[kind].form
+    return dict(forms.form_of(form, connector=connector.name))
+
+
+router = Router(
+    path="/",
+    tags=["connectors"],
+    route_handlers=[list_connectors, read_connector],
+)
