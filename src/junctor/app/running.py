@@ -146,5 +146,5 @@ async def resolve(core: Core, organization_id: UUID, run_id: UUID, *, actor: str
 
 def _allowed(verb: str) -> str:
     if verb == "retry":
-        return "only an incomplete or waiting one can be retried, and an uncertain one is settled first"
+        return "only an incomplete or waiting one can be retried (settle an uncertain one)"
     return "only an incomplete, uncertain or waiting one can be discarded"

@@ -72,13 +72,14 @@ async def settle(
     *,
     actor: str,
     bundle: Bundle | None = None,
+    now: datetime | None = None,
 ) -> tuple[Run, Found]:
     """Settles what keeps an uncertain run from going on; the run as it is then.
 
     ``done``: it happened, and gave ``bundle`` (nothing in it, if not said). ``not-done``: it did
     not, and the run tries it again. ``probe``: the vendor is asked; what it can't tell leaves the
-    run as it is. `Conflict` if the run is not uncertain, or somebody was faster; `Misconfigured`
-    if its module can't be asked.
+    run as it is; ``now`` decides whether a no counts yet. `Conflict` if the run is not uncertain,
+    or somebody was faster; `Misconfigured` if its module can't be asked.
     """
     run = await core.catalog.run(organization_id, run_id)
     shown = ids.show("run", run_id)
@@ -94,7 +95,7 @@ async def settle(
         raise Conflict(f"Nothing of {shown} is in doubt any more.", run=shown)
     found = Found("done" if outcome == "done" else "not-done", "as was said", bundle or {})
     if outcome == "probe":
-        found = await _probed(core, run, doubt)
+        found = await _probed(core, run, doubt, now or datetime.now(UTC))
     if found.verdict == "unknown":
         return run, found
     await _write(core, run, doubt, found.verdict, found.bundle, seq=seq, actor=actor)
@@ -156,7 +157,7 @@ async def _placed(core: Core, run: Run, number: int) -> _Placed | None:
     return None
 
 
-async def _probed(core: Core, run: Run, doubt: Doubt) -> Found:
+async def _probed(core: Core, run: Run, doubt: Doubt, now: datetime) -> Found:
     number = doubt.address.module
     found = await _placed(core, run, number)
     probe = found.definition.probe if found is not None else None
@@ -189,7 +190,7 @@ async def _probed(core: Core, run: Run, doubt: Doubt) -> Found:
     if said is None:
         return Found("unknown", "the vendor's answer does not tell")
     sure = doubt.at + timedelta(seconds=probe.sure_after)
-    if datetime.now(UTC) < sure:
+    if now < sure:
         return Found(
             "unknown",
             f"the vendor does not have it, which counts from {sure.isoformat(timespec='seconds')}",

@@ -55,8 +55,8 @@ class Probe:
     """How an effect of kind *once* is looked for after its outcome was lost.
 
     ``ask(arguments, at)``: the arguments as the module's function gets them, and when the request
-    was about to be sent, by our clock. It must only read. A yes must be certain: something that
-    only looks alike, or several that do, is ``None``.
+    was about to be sent, by our clock. It must only read. Several that look alike are
+    ``None``: which of them it was can't be told.
     """
 
     ask: Callable[[Mapping[str, Any], datetime], Asked]

@@ -95,7 +95,7 @@ class Filler:
         trigger has no backfill or the hook no connection; what the vendor refuses with, and then
         nothing is stored.
         """
-        now = self._clock()
+        now, since = self._clock(), since.replace(microsecond=0)  # vendors' dates have seconds
         if since < now - HORIZON:
             raise BundleInvalid(
                 field="since",

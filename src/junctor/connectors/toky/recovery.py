@@ -42,7 +42,7 @@ MOST_PAGES = 200
 """100,000 rows: a longest downtime's worth of the busiest account."""
 EARLY = timedelta(seconds=6)
 """How much earlier than our clock says a message may be dated: its dates have whole seconds."""
-LATE = timedelta(minutes=5)
+LATE = timedelta(minutes=2)
 """How much later."""
 
 Rows = Generator[Request, Response, list[Bundle]]
@@ -68,6 +68,7 @@ def rows_since(
     one, the day before is asked for, too, and the rows decide: Toky filters by day, and of which
     time zone is not said. ``fitting``: an empty list in place of the error of a refused list.
     """
+    since = since.replace(microsecond=0)  # as Toky's dates
     query: dict[str, str] = {"limit": str(PAGE)}
     if filtered:
         day = (since.astimezone(UTC) - timedelta(days=1)).date().isoformat()
@@ -192,7 +193,11 @@ def _at(row: Mapping[str, Any]) -> datetime:
 
 
 def _sent(arguments: Mapping[str, Any], at: datetime) -> Asked:
-    """Looks for the message among those sent about then, by its ends and its text."""
+    """Looks for the message among those sent about then, by its ends and its text.
+
+    If somebody else sent the same text to the same number in those two minutes, it is taken for
+    this one: the person has it, and does not get it again.
+    """
     since = at - EARLY
     rows = yield from rows_since(*route("list_messages"), since, filtered=True)
     wanted = (digits(arguments["from_"]), digits(arguments["to"]), arguments["text"])

@@ -25,7 +25,7 @@ where name = 'door'
 
 -- name: hooks_to_fill
 -- Hooks of active scenarios, of all organisations.
-select h.organization_id, h.id, h.created_at
+select h.organization_id, h.id
 from hooks h join scenarios s on s.organization_id = h.organization_id and s.id = h.scenario_id
 where s.active and h.enabled and h.connection_id is not null
 order by h.organization_id, h.id
