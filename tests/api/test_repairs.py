@@ -105,6 +105,8 @@ async def standing(url: str, folder: Path) -> AsyncIterator[Stand]:
             open_application(settings, url, name="serverrepairs") as application,
         ):
             await ensure_owner(core)
+            with psycopg.connect(url, autocommit=True) as db:  # those of other tests
+                db.execute("update scenarios set active = false")
             organization = (await core.catalog.organizations())[0].organization_id
             _, token = await core.catalog.create_token(
                 organization, actor="test", name=f"o{sim.origin}", scopes=["owner"]
