@@ -55,7 +55,7 @@ async def backfill(
     if not able:
         raise Misconfigured(
             f"'{scenario.name}' has no active trigger that can fetch what it missed. `junctor "
-            "connectors show` says which triggers can."
+            "connectors NAME` says which triggers can."
         )
     made = filler(core)
     found = []

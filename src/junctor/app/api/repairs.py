@@ -44,7 +44,7 @@ class BackfillView(msgspec.Struct):
 class Settlement(msgspec.Struct, forbid_unknown_fields=True):
     """How it was: ``probe`` asks the vendor. ``bundle`` is what the operation gave, if done."""
 
-    outcome: Literal["probe", "done", "not-done"]
+    outcome: Literal["probe", "done", "not-done"] = "probe"
     bundle: dict[str, Any] | None = None
 
 
