@@ -90,7 +90,7 @@ def _details(connector: Connector) -> Table:
         table.add_column(heading, overflow="fold")
     for module in connector.modules.values():
         first = module.help.split("\n")[0]
-        effect = "by its method" if module.effect_of is not None else module.effect
+        effect: str = "by its method" if module.effect_of is not None else module.effect
         effect += ", probed" if module.probe is not None else ""
         if module.hook is not None and module.hook.backfill is not None:
             effect += ", fetches what it missed"
