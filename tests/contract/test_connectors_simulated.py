@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
 from junctor.adapters.transport import AiohttpTransport
@@ -15,11 +18,20 @@ from junctor.connectors.crisp import crisp
 from junctor.connectors.highlevel import highlevel
 from junctor.connectors.toky import toky
 from junctor.errors import VendorRefused
-from junctor.language.connector import Ask, Bundle, Connector, Request
+from junctor.language.connector import (
+    Ask,
+    Bundle,
+    Connector,
+    Delivery,
+    HookDef,
+    Missed,
+    Request,
+)
 from junctor.language.forms import bind, build, slots_of
 from junctor.runtime.effects import perform
-from junctor.simulators import make
+from junctor.simulators import make, toky_calls
 from junctor.simulators.kit import Simulator, running
+from junctor.simulators.toky import EVENTS, TokySimulator
 
 Do = Callable[..., Awaitable[list[Bundle]]]
 
@@ -84,11 +96,84 @@ def test_toky_contacts_and_messages() -> None:
             await do("createTextMessage", **{"from": number}, to="x", text="hi", email=agent)
         assert (await do("listTextMessages", limit=1))[0]["text"] == "hi"
         for voicemail in await do("listVoicemails", limit=1):
-            assert await do("getVoicemail", voicemailId=voicemail["id"]) == [voicemail]
+            [heard] = await do("getVoicemail", voicemailId=voicemail["id"])
+            assert heard == {**voicemail, "recording_url": voicemail["record_url"]}
+        for call in await do("listCalls", limit=1, dateFrom="2026-01-01"):
+            [recording] = await do("getRecording", callId=call["callid"])
+            assert recording["recording_url"]
         [answer] = await do("makeApiCall", url="/v1/contacts", qs=[{"key": "limit", "value": 3}])
         assert answer["body"]["count"] == 3
 
     play("toky", toky, story)
+
+
+def test_what_toky_missed_has_the_keys_of_what_it_sends() -> None:
+    """Every event that the double sends is found again by its trigger's backfill, alike."""
+
+    async def story(_do: Do, simulator: Simulator) -> None:
+        assert isinstance(simulator, TokySimulator)
+        sent: dict[str, list[dict[str, Any]]] = {}
+
+        def emit(event: str, _key: str, payload: dict[str, Any]) -> int:
+            sent.setdefault(event, []).append(payload)
+            return 0
+
+        simulator.emit = emit  # type: ignore[assignment,method-assign]  # heard here, not over the network
+        since = simulator.clock.date()
+        toky_calls.simulate(simulator, toky_calls.CallsBody(count=12))
+        toky_calls.simulate(simulator, toky_calls.CallsBody(count=6, direction="outbound"))
+        for text in ("a", "b"):
+            toky_calls.receive_sms(simulator, toky_calls.SmsBody(from_="+12025550143", text=text))
+        hooks = [each.hook for each in toky.modules.values() if each.hook is not None]
+        assert {each.register.event for each in hooks if each.register} == set(EVENTS)
+        for hook in hooks:
+            assert hook.register is not None
+            assert hook.backfill is not None
+            found = await _filled(simulator, hook.backfill(since, {}))
+            told = sent[hook.register.event]
+            assert len(told) > 1
+            assert Counter(_key(hook, each.body) for each in found) == Counter(
+                _key(hook, payload) for payload in told
+            )
+            by_key = {_key(hook, payload): payload for payload in told}
+            for each in found:
+                told_so = by_key[_key(hook, each.body)]
+                assert set(each.body) >= set(told_so)
+                same = {"callid", "direction", "state", "from_number", "to_number", "duration"}
+                for name in same & set(told_so):
+                    assert each.body[name] == told_so[name], name
+
+    play("toky", toky, story)
+
+
+def _key(hook: HookDef, payload: Any) -> str | None:
+    body = msgspec.json.encode(payload)
+    return hook.dedup(
+        Delivery(
+            id="",
+            method="POST",
+            query=(),
+            headers={"content-type": "application/json"},
+            body=body,
+            received_at=datetime.now(UTC),
+        )
+    )
+
+
+async def _filled(simulator: Simulator, flow: Any) -> list[Missed]:
+    base = simulator.origin + simulator.prefix
+    account: Any = build(toky.connections["toky"].form, simulator.credentials)
+    async with AiohttpTransport([urlsplit(base).netloc]) as transport:
+        try:
+            request = next(flow)
+            while True:
+                target = replace(request, url=base + request.url)
+                request = flow.send(
+                    await transport.send(toky.connections["toky"].sign(target, account))
+                )
+        except StopIteration as stop:
+            found: list[Missed] = stop.value
+            return found
 
 
 def test_highlevel_contacts_tags_and_notes() -> None:

@@ -72,7 +72,11 @@ def _merge(found: dict[Key, dict[str, Any]], record: list[Any], names: Mapping[i
         entry["status"] = "failed"
         entry["error"] = redact(record[5])
     elif tag == Tag.INTENT and record[7] is not None:
-        entry["request"] = redact_bundle(record[7])
+        request = dict(record[7])
+        given = request.pop("arguments", None)
+        if given is not None:
+            entry.setdefault("input", redact_bundle(given))
+        entry["request"] = redact_bundle(request)
     elif tag == Tag.WAIT:
         entry["status"] = "waiting" if entry["status"] == "sent" else entry["status"]
         entry["due"] = datetime.fromtimestamp(record[5], UTC)

@@ -18,8 +18,19 @@ from junctor.language.blueprint import load
 from junctor.ports.catalog import Run
 from junctor.runtime.flight import segment_aad
 
-__all__ = ["ENDED", "as_bundles", "operations", "resolve", "wait_for_run", "worker_alive"]
+__all__ = [
+    "ENDED",
+    "Piece",
+    "as_bundles",
+    "journal_of",
+    "operations",
+    "resolve",
+    "wait_for_run",
+    "worker_alive",
+]
 
+Piece = tuple[bytes, Mapping[bytes, bytes]]
+"""An opened segment and its blobs, by hash."""
 ENDED = frozenset({"finished", "incomplete", "uncertain", "discarded"})
 ALIVE = 15.0
 """Seconds after its last heartbeat that a worker counts as alive."""
@@ -74,14 +85,20 @@ async def wait_for_run(
 
 async def operations(core: Core, run: Run) -> list[dict[str, Any]]:
     """A run's operations with their bundles, secrets masked, from its journal."""
+    pieces, _ = await journal_of(core, run)
+    return operations_of(pieces, await _names(core, run))
+
+
+async def journal_of(core: Core, run: Run) -> tuple[list[Piece], int]:
+    """A run's segments, opened, in order; and the number that the next one gets."""
     organization_id = run.organization_id
     keyring = await core.vault.keyring(organization_id)
-    pieces: list[tuple[bytes, Mapping[bytes, bytes]]] = []
+    pieces: list[Piece] = []
     after = -1
     while True:
         segments = await core.catalog.segments(organization_id, run.id, after=after, limit=100)
         if not segments:
-            break
+            return pieces, after + 1
         for segment in segments:
             blobs = {
                 name: await core.blobs.get(organization_id, run.id, name) for name in segment.blobs
@@ -89,7 +106,6 @@ async def operations(core: Core, run: Run) -> list[dict[str, Any]]:
             aad = segment_aad(organization_id, run.id, segment.seq)
             pieces.append((keyring.open(segment.data, aad), blobs))
         after = segments[-1].seq
-    return operations_of(pieces, await _names(core, run))
 
 
 async def _names(core: Core, run: Run) -> dict[int, str]:
@@ -130,5 +146,5 @@ async def resolve(core: Core, organization_id: UUID, run_id: UUID, *, actor: str
 
 def _allowed(verb: str) -> str:
     if verb == "retry":
-        return "only an incomplete or waiting one can be retried"
+        return "only an incomplete or waiting one can be retried (settle an uncertain one)"
     return "only an incomplete, uncertain or waiting one can be discarded"

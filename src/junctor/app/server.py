@@ -19,6 +19,7 @@ from junctor.app.lean import settle_memory
 from junctor.app.settings import Settings
 from junctor.app.supervisor import listen
 from junctor.errors import Misconfigured
+from junctor.runtime.heartbeat import Heartbeat
 from junctor.runtime.ingest import Ingest
 
 __all__ = ["Application", "open_application", "serve"]
@@ -133,5 +134,10 @@ async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
         )
         settle_memory()
         log.info("server ready", host=settings.host, port=settings.port, server=name)
-        await _Server(config).serve(sockets=[sock])
+        heartbeat = Heartbeat(url, name=name, role="server", gap=settings.gap_minutes)
+        heartbeat.start()
+        try:
+            await _Server(config).serve(sockets=[sock])
+        finally:
+            await asyncio.to_thread(heartbeat.stop)
     log.info("server ended", server=name)

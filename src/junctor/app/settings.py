@@ -29,6 +29,7 @@ SETTINGS: Mapping[str, str] = {
     "JUNCTOR_MAIL_PORT": "Port on which mail for mailhooks is taken (SMTP); unset or 0: none is.",
     "JUNCTOR_MAIL_HOST": "Domain of mailhooks' addresses; default: the host of the public URL.",
     "JUNCTOR_TRUSTED_PROXIES": "Reverse proxies whose X-Forwarded-For is believed, by comma.",
+    "JUNCTOR_GAP_MINUTES": "After so long without a server, fetch what was missed (5; 0: never).",
     "JUNCTOR_EGRESS_ALLOW": "Private addresses that requests may reach: host:port, by comma.",
     "JUNCTOR_WORKERS": "How many worker processes `up` keeps; default: cores less one.",
     "JUNCTOR_MASTER_KEY": "The master key, 32 bytes in base64; unset: a file in the data dir.",
@@ -56,6 +57,8 @@ class Settings:
     egress_allow: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks, such as ``10.0.0.0/8``."""
+    gap_minutes: int = 5
+    """0: what was missed in a downtime is fetched only by hand."""
     workers: int = 1
     log_level: str = "info"
     debug: bool = False
@@ -110,6 +113,7 @@ class Settings:
             mail_port=_number(env, "JUNCTOR_MAIL_PORT", 0, 0, 65535),
             mail_host=(env.get("JUNCTOR_MAIL_HOST") or "").strip().lower() or None,
             trusted_proxies=proxies,
+            gap_minutes=_number(env, "JUNCTOR_GAP_MINUTES", 5, 0, 10_000),
             egress_allow=_list(env.get("JUNCTOR_EGRESS_ALLOW", "")),
             workers=_number(env, "JUNCTOR_WORKERS", max(1, (os.cpu_count() or 2) - 1), 1, 256),
             log_level=level,

@@ -8,10 +8,11 @@ import importlib
 import os
 import signal
 import socket
+from collections.abc import Mapping
 
 import structlog
 
-from junctor.app.core import open_core
+from junctor.app.core import Core, open_core
 from junctor.app.lean import settle_memory
 from junctor.app.settings import Settings
 from junctor.runtime.worker import Worker
@@ -48,7 +49,7 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
         )
         settle_memory()
         log.info("worker ready", worker=unique)
-        house = asyncio.create_task(keep_house(url, stop), name="keep house")
+        house = asyncio.create_task(keep_house(url, stop, core=core), name="keep house")
         try:
             await worker.run(stop)
         finally:
@@ -58,10 +59,38 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
     log.info("worker ended", worker=unique)
 
 
+class _Repairs:
+    """What is mended without anybody asking; loaded when it is first done."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def fill_gaps(self) -> Mapping[str, int]:
+        """See `repair.fill_gaps`."""
+        repair = await asyncio.to_thread(importlib.import_module, "junctor.app.repair")
+        done: Mapping[str, int] = await repair.fill_gaps(self._core)
+        return done
+
+    async def probe(self, now: float) -> Mapping[str, int]:
+        """See `settling.probe_uncertain`."""
+        settling = await asyncio.to_thread(importlib.import_module, "junctor.app.settling")
+        done: Mapping[str, int] = await settling.probe_uncertain(self._core, now=now)
+        return done
+
+
 async def keep_house(
-    url: str, stop: asyncio.Event, *, delay: float = HOUSE_DELAY, pause: float = HOUSE_PAUSE
+    url: str,
+    stop: asyncio.Event,
+    *,
+    core: Core | None = None,
+    delay: float = HOUSE_DELAY,
+    pause: float = HOUSE_PAUSE,
 ) -> None:
-    """Does the installation's jobs beside the work until ``stop``; no failure of theirs ends it."""
+    """Does the installation's jobs beside the work until ``stop``; no failure of theirs ends it.
+
+    With a ``core``, also what mends: gaps are filled, uncertain effects looked for.
+    """
+    repairs = _Repairs(core) if core is not None else None
     log = structlog.get_logger("junctor.worker")
     await _stopped(stop, within=delay)
     while not stop.is_set():
@@ -70,7 +99,7 @@ async def keep_house(
             maintenance = await asyncio.to_thread(
                 importlib.import_module, "junctor.runtime.maintenance"
             )
-            await maintenance.run_jobs(url, stop)
+            await maintenance.run_jobs(url, stop, repairs)
         except Exception as error:
             said = str(error).strip().partition("\n")[0] or type(error).__name__
             log.warning("worker.jobs_interrupted", error=said, again_in=pause)

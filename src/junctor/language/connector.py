@@ -35,11 +35,14 @@ from junctor.language.messages import (
     Tls,
 )
 from junctor.language.oauth import OAuth, Token
+from junctor.language.recovery import Asked, Backfill, Missed, Probe
 
 __all__ = [
     "Answer",
     "Ask",
+    "Asked",
     "Asks",
+    "Backfill",
     "Bundle",
     "Connection",
     "Connector",
@@ -50,12 +53,14 @@ __all__ = [
     "Grant",
     "HookDef",
     "Kind",
+    "Missed",
     "ModuleDef",
     "Multipart",
     "OAuth",
     "Paging",
     "Part",
     "Poll",
+    "Probe",
     "Proxy",
     "Registration",
     "Request",
@@ -212,6 +217,9 @@ class Poll:
     """The order in which the function lists, for items without a date."""
     limit_field: str = "limit"
     """The argument that caps the bundles of one cycle."""
+    mark: Callable[[Bundle], str] | None = None
+    """What is another text when the item has changed: its own stamp, or a hash of it. With it, a
+    changed item is passed on again. The function must then list all items, every time."""
     complete: Callable[[Bundle, Mapping[str, Any]], Asks] | None = None
     """Where the listing is light: makes the bundles of an item that is passed on, from it and the
     function's arguments. It may be done again, so what it asks for must bear that."""
@@ -303,6 +311,8 @@ class HookDef:
     """Whether a responder module in the scenario may answer the caller."""
     mail: bool = False
     """Whether it is sent mail (``verifiers.by_mail``), and its address is a mail address."""
+    backfill: Backfill | None = None
+    """Lists what happened since an instant, so that what was missed in a downtime is fetched."""
 
 
 Needs = Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[str, ...]]
@@ -321,6 +331,8 @@ class ModuleDef:
     effect: Effect = "pure"
     effect_of: Callable[[Mapping[str, Any]], Effect] | None = None
     """The effect of one operation, where it depends on the arguments (an HTTP method)."""
+    probe: Probe | None = None
+    """Of an effect of kind *once*: how to find out whether it happened."""
     version: int = 1
     """Raised by a breaking change; runs pin it."""
     blueprint_versions: tuple[int, ...] = ()

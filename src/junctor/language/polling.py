@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,7 +28,12 @@ def fresh(
     Without a state the trigger has never looked: ``start`` says where it begins. ``now`` takes all
     that is there as seen, ``all`` as new, an ISO date what is not older. `Misconfigured` on another
     text.
+
+    If ``poll`` has a mark, ``marks`` are remembered in place of ids: those of what was passed on
+    and is still listed, so that an item is passed on again once its mark is another one.
     """
+    if poll.mark is not None:
+        return _changed(items, state, poll, poll.mark, limit=limit, start=start)
     listed = [(str(poll.id(item)), poll.date(item) if poll.date else None, item) for item in items]
     if poll.newest_first:
         listed.reverse()
@@ -52,6 +57,40 @@ def fresh(
     if first and start == "now":
         return [], remembered
     return [each[2] for each in taken], remembered
+
+
+def _changed(
+    items: Sequence[Bundle],
+    state: Mapping[str, Any] | None,
+    poll: Poll,
+    mark: Callable[[Bundle], str],
+    *,
+    limit: int | None,
+    start: str,
+) -> tuple[list[Bundle], dict[str, Any]]:
+    """`fresh` for items that change."""
+    since = _start(start) if state is None else None
+    marks: dict[str, str] = {} if state is None else dict(state.get("marks", {}))
+    ordered = list(items)[::-1] if poll.newest_first else list(items)
+    if poll.date is not None:
+        date = poll.date
+        ordered.sort(key=lambda item: date(item) or _NEVER)
+    listed = {str(poll.id(item)): (mark(item), item) for item in ordered}
+    kept = {name: found for name, found in marks.items() if name in listed}
+    new = [name for name, (found, _) in listed.items() if marks.get(name) != found]
+    if state is None and start == "now":
+        passed: list[str] = []
+        seen = new
+    else:
+        old = [
+            name
+            for name in new
+            if poll.date is not None and _before(poll.date(listed[name][1]), since)
+        ]
+        passed = [name for name in new if name not in set(old)][:limit]
+        seen = old + passed
+    kept |= {name: listed[name][0] for name in seen}
+    return [listed[name][1] for name in passed], {"date": None, "ids": [], "marks": kept}
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

@@ -24,13 +24,20 @@ HUNG = 60.0
 
 
 class Heartbeat:
-    """Renews every third of a lease. ``lease`` 0: only the node's row, every 5 seconds."""
+    """Renews every third of a lease. ``lease`` 0: only the node's row, every 5 seconds.
 
-    def __init__(self, url: str, *, name: str, role: str, lease: float = 0.0) -> None:
+    ``gap``: this is a server, and a silence of all servers for more than so many minutes is noted,
+    so that what was missed is fetched (0: none is).
+    """
+
+    def __init__(
+        self, url: str, *, name: str, role: str, lease: float = 0.0, gap: int | None = None
+    ) -> None:
         self._url = url
         self._name = name
         self._role = role
         self._lease = lease
+        self._gap = gap
         self._sql = load("hot")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -87,6 +94,8 @@ class Heartbeat:
                 self._sql["renew"],
                 {"lease": self._lease, "owner": self._name, "fences": list(self.fences)},
             )
+        if self._gap is not None:
+            connection.execute(load("gaps")["door_open"], {"minutes": self._gap})
         connection.execute(
             self._sql["heartbeat"],
             {

@@ -7,8 +7,9 @@ chore is done once per turn in the whole installation.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 from procrastinate import App
@@ -19,7 +20,7 @@ from junctor.adapters.jobs import job_app, work
 from junctor.adapters.postgres.database import Pool, pool
 from junctor.adapters.postgres.queries import load
 
-__all__ = ["RETENTION_DAYS", "Maintenance", "run_jobs"]
+__all__ = ["RETENTION_DAYS", "Maintenance", "Repairs", "run_jobs"]
 
 log = structlog.get_logger(__name__)
 
@@ -121,6 +122,34 @@ class Maintenance:
         return row[0]
 
 
+class Repairs(Protocol):
+    """What is mended without anybody asking; each returns counts for the log."""
+
+    async def fill_gaps(self) -> Mapping[str, int]:
+        """Fetches what hooks missed while no server lived."""
+        ...
+
+    async def probe(self, now: float) -> Mapping[str, int]:
+        """Looks for the effects of uncertain runs; ``now``: epoch seconds of this turn."""
+        ...
+
+
+def _register_repairs(app: App, repairs: Repairs) -> None:
+    @app.periodic(cron="* * * * *")
+    @app.task(name="gaps", queueing_lock="gaps", lock="gaps")
+    async def gaps(timestamp: int) -> None:
+        done = await repairs.fill_gaps()
+        if any(done.values()):
+            log.info("maintenance.gaps", **done, at=timestamp)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="probes", queueing_lock="probes", lock="probes")
+    async def probes(timestamp: int) -> None:
+        done = await repairs.probe(timestamp)
+        if any(done.values()):
+            log.info("maintenance.probes", **done, at=timestamp)
+
+
 def _register(app: App, chores: Maintenance) -> None:
     # The lock keeps a chore from running twice at once; the queueing lock from piling up.
     @app.periodic(cron="7 * * * *")
@@ -161,7 +190,7 @@ def _register(app: App, chores: Maintenance) -> None:
         log.info("maintenance.stalled", ended=[job.task_name for job in cut_off], at=timestamp)
 
 
-async def run_jobs(url: str, stop_event: asyncio.Event) -> None:
+async def run_jobs(url: str, stop_event: asyncio.Event, repairs: Repairs | None = None) -> None:
     """Does the installation's jobs until told to stop; part of every worker process."""
     async with pool(url, "engine", 1, 2) as engine:
         chores = Maintenance(engine)
@@ -169,4 +198,6 @@ async def run_jobs(url: str, stop_event: asyncio.Event) -> None:
         await chores.ensure_partitions()
         app = job_app(url)
         _register(app, chores)
+        if repairs is not None:
+            _register_repairs(app, repairs)
         await work(app, stop_event)

@@ -255,7 +255,7 @@ class Operator:
         step: int,
         effect: Effect,
         fingerprint: bytes,
-        summary: Mapping[str, Any],
+        summary: dict[str, Any],
     ) -> None:
         """Records what is about to be done; durably, if it must not be done twice."""
         if call.intent is not None and step not in call.steps and call.intent != fingerprint:
@@ -263,6 +263,10 @@ class Operator:
                 "The request differs from the one recorded before a crash, so it is not sent"
             )
         if effect in {"once", "keyed", "idempotent"}:
+            if effect == "once":  # so that it can be looked for, should its outcome be lost
+                summary = {**summary, "at": time.time()}
+            if effect == "once" and call.module.probe is not None:
+                summary["arguments"] = call.arguments
             flight.journal.intent(call.address, step, fingerprint, summary)
             if effect == "once":
                 await self._keeper.settled(flight)

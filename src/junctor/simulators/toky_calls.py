@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -33,7 +33,11 @@ class CallsBody(msgspec.Struct, forbid_unknown_fields=True):
     duplicates: int = 0
     """How many of the calls, from the first, have their events sent twice."""
     caller: str | None = None
-    """The number that all calls come from."""
+    """The other end of all calls."""
+    direction: Literal["inbound", "outbound"] = "inbound"
+    """Outbound calls are completed, or unsuccessful whatever else their kind says."""
+    told: bool = True
+    """Whether webhooks are sent; without, it is as if nobody could be reached."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= 1_000_000:
@@ -53,6 +57,8 @@ class SmsBody(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "from
     text: str
     to: str | None = None
     """One of the account's numbers; by default the first agent's."""
+    told: bool = True
+    """Whether webhooks are sent."""
 
 
 def simulate(sim: TokySimulator, order: CallsBody) -> dict[str, Any]:
@@ -62,9 +68,9 @@ def simulate(sim: TokySimulator, order: CallsBody) -> dict[str, Any]:
     plan = [_one_call(sim, chance, order) for _ in range(order.count)]
     if order.rate is None:
         for index, call in enumerate(plan):
-            _happen(sim, call, twice=index < order.duplicates)
+            _happen(sim, call, twice=index < order.duplicates, told=order.told)
     else:
-        sim.deliveries.spawn(_happen_slowly(sim, plan, order.rate, order.duplicates))
+        sim.deliveries.spawn(_happen_slowly(sim, plan, order))
     return {
         "calls": len(plan),
         "kinds": {kind: sum(call["kind"] == kind for call in plan) for kind in KINDS},
@@ -99,7 +105,8 @@ def receive_sms(sim: TokySimulator, body: SmsBody) -> dict[str, Any]:
         "text": body.text,
         "date": row["date"],
     }
-    return {"sms": row, "hooks": sim.emit("new_sms", str(row["id"]), payload)}
+    hooks = sim.emit("new_sms", str(row["id"]), payload) if body.told else 0
+    return {"sms": row, "hooks": hooks}
 
 
 def _one_call(sim: TokySimulator, chance: random.Random, order: CallsBody) -> dict[str, Any]:
@@ -116,80 +123,112 @@ def _one_call(sim: TokySimulator, chance: random.Random, order: CallsBody) -> di
         "phone": phone,
         "contact": contacts.get(phone),
         "kind": kind,
+        "outbound": order.direction == "outbound",
         "duration": 0 if kind == "missed" else chance.randrange(5, 600),
         "agent": chance.choice(sim.state.agents),
     }
 
 
-async def _happen_slowly(
-    sim: TokySimulator, plan: list[dict[str, Any]], rate: float, duplicates: int
-) -> None:
+async def _happen_slowly(sim: TokySimulator, plan: list[dict[str, Any]], order: CallsBody) -> None:
+    assert order.rate is not None
     start = sim.clock.real()
     for index, call in enumerate(plan):
         # By the schedule, not by the last call: what one sleep loses the next makes up.
-        wait = start + index / rate - sim.clock.real()
+        wait = start + index / order.rate - sim.clock.real()
         if wait > 0:
             await sim.clock.sleep_real(wait)
-        _happen(sim, call, twice=index < duplicates)
+        _happen(sim, call, twice=index < order.duplicates, told=order.told)
 
 
-def _happen(sim: TokySimulator, call: dict[str, Any], *, twice: bool) -> None:
+def _happen(sim: TokySimulator, call: dict[str, Any], *, twice: bool, told: bool) -> None:
     now = sim.clock.date()
-    agent, contact, callid = call["agent"], call["contact"], call["callid"]
+    callid, outbound = call["callid"], call["outbound"]
     completed = call["kind"] == "completed"
     audio = None
-    if call["kind"] != "missed":
+    if completed or (call["kind"] == "voicemail" and not outbound):
         audio = f"{sim.origin}/audio/{callid}.mp3"
         sim.state.recordings[callid] = audio
-    sim.state.cdrs.append(
-        {
-            "id": call["number"],
-            "callid": callid,
-            "from": call["phone"],
-            "to_number": agent["phone_number"],
-            "country": "US",
-            "caller_id_used": "",
-            "received_on_number": agent["phone_number"],
-            "init_dt": stamp(now),
-            "start_time": stamp(now),
-            "end_time": stamp(now + timedelta(seconds=call["duration"])),
-            "duration": str(call["duration"]),  # a text, as the vendor documents
-            "agent_id": agent["email"] if completed else "",
-            "to_agent": agent["email"],
-            "direction": "inbound",
-            "web_call": "no",
-            "disposition_code": "200" if completed else "487",
-            "ivr_option_pressed": "",
-        }
-    )
-    # developer.toky.co, "Webhooks": the fields of a call event.
-    payload = {
-        "callid": callid,
-        "direction": "inbound",
+    sim.state.cdrs.append(_record(call, now))
+    payload = _payload(sim, call, stamp(now), audio or "")
+    events = _events(call) if told else ()
+    for _ in range(2 if twice else 1):
+        for event in events:
+            sim.emit(event, callid, payload)
+    if call["kind"] == "voicemail" and not outbound:
+        _leave_voicemail(sim, call, payload, told=told)
+
+
+def _events(call: dict[str, Any]) -> tuple[str, ...]:
+    if call["outbound"]:
+        return ("new_call", "outbound_call", "outbound_call_ended")
+    answered = ("inbound_call_answered",) if call["kind"] == "completed" else ()
+    return ("new_call", *answered, "inbound_call_ended")
+
+
+def _ends(call: dict[str, Any]) -> tuple[str, str]:
+    ends = call["phone"], call["agent"]["phone_number"]
+    return (ends[1], ends[0]) if call["outbound"] else ends
+
+
+def _record(call: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """A call data record, with the fields that the vendor documents."""
+    agent, completed = call["agent"], call["kind"] == "completed"
+    from_, to = _ends(call)
+    return {
+        "id": call["number"],
+        "callid": call["callid"],
+        "from": from_,
+        "to_number": to,
+        "country": "US",
+        "caller_id_used": from_ if call["outbound"] else "",
+        "received_on_number": "" if call["outbound"] else to,
+        "init_dt": stamp(now),
+        "start_time": stamp(now),
+        "end_time": stamp(now + timedelta(seconds=call["duration"])),
+        "duration": str(call["duration"]),  # a text, as the vendor documents
+        "agent_id": agent["email"] if completed or call["outbound"] else "",
+        "to_agent": "" if call["outbound"] else agent["email"],
+        "direction": "outbound" if call["outbound"] else "inbound",
         "web_call": "no",
-        "agent": agent["email"] if completed else "",
-        "agent_name": agent["fullname"] if completed else "",
+        "disposition_code": "200" if completed else "487",
+        "ivr_option_pressed": "",
+    }
+
+
+def _payload(sim: TokySimulator, call: dict[str, Any], date: str, audio: str) -> dict[str, Any]:
+    """A call event (developer.toky.co, "Webhooks").
+
+    Its states are documented but for ``voicemail``, which is assumed: a caller who left a message.
+    """
+    agent, contact, callid = call["agent"], call["contact"], call["callid"]
+    outbound, completed = call["outbound"], call["kind"] == "completed"
+    unanswered = "unsuccessful" if outbound else call["kind"]
+    answering = completed or outbound
+    from_, to = _ends(call)
+    return {
+        "callid": callid,
+        "direction": "outbound" if outbound else "inbound",
+        "web_call": "no",
+        "agent": agent["email"] if answering else "",
+        "agent_name": agent["fullname"] if answering else "",
         "duration": call["duration"],
-        "state": "completed" if completed else "missed",
-        "from_number": call["phone"],
-        "to_number": agent["phone_number"],
-        "date": stamp(now),
+        "state": "completed" if completed else unanswered,
+        "from_number": from_,
+        "to_number": to,
+        "date": date,
         "record_url": f"{sim.origin}/calls/{callid}" if audio else "",
-        "record_url_raw": audio or "",
+        "record_url_raw": audio,
         "caller_name": "",
         "caller_email": "",
         "caller_country": "US",
         "contact_name": contact["contact_name"] if contact else "",
         "contact_email": contact["email"] if contact else "",
     }
-    for _ in range(2 if twice else 1):
-        sim.emit("new_call", callid, payload)
-        sim.emit("inbound_call_ended", callid, payload)
-    if call["kind"] == "voicemail":
-        _leave_voicemail(sim, call, payload)
 
 
-def _leave_voicemail(sim: TokySimulator, call: dict[str, Any], heard: dict[str, Any]) -> None:
+def _leave_voicemail(
+    sim: TokySimulator, call: dict[str, Any], heard: dict[str, Any], *, told: bool
+) -> None:
     # Assumed: a voicemail's fields are named as a call record's, its event's as a call event's.
     row = {
         "id": sim.state.number(),
@@ -202,4 +241,5 @@ def _leave_voicemail(sim: TokySimulator, call: dict[str, Any], heard: dict[str, 
     }
     sim.state.voicemails.append(row)
     event = {key: value for key, value in row.items() if key != "from"}
-    sim.emit("new_voicemail", call["callid"], {**event, "from_number": call["phone"]})
+    if told:
+        sim.emit("new_voicemail", call["callid"], {**event, "from_number": call["phone"]})

@@ -35,7 +35,7 @@ def test_one_connector(app: typer.Typer) -> None:
 def test_machines_get_every_form(app: typer.Typer) -> None:
     done = CliRunner().invoke(app, ["toky", "--json"])
     rows = {row["name"]: row for row in json.loads(done.stdout)["modules"]}
-    assert len(rows) == 13
+    assert len(rows) == 22
     row = rows["getContact"]
     assert (row["id"], row["kind"], row["effect"]) == ("toky:getContact", "action", "read")
     assert row["schema"]["required"] == ["phone"]

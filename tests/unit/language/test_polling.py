@@ -79,3 +79,41 @@ def test_every_item_is_given_once(looks: list[list[int]], limit: int) -> None:
         state = fresh([{"id": str(n)} for n in listed], state, PLAIN, limit=limit)[1]
         given_out += [item["id"] for item in new]
     assert given_out == [str(n) for n in listed]
+
+
+MARKED = Poll(id=lambda item: item["id"], mark=lambda item: item["v"], newest_first=False)
+
+
+def marked(**versions: str) -> list[dict[str, Any]]:
+    return [{"id": name, "v": version} for name, version in versions.items()]
+
+
+def test_an_item_with_another_mark_is_passed_on_again() -> None:
+    state = fresh(marked(a="1", b="1"), None, MARKED)[1]
+    found, state = fresh(marked(a="2", b="1", c="1"), state, MARKED)
+    assert found == marked(a="2", c="1")
+    assert fresh(marked(a="2", b="1", c="1"), state, MARKED)[0] == []
+
+
+def test_a_limit_leaves_changes_for_the_next_look() -> None:
+    state = fresh([], None, MARKED)[1]
+    items = marked(a="1", b="1", c="1")
+    seen = []
+    for _ in range(4):
+        found, state = fresh(items, state, MARKED, limit=1)
+        seen += found
+    assert seen == items
+
+
+def test_an_item_that_was_gone_is_new_again() -> None:
+    state = fresh(marked(a="1"), None, MARKED, start="all")[1]
+    state = fresh([], state, MARKED)[1]
+    assert state["marks"] == {}
+    assert fresh(marked(a="1"), state, MARKED)[0] == marked(a="1")
+
+
+def test_marked_items_may_begin_at_a_date() -> None:
+    poll = Poll(id=lambda item: item["id"], mark=lambda item: item["id"], date=lambda i: i["at"])
+    found, state = fresh([at(3, "c"), at(1, "a")], None, poll, start="2026-11-02")
+    assert found == [at(3, "c")]
+    assert set(state["marks"]) == {"a", "c"}

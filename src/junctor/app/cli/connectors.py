@@ -67,6 +67,8 @@ def _row(module: ModuleDef) -> dict[str, Any]:
         "label": module.label,
         "kind": module.kind,
         "effect": "by its method" if module.effect_of is not None else module.effect,
+        "backfill": module.hook is not None and module.hook.backfill is not None,
+        "probe": module.probe is not None,
         "help": module.help,
         "schema": schema_of(module),
     }
@@ -88,6 +90,9 @@ def _details(connector: Connector) -> Table:
         table.add_column(heading, overflow="fold")
     for module in connector.modules.values():
         first = module.help.split("\n")[0]
-        effect = "by its method" if module.effect_of is not None else module.effect
+        effect: str = "by its method" if module.effect_of is not None else module.effect
+        effect += ", probed" if module.probe is not None else ""
+        if module.hook is not None and module.hook.backfill is not None:
+            effect += ", fetches what it missed"
         table.add_row(module.name, module.kind, effect, first)
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -107,7 +108,67 @@ def register(app: typer.Typer) -> None:
         if draft.scenario.published != draft.scenario.draft and not draft.missing:
             out.print(f"Let it run so with `junctor activate {shown}`.", style="dim")
 
+    @group.command("backfill")
+    def backfill(
+        scenario: Annotated[str, typer.Argument(help="Its id or name.")],
+        since: Annotated[
+            str | None,
+            typer.Option(help="From when on, as 2026-11-21 or 2026-11-21T08:30Z; a day ago."),
+        ] = None,
+        as_json: Json = False,
+    ) -> None:
+        """Fetches what a scenario's trigger missed, from its vendor. Safe to repeat."""
+        from junctor.app.cli.output import console, print_json
+        from junctor.app.cli.session import actor, run_async, session
+        from junctor.app.repair import backfill as fetch
+        from junctor.app.scenarios import find_scenario
+        from junctor.language import ids
+        from junctor.runtime.backfill import Filled
+
+        begin = _instant(since) if since else None
+
+        async def main() -> list[Filled]:
+            async with session() as (core, organization_id):
+                found = await find_scenario(core, organization_id, scenario)
+                return await fetch(core, found, actor=actor(), since=begin)
+
+        filled = run_async(main())
+        if as_json:
+            rows = [
+                {
+                    "hook": ids.show("hok", each.hook_id),
+                    "since": each.since,
+                    "listed": each.listed,
+                    "stored": each.stored,
+                    "known": each.known,
+                    "unidentified": each.unidentified,
+                }
+                for each in filled
+            ]
+            print_json({"hooks": rows})
+            return
+        for each in filled:
+            console().print(
+                f"Since {each.since:%Y-%m-%d %H:%M} UTC: {each.listed} events, {each.stored} new, "
+                f"{each.known} known"
+                + (f", {each.unidentified} left alone" if each.unidentified else "")
+            )
+
     app.add_typer(group, name="scenarios")
+
+
+def _instant(text: str) -> datetime:
+    from datetime import UTC
+
+    from junctor.errors import Misconfigured
+
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Misconfigured(
+            f"'{text}' is no date; write one such as 2026-11-21 or 2026-11-21T08:30Z."
+        ) from error
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _list(*, active: bool, as_json: bool) -> None:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from junctor.errors import Misconfigured
 from junctor.language.connector import Request
 
-__all__ = ["KEYS", "ROUTES", "corrected", "route"]
+__all__ = ["DATES", "IDENTIFIERS", "KEYS", "ROUTES", "corrected", "route"]
 
 ROUTES: Mapping[str, tuple[str, str]] = {
     "get_contact": ("GET", "/contacts/{}"),
@@ -43,6 +43,10 @@ KEYS: Mapping[str, str] = {
 
 IDENTIFIERS = ("callid", "id", "sms_id", "voicemail_id", "message_id")
 """Keys of a webhook's payload that may identify its event; only ``callid`` is documented."""
+
+DATES = ("init_dt", "date", "created_at", "start_time")
+"""Keys of a listed row that may say when it happened; ``init_dt`` of calls is documented. All are
+taken to be in GMT, as those of calls are."""
 
 
 def route(name: str, segment: str = "") -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What Toky tells by itself: new calls, voicemails and text messages."""
+"""What Toky tells by itself: calls, voicemails and text messages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from urllib.parse import parse_qsl
 
 from junctor.connectors.toky.account import toky
 from junctor.connectors.toky.assumptions import IDENTIFIERS
+from junctor.connectors.toky.recovery import (
+    ANSWERED,
+    missed_calls,
+    missed_messages,
+    missed_voicemails,
+)
 from junctor.errors import DataError
 from junctor.language.connector import (
+    Backfill,
     Bundle,
     Delivery,
     HookDef,
@@ -78,24 +85,57 @@ def _listed(response: Response) -> Iterator[tuple[str, str, str]]:
             yield str(row["id"]), str(row.get("hook_url") or ""), str(row.get("event") or "")
 
 
-def _hook(event: str) -> HookDef:
+def _hook(event: str, backfill: Backfill) -> HookDef:
     # Toky signs nothing (no signature is documented): the unguessable address is the proof.
-    return HookDef(verify=key_in_url(), dedup=_identified(event), register=_registration(event))
+    return HookDef(
+        verify=key_in_url(),
+        dedup=_identified(event),
+        register=_registration(event),
+        backfill=backfill,
+    )
 
 
-@toky.instant("Watch new calls", hook=_hook("new_call"))
+@toky.instant("Watch new calls", hook=_hook("new_call", missed_calls()))
 def watch_new_calls(delivery: Delivery) -> Iterable[Bundle]:
     """Starts when there is a new call: who called whom, how it ended, and its recording."""
     return [read(delivery)]
 
 
-@toky.instant("Watch new voicemails", hook=_hook("new_voicemail"))
+@toky.instant(
+    "Watch answered calls", hook=_hook("inbound_call_answered", missed_calls("inbound", ANSWERED))
+)
+def watch_answered_calls(delivery: Delivery) -> Iterable[Bundle]:
+    """Starts when an agent answers an inbound call, while it is going on."""
+    return [read(delivery)]
+
+
+@toky.instant("Watch ended calls", hook=_hook("inbound_call_ended", missed_calls("inbound")))
+def watch_ended_calls(delivery: Delivery) -> Iterable[Bundle]:
+    """Starts when an inbound call has ended, answered or not."""
+    return [read(delivery)]
+
+
+@toky.instant("Watch outbound calls", hook=_hook("outbound_call", missed_calls("outbound")))
+def watch_outbound_calls(delivery: Delivery) -> Iterable[Bundle]:
+    """Starts when an agent begins to call somebody."""
+    return [read(delivery)]
+
+
+@toky.instant(
+    "Watch ended outbound calls", hook=_hook("outbound_call_ended", missed_calls("outbound"))
+)
+def watch_ended_outbound_calls(delivery: Delivery) -> Iterable[Bundle]:
+    """Starts when a call that an agent made has ended, answered or not."""
+    return [read(delivery)]
+
+
+@toky.instant("Watch new voicemails", hook=_hook("new_voicemail", missed_voicemails))
 def watch_new_voicemails(delivery: Delivery) -> Iterable[Bundle]:
     """Starts when somebody left a voicemail."""
     return [read(delivery)]
 
 
-@toky.instant("Watch new text messages", hook=_hook("new_sms"))
+@toky.instant("Watch new text messages", hook=_hook("new_sms", missed_messages))
 def watch_new_text_messages(delivery: Delivery) -> Iterable[Bundle]:
     """Starts when a text message comes in."""
     return [read(delivery)]

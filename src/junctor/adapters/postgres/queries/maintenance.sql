@@ -87,4 +87,4 @@ delete from idempotency where (organization_id, key) in (
   where created_at < now() - interval '24 hours' limit %(batch)s)
 
 -- name: forget_nodes
-delete from nodes where seen_at < now() - interval '1 day'
+delete from nodes where seen_at < now() - interval '1 day' and role <> 'door'

@@ -1,0 +1,81 @@
+"""An uncertain operation: found in its run's journal, and the record that settles it. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from junctor.engine.commands import Address
+from junctor.engine.journal import Journal, Segment, Tag, decode_segment
+from junctor.errors import NotSent, Uncertain
+from junctor.language.connector import Bundle
+
+__all__ = ["Doubt", "Verdict", "doubt_in", "settling"]
+
+Verdict = Literal["done", "not-done"]
+_UNKNOWN = Uncertain.code
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Which operation it is, and what its journal says of the attempt."""
+
+    address: Address
+    at: datetime | None = None
+    """When it was about to be sent."""
+    arguments: Any = None
+    """What its mapping gave, where the module can look (``ModuleDef.probe``)."""
+    request: Mapping[str, Any] = field(default_factory=dict)
+
+
+def doubt_in(segments: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Doubt | None:
+    """What keeps an uncertain run from going on; ``None`` if that is settled, or nothing does.
+
+    ``segments`` are opened, in order, each with its blobs.
+    """
+    at: Address | None = None
+    intents: dict[Address, Mapping[str, Any]] = {}
+    for data, blobs in segments:
+        for record in decode_segment(data, blobs):
+            tag = record[0]
+            if tag == Tag.END:
+                failed = record[1].get("failed") if record[1]["status"] == "uncertain" else None
+                at = _address(failed) if failed else None
+            elif tag == Tag.INTENT:
+                intents[_address(record[1:])] = record[7] or {}
+            elif (tag == Tag.FAILED and record[5]["code"] != _UNKNOWN) or tag == Tag.DONE:
+                at = None if at == _address(record[1:]) else at
+    if at is None:
+        return None
+    summary = intents.get(at, {})
+    when = summary.get("at")
+    return Doubt(
+        at,
+        at=datetime.fromtimestamp(when, UTC) if when is not None else None,
+        arguments=summary.get("arguments"),
+        request={name: summary[name] for name in ("method", "url", "asks") if name in summary},
+    )
+
+
+def _address(parts: list[Any]) -> Address:
+    cycle, module, path, attempt = parts[:4]
+    return Address(cycle, module, tuple(path), attempt)
+
+
+def settling(doubt: Doubt, verdict: Verdict, bundle: Bundle, *, actor: str) -> Segment:
+    """The records that say how it was. Done: ``bundle`` is what it gave. Not done: it is tried
+    again, by the module's retry policy.
+    """
+    journal = Journal()
+    if verdict == "done":
+        journal.done(doubt.address, [bundle], arguments=doubt.arguments)
+    else:
+        journal.failed(
+            doubt.address,
+            NotSent(f"It was settled by {actor} that this did not happen.", settled_by=actor),
+        )
+    made = journal.take()
+    assert made is not None  # a record was written
+    return made
