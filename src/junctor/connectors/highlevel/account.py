@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import phonenumbers
 
@@ -18,14 +20,19 @@ from junctor.language.connector import (
     path,
 )
 
-__all__ = ["BASE", "LOCATION", "VERSION", "highlevel", "said"]
+__all__ = ["BASE", "LOCATION", "OWN", "PHONES", "VERSION", "highlevel", "said"]
 
 BASE = "https://services.leadconnectorhq.com"
-VERSION = "2021-07-28"
-"""The API version of contacts and locations; every operation names its own in a header."""
+VERSION = "v3"
+"""The API version of the vendor's current specification (2026-06-11); an operation that only an
+older one has, or that the specification still gives a date, names its own in a header."""
 LOCATION = "{location}"
-"""As ``locationId`` of a body: the connection's location, put in when the request is signed. In
-the same body a phone number is brought into E.164 form by the connection's country."""
+"""In path, query or body: the connection's location, put in when the request is signed. At the same
+time phone numbers (`PHONES`) are brought into E.164 form by the connection's country."""
+PHONES = ("phone", "fromNumber", "toNumber", "number")
+"""Fields of bodies and queries that hold a phone number."""
+OWN = ("locationId", "altId", "location_id")
+"""Fields of bodies and queries that may hold `LOCATION`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +60,26 @@ class PrivateIntegration:
 def sign(request: Request, account: PrivateIntegration) -> Request:
     """Adds token, version and location, as HighLevel's page on authorization describes."""
     headers = {"Version": VERSION, **request.headers, "Authorization": f"Bearer {account.token!s}"}
-    body = request.json
-    if isinstance(body, dict) and body.get("locationId") == LOCATION:
-        body = {**body, "locationId": account.location_id}
-        if isinstance(body.get("phone"), str):
-            body["phone"] = e164(body["phone"], account.country)
-    return replace(request, headers=headers, json=body)
+    query, body = request.query, request.json
+    if isinstance(query, Mapping):
+        query = _filled(query, account)
+    if isinstance(body, dict):
+        body = _filled(body, account)
+    url = request.url
+    if LOCATION in url:
+        url = url.replace(LOCATION, quote(account.location_id, safe=""))
+    return replace(request, url=url, headers=headers, query=query, json=body)
+
+
+def _filled(values: Mapping[str, Any], account: PrivateIntegration) -> dict[str, Any]:
+    made = dict(values)
+    for key in OWN:
+        if made.get(key) == LOCATION:
+            made[key] = account.location_id
+    for key in PHONES:
+        if isinstance(made.get(key), str):
+            made[key] = e164(made[key], account.country)
+    return made
 
 
 def e164(phone: str, country: str) -> str:
@@ -98,7 +119,7 @@ highlevel = Connector(
     name="highlevel",
     label="HighLevel",
     docs="https://marketplace.gohighlevel.com/docs/",
-    help="Contacts, tags, notes and events of a HighLevel sub-account.",
+    help="Contacts, tasks, opportunities, calendars, conversations and all else of HighLevel.",
     connections={
         "private_integration": Connection(
             form=PrivateIntegration,
