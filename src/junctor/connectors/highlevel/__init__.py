@@ -11,6 +11,7 @@ from junctor.connectors.highlevel import (
     contacts,
     conversations,
     events,
+    generated,
     location,
     opportunities,
     polls,
@@ -23,8 +24,11 @@ __all__ = [
     "contacts",
     "conversations",
     "events",
+    "generated",
     "highlevel",
     "location",
     "opportunities",
     "polls",
 ]
+
+generated.register()

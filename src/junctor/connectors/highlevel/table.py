@@ -22,6 +22,7 @@ from junctor.language.signatures import REQUIRED, Argument, with_signature
 
 __all__ = [
     "LIMIT",
+    "MADE",
     "In",
     "address",
     "custom_fields",
@@ -40,6 +41,9 @@ __all__ = [
 ]
 
 Place = Literal["path", "query", "body"]
+
+MADE: set[tuple[str, str]] = set()
+"""Method and path of the operations that modules are made of by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +249,7 @@ def operation(  # the columns of a table
         name=name,
         doc=help,
     )
+    MADE.add((method, template))
     more: dict[str, Any] = {"name": name, "items": items}
     if search:
         registered = highlevel.search(
