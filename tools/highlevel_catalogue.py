@@ -225,17 +225,7 @@ def main(specs: Path) -> None:
         "source": "GoHighLevel/highlevel-api-docs",
         "commit": (specs / "COMMIT").read_text(encoding="utf-8").strip(),
         "licence": "CC0-1.0",
-"columns": COLUMNS,
-            "name",
-            "app",
-            "method",
-            "path",
-            "version",
-            "scopes",
-            "deprecated",
-            "paging",
-            "items",
-        ],
+        "columns": COLUMNS,
     }
     rows = ",\n".join(json.dumps(row, separators=(",", ":")) for row in sorted(index))
     text = json.dumps(head)[:-1] + ', "operations": [\n' + rows + "\n]}\n"
