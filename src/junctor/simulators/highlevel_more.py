@@ -50,7 +50,8 @@ class More:
             kind.path: Rows(kind.word, self._chance, kind.seeds, **where) for kind in KINDS
         }
         stages = [{"id": text_id(self._chance), "name": name} for name in ("New", "Offer", "Won")]
-        self.pipelines = [{"id": text_id(self._chance), "name": "Sales", "stages": stages, **where}]
+        sales: Row = {"id": text_id(self._chance), "name": "Sales", "stages": stages, **where}
+        self.pipelines = [sales]
         self.opportunities = Rows("Opportunity", self._chance)
         self.blocked = Rows("Blocked slot", self._chance)
         self.submissions: dict[str, Rows] = {

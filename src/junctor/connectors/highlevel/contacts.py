@@ -106,21 +106,6 @@ operation(
     one_of=("email", "number"),
 )
 operation(
-    "List contacts (deprecated)",
-    "GET",
-    "/contacts/",
-    "Lists contacts, newest first.\n\nHighLevel has deprecated this operation and dropped it from "
-    "version 3; *Search contacts* does the same and more.",
-    field("query", "Search for"),
-    limit_of(),
-    name="listContacts",
-    items="contacts",
-    search=True,
-    location="query",
-    version="2021-07-28",
-    paging=Paging(style="next_url", next_key="meta.nextPageUrl"),
-)
-operation(
     "List contacts of a business",
     "GET",
     "/contacts/business/{businessId}",

@@ -35,6 +35,7 @@ OWN = ("locationId", "altId")
 """What is the connection's location unless the module says otherwise."""
 BY_FUNCTIONS = {
     ("POST", "/contacts/search"),
+    ("GET", "/contacts/"),
     ("GET", "/opportunities/search"),
     ("GET", "/conversations/search"),
     ("GET", "/conversations/{conversationId}/messages"),

@@ -9,7 +9,7 @@ from junctor.connectors.highlevel.account import LOCATION, VERSION, highlevel
 from junctor.errors import DataError
 from junctor.language.connector import Field, Flow, Request
 
-__all__ = ["PAGE", "newest_contacts", "pages", "search_contacts"]
+__all__ = ["PAGE", "list_contacts", "newest_contacts", "pages", "search_contacts"]
 
 PAGE = 100
 """Contacts of one page of a search; the vendor's most."""
@@ -96,6 +96,56 @@ def pages(body: dict[str, Any], limit: int, location_id: str = "") -> Flow:
         if last == after:
             raise DataError(reason=f"HighLevel's next page repeats: {str(after)[:80]}")
         after = last
+    return found[:limit]
+
+
+@highlevel.search("List contacts (deprecated)", limit_field="limit")
+def list_contacts(
+    query: Annotated[str, Field(label="Search for")] = "",
+    limit: Annotated[int, Field(label="Limit", help="The most results.", minimum=1)] = 100,
+    start_after: Annotated[
+        str, Field(label="Start after", help="Milliseconds.", key="startAfter", advanced=True)
+    ] = "",
+    start_after_id: Annotated[
+        str, Field(label="Start after contact", key="startAfterId", advanced=True)
+    ] = "",
+    location_id: Annotated[
+        str,
+        Field(
+            label="Location ID",
+            help="Empty: the connection's own.",
+            key="locationId",
+            advanced=True,
+            options=lists.location,
+        ),
+    ] = "",
+) -> Flow:
+    """Lists contacts, newest first.
+
+    HighLevel has deprecated this operation and dropped it from version 3; *Search contacts* does
+    the same and more.
+    """
+    found: list[dict[str, Any]] = []
+    given = {"query": query, "startAfter": start_after, "startAfterId": start_after_id}
+    place: dict[str, Any] = {key: value for key, value in given.items() if value}
+    while len(found) < limit:
+        size = min(PAGE, limit - len(found))
+        answer = yield Request(
+            "GET",
+            "/contacts/",
+            query={"locationId": location_id or LOCATION, "limit": size, **place},
+            headers={"Version": "2021-07-28"},
+        )
+        content = answer.json()
+        rows = content.get("contacts") or []
+        found += rows
+        meta = content.get("meta") or {}
+        after = {key: meta[key] for key in ("startAfter", "startAfterId") if meta.get(key)}
+        if len(rows) < size or len(after) < 2:
+            break
+        if after["startAfterId"] == place.get("startAfterId"):
+            raise DataError(reason=f"HighLevel's next page repeats: {after['startAfterId']}")
+        place.update(after)
     return found[:limit]
 
 
