@@ -212,6 +212,8 @@ class HighLevelAccount(Simulator):
         """A good answer, with ``traceId``."""
         return Reply.json({**body, "traceId": self._trace()}, status)
 
+    _ok = ok  # as the other simulators name it
+
     def own_location(self, location_id: Any) -> None:
         """`Refused` 422 without a location, 403 for another one than the token's."""
         if not location_id:

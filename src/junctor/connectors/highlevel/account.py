@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import phonenumbers
 
-from junctor.errors import DataError
+from junctor.errors import DataError, Misconfigured
 from junctor.language.connector import (
     Connection,
     Connector,
@@ -20,10 +20,12 @@ from junctor.language.connector import (
     path,
 )
 
-__all__ = ["BASE", "LOCATION", "OWN", "PHONES", "VERSION", "highlevel", "said"]
+__all__ = ["BASE", "LOCATION", "OWN", "PHONES", "V3", "VERSION", "highlevel", "said"]
 
 BASE = "https://services.leadconnectorhq.com"
-VERSION = "v3"
+VERSION = "2021-07-28"
+"""The API version of requests that are no module's, such as those for tokens."""
+V3 = "v3"
 """The API version of the vendor's current specification (2026-06-11); an operation that only an
 older one has, or that the specification still gives a date, names its own in a header."""
 LOCATION = "{location}"
@@ -59,13 +61,18 @@ class PrivateIntegration:
 
 def sign(request: Request, account: PrivateIntegration) -> Request:
     """Adds token, version and location, as HighLevel's page on authorization describes."""
-    headers = {"Version": VERSION, **request.headers, "Authorization": f"Bearer {account.token!s}"}
-    query, body = request.query, request.json
+    headers = {"Version": V3, **request.headers, "Authorization": f"Bearer {account.token!s}"}
+    query, body, url = request.query, request.json, request.url
+    asked = [*dict(query).values(), *(body.values() if isinstance(body, dict) else ())]
+    if not account.location_id and (LOCATION in url or LOCATION in asked):
+        raise Misconfigured(
+            reason="the module works in a sub-account, and the connection names none: fill in the "
+            "Location ID of the one or the other"
+        )
     if isinstance(query, Mapping):
         query = _filled(query, account)
     if isinstance(body, dict):
         body = _filled(body, account)
-    url = request.url
     if LOCATION in url:
         url = url.replace(LOCATION, quote(account.location_id, safe=""))
     return replace(request, url=url, headers=headers, query=query, json=body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from junctor.connectors.highlevel import lists
-from junctor.connectors.highlevel.account import BASE, VERSION, highlevel, said
+from junctor.connectors.highlevel.account import BASE, V3, highlevel, said
 from junctor.connectors.highlevel.fields import (
     COMPANY,
     GENDER,
@@ -197,6 +197,6 @@ add_api_call(
     base=BASE,
     docs="For example `/contacts/`.",
     example="/contacts/",
-    headers={"Version": VERSION},
+    headers={"Version": V3},
     error_text=said,
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from junctor.connectors.highlevel import lists
-from junctor.connectors.highlevel.account import LOCATION, VERSION, highlevel
+from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.connectors.highlevel.fields import PHONE_HELP, contact_id
 from junctor.connectors.highlevel.table import (
     address,
@@ -114,7 +114,7 @@ def _conversations(wanted: dict[str, Any], limit: int, location_id: str = "") ->
             "GET",
             "/conversations/search",
             query={"locationId": location_id or LOCATION, "limit": size, **wanted, **place},
-            headers={"Version": VERSION},
+            headers={"Version": V3},
         )
         rows = answer.json().get("conversations") or []
         # A page may begin with conversations of the very instant that the one before ended with.
@@ -199,7 +199,7 @@ def list_messages(
             "GET",
             _messages_of(conversation),
             query={"limit": min(PAGE, limit - len(found)), **place},
-            headers={"Version": VERSION},
+            headers={"Version": V3},
         )
         content = answer.json()
         # The specification nests the page below `messages`; the list has the same name in it.
@@ -413,7 +413,7 @@ def _download(template: str, about: str) -> Callable[..., Any]:
         message_id: Annotated[str, Field(label="Message ID", key="messageId")],
     ) -> Flow:
         where = address(template, {"messageId": message_id, "locationId": LOCATION})
-        answer = yield Request("GET", where, headers={"Version": VERSION})
+        answer = yield Request("GET", where, headers={"Version": V3})
         kind = answer.headers.get("content-type", "")
         return {
             "fileName": f"{message_id}{_SUFFIXES.get(kind.partition(';')[0].strip(), '')}",

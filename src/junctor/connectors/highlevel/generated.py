@@ -2,20 +2,20 @@
 
 ``catalogue/index.json`` says what a list of modules needs and is read at once; the fields of an
 operation lie in a file per app, read when its form or its request is first asked for. The facts are
-compiled by ``tools/highlevel_catalogue.py`` from the vendor's specification (CC0).
+compiled by ``tools/catalogue_highlevel.py`` from the vendor's specification (CC0).
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Annotated, Any
 
 import msgspec
 
-from junctor.connectors.highlevel.account import LOCATION, VERSION, highlevel, said
+from junctor.connectors.highlevel.account import LOCATION, V3, highlevel, said
 from junctor.connectors.highlevel.table import MADE, location
 from junctor.language.calls import effect_of_method
 from junctor.language.catalogue import Conventions, modules_from, words
@@ -28,6 +28,7 @@ from junctor.language.connector import (
     Part,
     Request,
 )
+from junctor.language.signatures import Argument, Described
 
 __all__ = ["operations", "register"]
 
@@ -76,32 +77,23 @@ def _fields(app: str) -> Mapping[str, Row]:
     return found
 
 
-class _Later:
+def _later(operation: Row) -> Described:
     """A module's function, made when it is first asked for its form or called."""
 
-    def __init__(self, operation: Row) -> None:
-        self._operation = operation
-        self._made: Callable[..., Request] | None = None
-        self.__name__ = self.__qualname__ = operation["name"]
+    @cache
+    def whole() -> Callable[..., Any]:
+        return _function(operation)
 
-    @property
-    def __signature__(self) -> inspect.Signature:
-        return inspect.signature(self._function())
+    def arguments() -> list[Argument]:
+        found = inspect.signature(whole()).parameters.values()
+        return [Argument(each.name, each.annotation, each.default) for each in found]
 
-    def __getattr__(self, name: str) -> Any:
-        # Not a property: a class has an `__annotations__` of its own.
-        if name == "__annotations__":
-            return self._function().__annotations__
-        raise AttributeError(name)
-
-    def __call__(self, **given: Any) -> Request:
-        """The request of the operation."""
-        return self._function()(**given)
-
-    def _function(self) -> Callable[..., Request]:
-        if self._made is None:
-            self._made = _function(self._operation)
-        return self._made
+    return Described(
+        lambda **given: _sent(operation, whole()(**given)),
+        arguments,
+        name=operation["name"],
+        doc="",
+    )
 
 
 def _function(operation: Row) -> Callable[..., Any]:
@@ -135,19 +127,15 @@ def _function(operation: Row) -> Callable[..., Any]:
             **{key: Annotated[bytes, Field(label=words(key))] for key in binary},
         },
     )
-    made = next(iter(modules_from({"operations": [whole]}, "highlevel", conventions))).function
-
-    def function(**given: Any) -> Request:
-        request: Request = made(**given)
-        return _sent(request, query, rows, form)
-
-    function.__annotations__ = made.__annotations__
-    function.__signature__ = inspect.signature(made)  # type: ignore[attr-defined]  # `inspect` reads it
-    return function
+    [made] = modules_from({"operations": [whole]}, "highlevel", conventions)
+    return made.function
 
 
-def _sent(request: Request, query: Row, rows: Row, form: str) -> Request:
+def _sent(operation: Row, request: Request) -> Request:
     """The same request with the location where it is asked for, and in the form it is asked for."""
+    fields = _fields(operation["app"])[operation["key"]]
+    query, rows = fields.get("query", {}), fields.get("body", {}).get("properties", {})
+    form = fields.get("form", "")
     asked = {**dict(request.query), **_own(query, dict(request.query))}
     content: Any = request.json
     if isinstance(content, dict):
@@ -176,7 +164,7 @@ def _part(name: str, value: Any) -> Part:
 
 
 def _headers(operation: Row) -> Mapping[str, str]:
-    return {"Version": operation["version"] or VERSION}
+    return {"Version": operation["version"] or V3}
 
 
 def _module(operation: Row) -> ModuleDef:
@@ -185,7 +173,7 @@ def _module(operation: Row) -> ModuleDef:
     shown = words(operation["name"])
     label = f"{app}: {shown[0].lower()}{shown[1:]}"
     old = " (deprecated)" if operation["deprecated"] else ""
-    version = operation["version"] or VERSION
+    version = operation["version"] or V3
     scopes = operation["scopes"].replace(" ", ", ")
     needs = f" It needs the scope {scopes}." if scopes else ""
     return ModuleDef(
@@ -193,7 +181,7 @@ def _module(operation: Row) -> ModuleDef:
         name=operation["name"],
         label=label + old,
         kind="search" if paged else "action",
-        function=_Later(operation),
+        function=_later(operation),
         help=f"{label}.\n\n`{operation['method']} {operation['path']}`, version {version}.{needs}",
         effect=_effect(operation),
         items=operation["items"] or None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from junctor.connectors.highlevel.account import LOCATION, VERSION, highlevel
+from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.connectors.highlevel.table import field, limit_of, location, operation
 from junctor.language.connector import Flow, Paging, Request
 
@@ -195,7 +195,7 @@ def stage() -> Flow:
         "GET",
         "/opportunities/pipelines",
         query={"locationId": LOCATION},
-        headers={"Version": VERSION},
+        headers={"Version": V3},
     )
     found: list[dict[str, Any]] = []
     for each in answer.json().get("pipelines") or ():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from junctor.connectors.highlevel import lists
-from junctor.connectors.highlevel.account import LOCATION, VERSION, highlevel
+from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.connectors.highlevel.fields import (
     contact_id,
     custom,
@@ -104,7 +104,7 @@ def _pages(wanted: dict[str, Any], limit: int, location_id: str = "") -> Flow:
             "GET",
             "/opportunities/search",
             query={"locationId": location_id or LOCATION, "limit": size, **wanted, **place},
-            headers={"Version": VERSION},
+            headers={"Version": V3},
         )
         content = answer.json()
         rows = content.get("opportunities") or []

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from junctor.connectors.highlevel import lists
-from junctor.connectors.highlevel.account import LOCATION, VERSION, highlevel
+from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.connectors.highlevel.conversations import newest_conversations
 from junctor.connectors.highlevel.opportunities import newest_opportunities
 from junctor.connectors.highlevel.search import newest_contacts
@@ -136,7 +136,7 @@ def _submissions(kind: str, key: str, which: str, most: int) -> Flow:
             "GET",
             f"/{kind}/submissions",
             query={**query, **({key: which} if which else {})},
-            headers={"Version": VERSION},
+            headers={"Version": V3},
         )
         rows = answer.json().get("submissions") or []
         found += rows
@@ -207,7 +207,7 @@ def poll_tasks(
         answer = yield Request(
             "POST",
             f"/locations/{LOCATION}/tasks/search",
-            headers={"Version": VERSION},
+            headers={"Version": V3},
             json={**body, **({"assignedTo": assigned_to} if assigned_to else {})},
         )
         rows = answer.json().get("tasks") or []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypedDict
 
 from junctor.connectors.highlevel import lists
-from junctor.connectors.highlevel.account import LOCATION, VERSION, highlevel
+from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.errors import DataError
 from junctor.language.connector import Field, Flow, Request
 
@@ -77,7 +77,7 @@ def pages(body: dict[str, Any], limit: int, location_id: str = "") -> Flow:
         answer = yield Request(
             "POST",
             "/contacts/search",
-            headers={"Version": VERSION},
+            headers={"Version": V3},
             json={
                 "locationId": location_id or LOCATION,
                 "pageLimit": size,

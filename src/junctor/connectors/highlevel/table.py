@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from junctor.connectors.highlevel.account import LOCATION, VERSION, highlevel
+from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.errors import BundleInvalid
 from junctor.language.calls import effect_of_method
 from junctor.language.connector import Effect, Field, Paging, Request, path
-from junctor.language.signatures import REQUIRED, Argument, with_signature
+from junctor.language.signatures import REQUIRED, Argument, Described
 
 __all__ = [
     "LIMIT",
@@ -181,7 +181,7 @@ def operation(  # the columns of a table
     location: Place | None = None,
     at: Place | None = None,
     paging: Paging | None = None,
-    version: str = VERSION,
+    version: str = V3,
     always: Mapping[str, Any] | None = None,
     one_of: Iterable[str] = (),
     raw: bool = False,
@@ -237,18 +237,13 @@ def operation(  # the columns of a table
             json=body if sends else None,
         )
 
-    made = with_signature(
-        function,
-        sorted(
-            (
-                Argument(_python(row.key), row.hint, REQUIRED if row.required else row.default)
-                for row in rows
-            ),
-            key=lambda argument: not argument.required,
-        ),
-        name=name,
-        doc=help,
-    )
+    def arguments() -> list[Argument]:
+        made = [
+            Argument(_python(row.key), row.hint, REQUIRED if row.required else row.default)
+            for row in rows
+        ]
+        return sorted(made, key=lambda argument: not argument.required)
+
     MADE.add((method, template))
     more: dict[str, Any] = {"name": name, "items": items}
     if search:
@@ -258,6 +253,7 @@ def operation(  # the columns of a table
     else:
         known = effect or effect_of_method(method)
         registered = highlevel.action(label, effect=known, effect_of=effect_of, **more)
+    made: Callable[..., Any] = Described(function, arguments, name=name, doc=help)
     return registered(made)
 
 

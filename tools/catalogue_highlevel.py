@@ -1,6 +1,6 @@
 """Compiles HighLevel's OpenAPI documents into the connector's catalogue: facts, no prose.
 
-python -m tools.highlevel_catalogue SPECS   writes src/junctor/connectors/highlevel/catalogue/
+python -m tools.catalogue_highlevel SPECS   writes src/junctor/connectors/highlevel/catalogue/
 
 SPECS is a folder with the vendor's documents (GoHighLevel/highlevel-api-docs, CC0-1.0): ``apps/``
 (versions by date), ``apps/v3/`` and ``common/``. Every operation of version 3 is taken, and those
