@@ -22,7 +22,7 @@ from junctor.connectors.highlevel.account import BASE, PrivateIntegration, e164,
 from junctor.connectors.highlevel.assumptions import RSA_KEY
 from junctor.connectors.highlevel.event_types import EVENTS, FAMILIES, events_of
 from junctor.connectors.highlevel.table import MADE
-from junctor.errors import BundleInvalid, Unauthorized
+from junctor.errors import BundleInvalid, Misconfigured, Unauthorized
 from junctor.language.connector import Delivery, Request, Response, Secret
 from junctor.language.forms import bind
 from junctor.language.values import ERASE
@@ -290,6 +290,14 @@ def test_the_location_is_put_in_where_a_request_asks_for_it() -> None:
     opened = signed(made("createConversation", contactId="c")).json
     assert opened == {"contactId": "c", "locationId": "loc"}
     assert signed(made("listInvoices")).query == {"altId": "loc", "altType": "location"}
+
+
+def test_an_agency_must_name_the_location() -> None:
+    agency = replace(ACCOUNT, location_id="")
+    for name in ("listTags", "listUsers"):
+        with pytest.raises(Misconfigured, match="name the sub-account in its Location ID"):
+            sign(made(name), agency)
+        assert sign(made(name, locationId="l"), agency)
 
 
 def test_times_go_out_as_each_operation_wants_them() -> None:

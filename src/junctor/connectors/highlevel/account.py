@@ -66,8 +66,8 @@ def sign(request: Request, account: PrivateIntegration) -> Request:
     asked = [*dict(query).values(), *(body.values() if isinstance(body, dict) else ())]
     if not account.location_id and (LOCATION in url or LOCATION in asked):
         raise Misconfigured(
-            reason="the module works in a sub-account, and the connection names none: fill in the "
-            "Location ID of the one or the other"
+            "This module works in a sub-account, and the connection is an agency's: "
+            "name the sub-account in its Location ID."
         )
     if isinstance(query, Mapping):
         query = _filled(query, account)
