@@ -299,10 +299,21 @@ def delivery(**changes: Any) -> Delivery:
 @each_hook
 def test_a_hook_gives_bundles(module: ModuleDef) -> None:
     assert module.hook is not None
-    bundles = list(module.function(delivery()))
+    sent = delivery(body=delivery().body.replace(b'"x"', f'"{first_type(module)}"'.encode()))
+    bundles = list(module.function(sent))
     assert bundles
     assert all(isinstance(bundle, dict) for bundle in bundles)
-    assert bundles == list(module.function(delivery()))
+    assert bundles == list(module.function(sent))
+
+
+def first_type(module: ModuleDef) -> str:
+    """A hook that lets its user choose from some types is sent one of them."""
+    settings = module.hook.settings if module.hook is not None else None
+    for slot in slots_of(settings) if settings is not None else ():
+        inner = get_args(slot.hint)
+        if slot.key == "types" and inner and get_origin(inner[0]) is Literal:
+            return str(get_args(inner[0])[0])
+    return "x"
 
 
 @each_hook

@@ -72,6 +72,9 @@ class HighLevelSimulator(HighLevelAccount):
             ("GET", "/locations/{locationId}/customFields", "get-custom-fields", self._list_fields),
             ("GET", "/users/", "get-user-by-location", self._list_users),
         )
+        yield from self.more.routes()
+        yield from self.talk.routes()
+        yield from self.around.routes()
         for method, path, operation, handler in table:
             version = _CALENDARS if path.startswith("/calendars") else _REST
             yield Route(
@@ -93,46 +96,46 @@ class HighLevelSimulator(HighLevelAccount):
     def _search(self, request: Request) -> Reply:
         body = request.json()
         require(body, SEARCH, ("locationId", "pageLimit"))
-        self._own_location(body["locationId"])
-        return self._ok(page_of_search(self.state.contacts.rows.values(), body))
+        self.own_location(body["locationId"])
+        return self.ok(page_of_search(self.state.contacts.rows.values(), body))
 
     def _duplicate(self, request: Request) -> Reply:
         query = request.query
-        self._own_location(query.get("locationId"))
+        self.own_location(query.get("locationId"))
         found = self.state.contacts.match(
             {"email": query.get("email"), "phone": query.get("number")}
         )
-        return self._ok({"contact": found[1] if found else None})
+        return self.ok({"contact": found[1] if found else None})
 
     def _list_contacts(self, request: Request) -> Reply:
         query = request.query
-        self._own_location(query.get("locationId"))
+        self.own_location(query.get("locationId"))
 
         def url(more: dict[str, Any]) -> str:
             return f"{self.base_url}/contacts/?{urlencode(more)}"
 
-        return self._ok(page_of_list(self.state.contacts.rows.values(), query, url))
+        return self.ok(page_of_list(self.state.contacts.rows.values(), query, url))
 
     def _create_contact(self, request: Request) -> Reply:
         body = request.json()
         require(body, CREATE, ("locationId",))
-        self._own_location(body["locationId"])
+        self.own_location(body["locationId"])
         self._refuse_duplicate(body)
         contact = self.state.contacts.create(body, self.clock.date())
-        self._emit_contact("ContactCreate", contact)
-        return self._ok({"contact": contact}, 201)
+        self.emit_contact("ContactCreate", contact)
+        return self.ok({"contact": contact}, 201)
 
     def _upsert_contact(self, request: Request) -> Reply:
         body = request.json()
         require(body, UPSERT, ("locationId",))
-        self._own_location(body["locationId"])
+        self.own_location(body["locationId"])
         always_new = body.get("createNewIfDuplicateAllowed", False)
         new, contact = self.state.contacts.upsert(body, self.clock.date(), always_new=always_new)
-        self._emit_contact("ContactCreate" if new else "ContactUpdate", contact)
-        return self._ok({"new": new, "contact": contact})
+        self.emit_contact("ContactCreate" if new else "ContactUpdate", contact)
+        return self.ok({"new": new, "contact": contact})
 
     def _get_contact(self, request: Request) -> Reply:
-        return self._ok({"contact": self._contact(request)})
+        return self.ok({"contact": self._contact(request)})
 
     def _update_contact(self, request: Request) -> Reply:
         contact = self._contact(request)
@@ -140,15 +143,15 @@ class HighLevelSimulator(HighLevelAccount):
         require(body, UPDATE)
         self._refuse_duplicate(body, contact["id"])
         self.state.contacts.update(contact, body, self.clock.date())
-        self._emit_contact("ContactUpdate", contact)
-        return self._ok({"succeded": True, "contact": contact})
+        self.emit_contact("ContactUpdate", contact)
+        return self.ok({"succeded": True, "contact": contact})
 
     def _delete_contact(self, request: Request) -> Reply:
         contact = self._contact(request)
         self.state.contacts.delete(contact)
         self.state.forget(contact["id"])
-        self._emit_contact("ContactDelete", contact)
-        return self._ok({"succeded": True})
+        self.emit_contact("ContactDelete", contact)
+        return self.ok({"succeded": True})
 
     def _add_tags(self, request: Request) -> Reply:
         return self._change_tags(request, 201)
@@ -164,13 +167,13 @@ class HighLevelSimulator(HighLevelAccount):
         before = list(contact["tags"])
         tags = change(contact, body["tags"], self.clock.date())
         if tags != before:
-            self._emit_contact("ContactTagUpdate", contact)
-        return self._ok({"tags": tags}, status)
+            self.emit_contact("ContactTagUpdate", contact)
+        return self.ok({"tags": tags}, status)
 
     # Notes and tasks of a contact.
 
     def _list_notes(self, request: Request) -> Reply:
-        return self._ok({"notes": self.state.notes.of(self._contact(request)["id"])})
+        return self.ok({"notes": self.state.notes.of(self._contact(request)["id"])})
 
     def _create_note(self, request: Request) -> Reply:
         contact = self._contact(request)
@@ -178,10 +181,10 @@ class HighLevelSimulator(HighLevelAccount):
         require(body, NOTE, ("body",))
         note = self.state.notes.add(contact["id"], {**body, "dateAdded": iso(self.clock.date())})
         self.emit("NoteCreate", note)
-        return self._ok({"note": note}, 201)
+        return self.ok({"note": note}, 201)
 
     def _get_note(self, request: Request) -> Reply:
-        return self._ok({"note": self._child(request, "notes")})
+        return self.ok({"note": self._child(request, "notes")})
 
     def _update_note(self, request: Request) -> Reply:
         note = self._child(request, "notes")
@@ -189,16 +192,16 @@ class HighLevelSimulator(HighLevelAccount):
         require(body, NOTE)
         note.update(body)
         self.emit("NoteUpdate", note)
-        return self._ok({"note": note})
+        return self.ok({"note": note})
 
     def _delete_note(self, request: Request) -> Reply:
         note = self._child(request, "notes")
         self.state.notes.remove(note)
         self.emit("NoteDelete", note)
-        return self._ok({"succeded": True})
+        return self.ok({"succeded": True})
 
     def _list_tasks(self, request: Request) -> Reply:
-        return self._ok({"tasks": self.state.tasks.of(self._contact(request)["id"])})
+        return self.ok({"tasks": self.state.tasks.of(self._contact(request)["id"])})
 
     def _create_task(self, request: Request) -> Reply:
         contact = self._contact(request)
@@ -206,10 +209,10 @@ class HighLevelSimulator(HighLevelAccount):
         require(body, TASK, ("title", "dueDate", "completed"))
         task = self.state.tasks.add(contact["id"], {"body": "", "assignedTo": None, **body})
         self.emit("TaskCreate", {**task, "dateAdded": iso(self.clock.date())})
-        return self._ok({"task": task}, 201)
+        return self.ok({"task": task}, 201)
 
     def _get_task(self, request: Request) -> Reply:
-        return self._ok({"task": self._child(request, "tasks")})
+        return self.ok({"task": self._child(request, "tasks")})
 
     def _update_task(self, request: Request) -> Reply:
         return self._change_task(request, TASK, ())
@@ -227,13 +230,13 @@ class HighLevelSimulator(HighLevelAccount):
         task.update(body)
         if task["completed"] and not was_completed:
             self.emit("TaskComplete", task)
-        return self._ok({"task": task})
+        return self.ok({"task": task})
 
     def _delete_task(self, request: Request) -> Reply:
         task = self._child(request, "tasks")
         self.state.tasks.remove(task)
         self.emit("TaskDelete", task)
-        return self._ok({"succeded": True})
+        return self.ok({"succeded": True})
 
     def _child(self, request: Request, kind: Literal["notes", "tasks"]) -> dict[str, Any]:
         contact = self._contact(request)
@@ -245,39 +248,39 @@ class HighLevelSimulator(HighLevelAccount):
     def _appoint(self, request: Request) -> Reply:
         body = request.json()
         require(body, APPOINTMENT, APPOINTMENT_REQUIRED)
-        self._own_location(body["locationId"])
+        self.own_location(body["locationId"])
         self.state.contacts.get(body["contactId"])
         appointment = self.state.appoint(body)
         self.emit("AppointmentCreate", {"appointment": appointment})
-        return self._ok(appointment)
+        return self.ok(appointment)
 
     def _appointment(self, request: Request) -> Reply:
         found = self.state.appointments.get(request.params["id"])
         if found is None:
             raise Refused(404, f"Appointment not found: {request.params['id']}")
-        return self._ok({"event": found, "appointment": found})
+        return self.ok({"event": found, "appointment": found})
 
     def _appointments_of(self, request: Request) -> Reply:
         contact_id = self._contact(request)["id"]
         rows = [r for r in self.state.appointments.values() if r["contactId"] == contact_id]
-        return self._ok({"events": rows})
+        return self.ok({"events": rows})
 
     def _list_calendars(self, request: Request) -> Reply:
-        self._own_location(request.query.get("locationId"))
-        return self._ok({"calendars": self.state.calendars})
+        self.own_location(request.query.get("locationId"))
+        return self.ok({"calendars": self.state.calendars})
 
     def _get_location(self, request: Request) -> Reply:
-        self._own_location(request.params["locationId"])
-        return self._ok({"location": self.state.location})
+        self.own_location(request.params["locationId"])
+        return self.ok({"location": self.state.location})
 
     def _list_tags(self, request: Request) -> Reply:
-        self._own_location(request.params["locationId"])
-        return self._ok({"tags": self.state.tags()})
+        self.own_location(request.params["locationId"])
+        return self.ok({"tags": self.state.tags()})
 
     def _list_fields(self, request: Request) -> Reply:
-        self._own_location(request.params["locationId"])
-        return self._ok({"customFields": self.state.custom_fields})
+        self.own_location(request.params["locationId"])
+        return self.ok({"customFields": self.state.custom_fields})
 
     def _list_users(self, request: Request) -> Reply:
-        self._own_location(request.query.get("locationId"))
-        return self._ok({"users": self.state.users})
+        self.own_location(request.query.get("locationId"))
+        return self.ok({"users": self.state.users})

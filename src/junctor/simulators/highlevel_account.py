@@ -12,8 +12,11 @@ import msgspec
 
 from junctor.simulators.admin import AdminRefused, body_as
 from junctor.simulators.clock import Clock
+from junctor.simulators.highlevel_around import Around
 from junctor.simulators.highlevel_contacts import iso
+from junctor.simulators.highlevel_more import More
 from junctor.simulators.highlevel_state import HighLevelState, new_state
+from junctor.simulators.highlevel_talk import Talk
 from junctor.simulators.hooks import Retries, SigningKey, check_hook_url
 from junctor.simulators.kit import Refused, Route, Simulator
 from junctor.simulators.limits import Limits, Meter
@@ -81,12 +84,16 @@ class HighLevelAccount(Simulator):
         token: str | None = None,
     ) -> None:
         self.signing_key = SigningKey(seed)
+        self._dialect = ""
         self._token = token or _new_token(seed)
         self._allow_duplicates = allow_duplicates
         self._match_order = match_order
         self._contact_count = contacts
         self.location_id = _location_id(seed)
         self.state: HighLevelState
+        self.more = More(self, random.Random(1))
+        self.talk = Talk(self, random.Random(1))
+        self.around = Around(self)
         self.subscriptions: list[tuple[str, tuple[str, ...]]] = []
         clock = clock or Clock()
         self.meter = Meter(limits, clock) if limits else None
@@ -118,6 +125,8 @@ class HighLevelAccount(Simulator):
         self.subscriptions = []
         if self.meter is not None:
             self.meter.reset()
+        self.more.reset(random.Random(f"more {self.seed}"))
+        self.talk.reset(random.Random(f"talk {self.seed}"))
         self.state = new_state(
             self.chance,
             self.clock.date(),
@@ -130,6 +139,8 @@ class HighLevelAccount(Simulator):
     def snapshot(self) -> dict[str, Any]:
         """Everything in the location, and the subscriptions."""
         return {
+            **self.more.as_record(),
+            **self.talk.as_record(),
             **self.state.as_record(),
             "hooks": [{"url": url, "events": list(events)} for url, events in self.subscriptions],
             "refused_by_limits": self.meter.refused if self.meter else 0,
@@ -139,6 +150,7 @@ class HighLevelAccount(Simulator):
 
     def admit(self, request: Request, route: Route | None) -> tuple[tuple[str, str], ...]:
         """Checks token, version header and limits, and gives the five limit headers."""
+        self._dialect = request.headers.get("version", "")
         if request.headers.get("authorization") != f"Bearer {self._token}":
             raise Refused(401, "Invalid token")
         version = request.headers.get("version")
@@ -169,8 +181,21 @@ class HighLevelAccount(Simulator):
         """``statusCode``, ``message`` (a list for 422), ``error``, ``traceId``."""
         if status == 422 and isinstance(message, str):
             message = [message]
-        body = {"statusCode": status, "message": message, "error": _ERRORS.get(status, "Error")}
+        known = _ERRORS.get(status, "Error")
+        if self._dialect == "v3":
+            return self._error_of_v3(status, message, more)
+        body = {"statusCode": status, "message": message, "error": known}
         return Reply.json({**body, **more, "traceId": self._trace()}, status)
+
+    def _error_of_v3(self, status: int, message: str | list[str], more: dict[str, Any]) -> Reply:
+        """``error`` with ``code``, ``message`` and, where there is more to say, ``details``."""
+        said = "; ".join(message) if isinstance(message, list) else message
+        code = _ERRORS.get(status, "Error").upper().replace(" ", "_")
+        inner: dict[str, Any] = {"code": code, "message": said}
+        details = [{"reason": each} for each in message] if isinstance(message, list) else []
+        if details or more:
+            inner["details"] = [*details, *([more] if more else [])]
+        return Reply.json({"error": inner, "traceId": self._trace()}, status)
 
     def too_many(self, message: str | None) -> Reply:
         """A 429 with headers that say nothing remains."""
@@ -183,10 +208,14 @@ class HighLevelAccount(Simulator):
     def _trace(self) -> str:
         return uuid_text(self.chance)
 
-    def _ok(self, body: dict[str, Any], status: int = 200) -> Reply:
+    def ok(self, body: dict[str, Any], status: int = 200) -> Reply:
+        """A good answer, with ``traceId``."""
         return Reply.json({**body, "traceId": self._trace()}, status)
 
-    def _own_location(self, location_id: Any) -> None:
+    _ok = ok  # as the other simulators name it
+
+    def own_location(self, location_id: Any) -> None:
+        """`Refused` 422 without a location, 403 for another one than the token's."""
         if not location_id:
             raise Refused(422, ["locationId should not be empty"])
         if location_id != self.location_id:
@@ -194,7 +223,8 @@ class HighLevelAccount(Simulator):
 
     # Webhooks.
 
-    def _emit_contact(self, event: str, contact: dict[str, Any]) -> None:
+    def emit_contact(self, event: str, contact: dict[str, Any]) -> None:
+        """Tells of a contact, as its events show one."""
         if self.subscriptions:
             extra = {"type", "dateUpdated", "fullNameLowerCase"}
             shown = {k: v for k, v in contact.items() if not k.endswith("LowerCase")}

@@ -117,6 +117,8 @@ class HighLevelState:
     calendars: list[dict[str, Any]]
     custom_fields: list[dict[str, Any]]
     appointments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    own_tags: dict[str, None] = field(default_factory=dict)
+    """Tags that were made without a contact."""
 
     def appoint(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A new appointment; an end that isn't given is half an hour after its start.
@@ -145,7 +147,10 @@ class HighLevelState:
 
     def tags(self) -> list[dict[str, str]]:
         """All tags that contacts have."""
-        names = sorted({tag for row in self.contacts.rows.values() for tag in row["tags"]})
+        names = sorted(
+            {tag for row in self.contacts.rows.values() for tag in row["tags"]}
+            | self.own_tags.keys()
+        )
         location_id = self.location["id"]
         return [{"id": f"tag-{name}", "name": name, "locationId": location_id} for name in names]
 

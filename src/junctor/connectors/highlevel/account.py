@@ -5,8 +5,10 @@ Facts: the vendor's page *Authorization* and `apps/oauth.json` of its specificat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 import phonenumbers
 
@@ -24,11 +26,14 @@ from junctor.language.connector import (
 )
 from junctor.language.oauth import Client
 
-__all__ = ["BASE", "LOCATION", "VERSION", "highlevel", "said"]
+__all__ = ["BASE", "LOCATION", "OWN", "PHONES", "V3", "VERSION", "highlevel", "said"]
 
 BASE = "https://services.leadconnectorhq.com"
 VERSION = "2021-07-28"
-"""The API version of contacts and locations; every operation names its own in a header."""
+"""The API version of requests that are no module's, such as those for tokens."""
+V3 = "v3"
+"""The API version of the vendor's current specification (2026-06-11); an operation that only an
+older one has, or that the specification still gives a date, names its own in a header."""
 CONSENT = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
 READ_ONLY = (
     "businesses.readonly calendars.readonly calendars/events.readonly contacts.readonly "
@@ -41,8 +46,12 @@ AGENCY = ("companies.readonly", "oauth.readonly", "oauth.write")
 """What an agency's access needs besides: ``oauth.write`` is HighLevel's name for fetching the token
 of a sub-account."""
 LOCATION = "{location}"
-"""As ``locationId`` of a body: the connection's location, put in when the request is signed. In
-the same body a phone number is brought into E.164 form by the connection's country."""
+"""In path, query or body: the connection's location, put in when the request is signed. At the same
+time phone numbers (`PHONES`) are brought into E.164 form by the connection's country."""
+PHONES = ("phone", "fromNumber", "toNumber", "number")
+"""Fields of bodies and queries that hold a phone number."""
+OWN = ("locationId", "altId", "location_id")
+"""Fields of bodies and queries that may hold `LOCATION`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,18 +136,32 @@ class Allowed(PrivateIntegration):
 
 def sign(request: Request, account: PrivateIntegration) -> Request:
     """Adds token, version and location, as HighLevel's page on authorization describes."""
-    headers = {"Version": VERSION, **request.headers, "Authorization": f"Bearer {account.token!s}"}
-    body = request.json
-    if isinstance(body, dict) and body.get("locationId") == LOCATION:
-        if not account.location_id:
-            raise Misconfigured(
-                "This module works in a sub-account, and the connection is an agency's: "
-                "name the sub-account in its Location ID."
-            )
-        body = {**body, "locationId": account.location_id}
-        if isinstance(body.get("phone"), str):
-            body["phone"] = e164(body["phone"], account.country)
-    return replace(request, headers=headers, json=body)
+    headers = {"Version": V3, **request.headers, "Authorization": f"Bearer {account.token!s}"}
+    query, body, url = request.query, request.json, request.url
+    asked = [*dict(query).values(), *(body.values() if isinstance(body, dict) else ())]
+    if not account.location_id and (LOCATION in url or LOCATION in asked):
+        raise Misconfigured(
+            "This module works in a sub-account, and the connection is an agency's: "
+            "name the sub-account in its Location ID."
+        )
+    if isinstance(query, Mapping):
+        query = _filled(query, account)
+    if isinstance(body, dict):
+        body = _filled(body, account)
+    if LOCATION in url:
+        url = url.replace(LOCATION, quote(account.location_id, safe=""))
+    return replace(request, url=url, headers=headers, query=query, json=body)
+
+
+def _filled(values: Mapping[str, Any], account: PrivateIntegration) -> dict[str, Any]:
+    made = dict(values)
+    for key in OWN:
+        if made.get(key) == LOCATION:
+            made[key] = account.location_id
+    for key in PHONES:
+        if isinstance(made.get(key), str):
+            made[key] = e164(made[key], account.country)
+    return made
 
 
 def e164(phone: str, country: str) -> str:
@@ -238,7 +261,7 @@ highlevel = Connector(
     name="highlevel",
     label="HighLevel",
     docs="https://marketplace.gohighlevel.com/docs/",
-    help="Contacts, tags, notes and events of a HighLevel sub-account.",
+    help="Contacts, tasks, opportunities, calendars, conversations and all else of HighLevel.",
     connections={
         "private_integration": Connection(
             form=PrivateIntegration,
