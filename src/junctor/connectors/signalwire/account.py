@@ -43,8 +43,8 @@ class Project:
             example="acme",
         ),
     ]
-    project_id: Annotated[str, Field(label="Project ID", key="projectId")]
-    api_token: Annotated[Secret, Field(label="API token", key="apiToken", help="Begins with `PT`.")]
+    project_id: Annotated[str, Field(label="Project ID")]
+    api_token: Annotated[Secret, Field(label="API token", help="Begins with `PT`.")]
     country: Annotated[
         str,
         Field(
