@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -317,9 +318,10 @@ def test_signalwire_calls_messages_and_lists() -> None:
 
         calls = await do("searchCalls", limit=4)
         assert len(calls) == 4
-        started = {"startTimeType": "after", "startTime": calls[2]["start_time"]}
+        moment = parsedate_to_datetime(calls[2]["start_time"])
+        started = {"startTimeType": "after", "startTime": moment}
         assert await do("searchCalls", **started) == calls[:2]
-        at = {"startTime": calls[2]["start_time"], "status": "completed"}
+        at = {"startTime": moment, "status": "completed"}
         assert await do("searchCalls", **at) == [calls[2]]
         assert len(await do("searchCalls", to=own["number"], limit=100)) == 6
         assert await do("getCall", callSid=calls[0]["sid"]) == [calls[0]]
