@@ -4,7 +4,7 @@ Facts: the vendor's OpenAPI documents of its Compatibility (cXML) and REST APIs 
 webhooks, and its own validator of signatures; what they leave open stands in `assumptions`.
 """
 
-from junctor.connectors.signalwire import calls, hooks, lists, messages, status
+from junctor.connectors.signalwire import calls, generated, hooks, lists, messages, status
 from junctor.connectors.signalwire.account import signalwire
 
-__all__ = ["calls", "hooks", "lists", "messages", "signalwire", "status"]
+__all__ = ["calls", "generated", "hooks", "lists", "messages", "signalwire", "status"]
