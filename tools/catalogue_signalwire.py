@@ -5,7 +5,7 @@ python -m tools.catalogue_signalwire SPECS  writes src/junctor/connectors/signal
 SPECS is a folder with ``compatibility.wire.openapi.json`` and ``signalwire-rest.openapi.yaml``, the
 vendor's own documents of its Compatibility (cXML) and REST APIs (MIT). What is taken: methods,
 paths, names and types of parameters and bodies, choices, which key of an answer holds a list.
-Descriptions and examples are not.
+Descriptions and examples are not. It needs PyYAML.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]  # its stubs are of no use elsewhere
 
 from junctor.language.catalogue import words
 

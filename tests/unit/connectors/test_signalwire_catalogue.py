@@ -16,7 +16,6 @@ from junctor.connectors.signalwire.generated import HAND_MADE, catalogue
 from junctor.language.connector import Request
 from junctor.language.forms import bind, slots_of
 from tests.support import shared_dir
-from tools import catalogue_signalwire
 
 OPERATIONS = {row["name"]: row for row in catalogue()["operations"]}
 GIVEN = {
@@ -91,6 +90,9 @@ def test_generated_lists_page_by_the_next_address_and_filter_by_bounds() -> None
 
 
 def test_the_catalogue_is_what_the_tool_makes_of_the_documents() -> None:
+    pytest.importorskip("yaml")  # one of the documents is in that format
+    from tools import catalogue_signalwire
+
     made = catalogue_signalwire.compiled(shared_dir("specs", "signalwire"))
     assert json.loads(json.dumps(made)) == catalogue()
 

@@ -65,8 +65,8 @@ def call(hook: Hook, accept: Accept, query: str = "", key: str = KEY) -> Answere
     async def refused(_hook: Hook) -> None:
         return None
 
-    ingest._hooks.get = get  # type: ignore[method-assign]  # no database here
-    ingest._hooks.refused = refused  # type: ignore[method-assign]  # as above
+    ingest._hooks.get = get  # type: ignore[method-assign, assignment]  # no database here
+    ingest._hooks.refused = refused  # type: ignore[method-assign, assignment]  # as above
     ingest._accept = accept  # type: ignore[method-assign, assignment]  # as above
     url = f"{PUBLIC}/hook/{TOKEN}" + (f"?{query}" if query else "")
     text = url + "".join(name + FORM[name] for name in sorted(FORM))
