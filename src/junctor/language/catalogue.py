@@ -320,7 +320,8 @@ class _Types:
         name = str(schema.get("$ref", ""))
         if name in within or len(within) >= DEEPEST:
             return dict[str, Any] if "properties" in self.resolved(schema) else Any
-        if name and name in self._made:
+        # A nested one ends sooner, so what it is may not depend on what was looked at before.
+        if name and not within and name in self._made:
             return self._made[name]
         plain = self.resolved(schema)
         made = self._hint(plain, (*within, name or f"#{len(within)}"), name or "Fields")
