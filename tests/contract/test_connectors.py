@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from certificates import self_signed
+from msgspec.json import encode
 
 from junctor.errors import BundleInvalid, DataError, Misconfigured, Unauthorized
 from junctor.language.connector import (
@@ -30,7 +31,9 @@ from junctor.language.connector import (
     Field,
     ModuleDef,
     Request,
+    Response,
     Secret,
+    Takeover,
     Token,
 )
 from junctor.language.forms import Slot, build, form_of, schema_of, secrets_of, slots_of
@@ -347,6 +350,20 @@ def test_a_registration_is_reversible(module: ModuleDef) -> None:
     registration = module.hook.register
     if registration is None:
         assert module.hook.settings is not None, "its page must say how it gets its address"
+        return
+    if isinstance(registration, Takeover):
+        before = registration.kept(Response(200, {}, b"{}"))
+        registration.check(before)
+        assert registration.place({}) == ""
+        taken = registration.take("../1", "https://x.test/hook/abc", {})
+        assert registration.url(registration.kept(Response(200, {}, encode(taken.json)))) == (
+            "https://x.test/hook/abc"
+        )
+        given_back = registration.give_back("../1", before)
+        assert "https://x.test/hook/abc" not in str(given_back.json)
+        assert set(registration.kept(Response(200, {}, encode(given_back.json)))) <= set(before)
+        for request in (taken, given_back, registration.look("../1")):
+            assert request.url.endswith("..%2F1")
         return
     create = registration.create("https://x.test/hook/abc")
     assert "https://x.test/hook/abc" in str(create.json or create.form)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ import pytest
 from junctor.adapters.transport import AiohttpTransport
 from junctor.connectors.crisp import crisp
 from junctor.connectors.highlevel import highlevel
+from junctor.connectors.signalwire import signalwire
 from junctor.connectors.toky import toky
 from junctor.errors import VendorRefused
 from junctor.language.connector import (
@@ -28,9 +30,11 @@ from junctor.language.connector import (
     Request,
 )
 from junctor.language.forms import bind, build, slots_of
+from junctor.runtime.accounts import absolute
 from junctor.runtime.effects import perform
 from junctor.simulators import make, toky_calls
 from junctor.simulators.kit import Simulator, running
+from junctor.simulators.signalwire import SignalWireSimulator
 from junctor.simulators.toky import EVENTS, TokySimulator
 
 Do = Callable[..., Awaitable[list[Bundle]]]
@@ -48,7 +52,7 @@ def play(name: str, connector: Connector, story: Callable[[Do, Simulator], Await
 
                 async def send(request: Request | Ask, _step: int) -> Any:
                     assert isinstance(request, Request)
-                    target = replace(request, url=base + request.url)
+                    target = absolute(request, base)
                     response = await transport.send(connection.sign(target, account))
                     if request.raises and response.status >= 400:
                         assert connector.error_text is not None
@@ -388,3 +392,86 @@ def test_crisp_people_visitors_and_websites() -> None:
         assert (deleted["scheduled"], deleted["reason"]) == (True, "scheduled")
 
     play("crisp", crisp, story)
+
+
+def test_signalwire_calls_messages_and_lists() -> None:
+    async def story(do: Do, simulator: Simulator) -> None:
+        assert isinstance(simulator, SignalWireSimulator)
+        own, other = await do("listNumbers")
+        assert await do("listNumbers", phoneNumber=other["number"], name="camp") == [other]
+        [application] = await do("listApplications")
+        [group] = await do("listNumberGroups")
+
+        calls = await do("searchCalls", limit=4)
+        assert len(calls) == 4
+        moment = parsedate_to_datetime(calls[2]["start_time"])
+        started = {"startTimeType": "after", "startTime": moment}
+        assert await do("searchCalls", **started) == calls[:2]
+        at = {"startTime": moment, "status": "completed"}
+        assert await do("searchCalls", **at) == [calls[2]]
+        assert len(await do("searchCalls", to=own["number"], limit=100)) == 6
+        assert await do("getCall", callSid=calls[0]["sid"]) == [calls[0]]
+        assert (await do("deleteCall", callSid=calls[0]["sid"]))[0]["deleted"] is True
+        with pytest.raises(VendorRefused, match=r"not found \(20404\)"):
+            await do("getCall", callSid=calls[0]["sid"])
+        [made] = await do(
+            "createCall",
+            **{"from": own["number"]},
+            to="(202) 555-0142",
+            applicationSid=application["sid"],
+            statusCallbackEvent=["answered", "completed"],
+            sendDigits="ww1#",
+            record=True,
+        )
+        assert (made["status"], made["to"]) == ("queued", "+12025550142")
+        simulator.state.calls[made["sid"]]["status"] = "in-progress"
+        [ended] = await do("updateCall", callSid=made["sid"], status="completed")
+        assert ended["status"] == "completed"
+        with pytest.raises(VendorRefused, match="21210"):
+            await do(
+                "createCall", **{"from": "+12025550199"}, to="+12025550142", callUrl="https://a.b/"
+            )
+
+        [sent] = await do(
+            "createMessage",
+            to="+12025550142",
+            messageServiceSid=group["id"],
+            body="Hello",
+            mediaUrl=["https://example.com/a.jpg"],
+            maxPrice="0.02",
+            validityPeriod=60,
+        )
+        assert (sent["messaging_service_sid"], sent["num_media"]) == (group["id"], 1)
+        assert len(await do("listMessageMedia", messageSid=sent["sid"])) == 1
+        assert (await do("searchMessages", limit=1))[0]["sid"] == sent["sid"]
+        assert await do("searchMessages", dateSentType="before", dateSent="2020-01-01") == []
+        received = await do("watchNewMessages", status="received")
+        old = received[-1]["sid"]
+        assert (await do("getMessage", messageSid=old))[0]["body"]
+        assert (await do("clearMessageBody", messageSid=old))[0]["body"] == ""
+        assert (await do("deleteMessage", messageSid=old))[0]["sid"] == old
+
+        [recording] = await do("listRecordings")
+        assert await do("getRecording", recordingSid=recording["sid"]) == [recording]
+        assert await do("watchNewRecordings") == [recording]
+        assert (await do("deleteRecording", recordingSid=recording["sid"]))[0]["deleted"] is True
+        assert len(await do("listFaxes")) == len(await do("watchNewFaxes")) == 1
+        assert len(await do("watchNewCalls", depth=2)) == 2
+        [answer] = await do("makeApiCall", url="/api/relay/rest/phone_numbers")
+        assert [row["number"] for row in answer["body"]["data"]] == [own["number"], other["number"]]
+
+    play("signalwire", signalwire, story)
+
+
+def test_signalwire_follows_the_next_address() -> None:
+    async def story(do: Do, simulator: Simulator) -> None:
+        assert isinstance(simulator, SignalWireSimulator)
+        first = next(iter(simulator.state.messages.values()))
+        for number in range(2500):
+            sid = f"00000000-0000-0000-0000-{number:012d}"
+            simulator.state.messages[sid] = {**first, "sid": sid}
+        found = await do("searchMessages", limit=2400)
+        assert len({row["sid"] for row in found}) == 2400
+        assert simulator.journal.processed("list_messages") == 3
+
+    play("signalwire", signalwire, story)

@@ -80,7 +80,7 @@ def test_an_unknown_name_lists_the_known() -> None:
     code, output = invoke("parrot")
     assert code == 2
     assert "'parrot'" in output
-    assert "highlevel, toky" in output
+    assert "crisp, highlevel, signalwire, toky" in output
 
 
 def test_a_clock_must_run_forward() -> None:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from junctor.language.blueprint import Imported, Requirement, requirements
-from junctor.language.connector import Connector, ModuleDef
+from junctor.language.connector import Connector, ModuleDef, Takeover
 from junctor.language.scenario import Module, Scenario
 
 __all__ = [
@@ -242,10 +242,12 @@ def _connections(
         return []
     if found.hook is not None and found.hook.register is None:
         return []  # nothing is asked of the vendor: whoever knows the address may send
+    by_hand = found.hook is not None and isinstance(found.hook.register, Takeover)
     asks = getattr(found, "needs_connection", None)
     if asks is None:
         parameter, known = _first(own, "connection", "keychain")
-        return [_need("connection", placed, found, parameter, known, of=found.connector)]
+        of = found.connector
+        return [_need("connection", placed, found, parameter, known, of=of, required=not by_hand)]
     mapper = placed.mapper if isinstance(placed.mapper, Mapping) else {}
     sorts: Mapping[str, tuple[str, ...]] = getattr(found, "connection_kinds", {})
     return [

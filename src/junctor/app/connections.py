@@ -92,7 +92,8 @@ async def add_connection(
     """Saves a new connection. ``values`` are the form's fields, secrets included."""
     found, kind, definition = definition_of(core, connector, kind)
     settings, secrets = split_secrets(definition.form, values)
-    base_url = (base_url or definition.base_url).rstrip("/")
+    base_url = base_url or core.accounts.opened(found.name, kind, "", settings, secrets).base_url
+    base_url = base_url.rstrip("/")
     connection_id = core.ids.new()
     keyring = await core.vault.keyring(organization_id)
     return await core.catalog.create_connection(
@@ -131,9 +132,15 @@ async def change_connection(
             name=name,
             base_url=base_url.rstrip("/") if base_url else None,
         )
-    _, _, definition = definition_of(core, connection.connector, connection.kind)
+    _, kind, definition = definition_of(core, connection.connector, connection.kind)
     settings, secrets = split_secrets(definition.form, values)
+
+    def own(of: Mapping[str, Any]) -> str:
+        return core.accounts.opened(connection.connector, kind, "", of, secrets).base_url
+
     target = base_url.rstrip("/") if base_url else connection.base_url
+    if not base_url and definition.base_of and target == own(connection.settings).rstrip("/"):
+        target = own(settings).rstrip("/")  # it was the account's own address, and still is
     keyring = await core.vault.keyring(organization_id)
     return await core.catalog.update_connection(
         organization_id,

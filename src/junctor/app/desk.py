@@ -234,8 +234,9 @@ class Desk:
             kind = next(iter(call.module.connection_kinds.get(needed[0], ())), kind)
         definition = connector.connections[kind]
         given = self._given.connections.get(connector.name, {})
-        target = absolute(request, str(given.get("base_url") or definition.base_url))
-        return definition.sign(target, _account(definition, given))
+        account = _account(definition, given)
+        base = definition.base_of(account) if definition.base_of else definition.base_url
+        return definition.sign(absolute(request, str(given.get("base_url") or base)), account)
 
     # What is asked of Junctor itself.
 

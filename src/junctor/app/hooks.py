@@ -12,7 +12,7 @@ from junctor.app.connections import split_secrets
 from junctor.app.core import Core
 from junctor.errors import Misconfigured, NotFound
 from junctor.language import forms, ids
-from junctor.language.connector import HookDef
+from junctor.language.connector import HookDef, Takeover
 from junctor.ports.catalog import Hook
 from junctor.runtime.hooks import hook_aad
 
@@ -84,7 +84,7 @@ async def change_hook(
     if values:
         settings, sealed = await _changed(core, hook, values)
         revision = hook.revision if revision is None else revision
-    return await core.catalog.update_hook(
+    changed = await core.catalog.update_hook(
         hook.organization_id,
         hook.id,
         actor=actor,
@@ -94,6 +94,12 @@ async def change_hook(
         sealed=sealed,
         enabled=enabled,
     )
+    definition = definition_of(core, hook)
+    if definition is not None and isinstance(definition.register, Takeover) and (values or enabled):
+        # Its settings may name another place. One that is no longer enabled keeps its place: what
+        # it took is given back when the scenario is stopped.
+        changed = await core.registrations.reconcile(changed, actor=actor)
+    return changed
 
 
 async def set_learning(core: Core, hook: Hook, learning: bool, *, actor: str) -> Hook:

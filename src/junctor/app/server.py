@@ -61,6 +61,7 @@ async def open_application(settings: Settings, url: str, *, name: str) -> AsyncI
             server=name,
             find=core.registry.find,
             vault=core.vault,
+            public_url=settings.public_url,
             trusted_proxies=settings.trusted_proxies,
         )
         await ingest.start()

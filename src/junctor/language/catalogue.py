@@ -6,7 +6,8 @@ A catalogue is plain data, read from a file of the connector's package:
      "types": {"Person": {"type": "object", "properties": {…}, "required": […]}},
      "operations": [{"name": "getPerson", "method": "GET", "path": "/people/{id}",
                      "query": {"page": {"type": "integer"}}, "needs": ["page"],
-                     "body": {"$ref": "Person"}, "body_required": true,
+                     "body": {"$ref": "Person"}, "body_required": true, "form": false,
+                     "items": "data", "paging": "…",
                      "result": "list" | "object" | "none", "scopes": ["people:read"]}]}
 
 Schemas are JSON Schema's ``type``, ``enum``, ``items``, ``properties``, ``required``, ``format``,
@@ -67,6 +68,8 @@ class Conventions:
     """The effect of PATCH; ``idempotent`` where the vendor merges fields."""
     error_text: Callable[[Response], str] = lambda _response: ""
     """The vendor's own message, as `Connector.error_text`."""
+    pagings: Mapping[str, Paging] = field(default_factory=dict)
+    """Other ways to page, by the name that operations give in ``paging``."""
     note: Callable[[Operation], str] = lambda _operation: ""
     """A sentence for the help: which scopes it needs, or the like."""
 
@@ -96,6 +99,7 @@ def _module(
     listing = operation.get("result") == "list" and method == "GET"
     call = _Call(operation, conventions, types, paged=paged, listing=listing or paged)
     head = method == "HEAD"
+    paging = conventions.pagings.get(operation.get("paging", ""))
     function = Described(
         call.exists if head else call.request,
         call.arguments,
@@ -114,8 +118,8 @@ def _module(
         function=function,
         help="\n\n".join(part for part in (help_of(operation), note) if part),
         effect="read" if call.listing else effect,
-        items=None if head else conventions.items,
-        paging=conventions.paging if paged else None,
+        items=None if head else operation.get("items", conventions.items),
+        paging=conventions.paging if paged else paging,
         limit_field="limit" if call.listing else None,
         generated=True,
     )
@@ -167,7 +171,8 @@ class _Call:
             self._address(given),
             query={name: _text(value) for name, value in query.items()},
             headers=dict(conventions.headers(self._operation)),
-            json=content,
+            json=None if self._operation.get("form") else content,
+            form=_form(content) if self._operation.get("form") else None,
         )
 
     def exists(self, **given: Any) -> Flow:
@@ -242,7 +247,8 @@ class _Call:
             yield self._argument("body", name, self._types.hint(each), required=name in needed)
 
     def _argument(self, place: str, name: str, hint: Any, *, required: bool) -> Argument:
-        argument = identifier(name)
+        spoken = _spoken(name)
+        argument = identifier(spoken)
         if argument in self._names.values() or argument in {"limit", "body"}:
             argument = f"{place}_{argument}"
         self._names[place, name] = argument
@@ -253,7 +259,7 @@ class _Call:
         key = name if name != argument.removesuffix("_") and place != "path" else None
         if argument.startswith(f"{place}_"):
             key = argument
-        shown = Field(label=words(name), key=key, advanced=not required and place != "body")
+        shown = Field(label=words(spoken), key=key, advanced=not required and place != "body")
         if not required and place == "body" and hint is not Any:
             hint = hint | None
         return Argument(argument, Annotated[hint, shown], default)
@@ -269,6 +275,20 @@ _PARAMETER = re.compile(r"\{([^{}]+)\}")
 
 def _names_in(template: str) -> list[str]:
     return _PARAMETER.findall(template)
+
+
+def _spoken(name: str) -> str:
+    """``StartTime<`` and ``StartTime>``, which filter by a bound, in letters."""
+    return name.replace("<", "_before").replace(">", "_after")
+
+
+def _form(content: Any) -> tuple[tuple[str, str], ...]:
+    """A body as a form: a list repeats its name; what was erased is empty."""
+    rows: list[tuple[str, str]] = []
+    for name, value in (content or {}).items():
+        values = value if isinstance(value, list) else [value]
+        rows += [(name, "" if each is None else str(_text(each))) for each in values]
+    return tuple(rows)
 
 
 def _text(value: Any) -> Any:
@@ -300,7 +320,8 @@ class _Types:
         name = str(schema.get("$ref", ""))
         if name in within or len(within) >= DEEPEST:
             return dict[str, Any] if "properties" in self.resolved(schema) else Any
-        if name and name in self._made:
+        # A nested one ends sooner, so what it is may not depend on what was looked at before.
+        if name and not within and name in self._made:
             return self._made[name]
         plain = self.resolved(schema)
         made = self._hint(plain, (*within, name or f"#{len(within)}"), name or "Fields")

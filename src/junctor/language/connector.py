@@ -66,6 +66,7 @@ __all__ = [
     "Request",
     "Response",
     "Secret",
+    "Takeover",
     "Tls",
     "Token",
     "path",
@@ -166,6 +167,9 @@ class Delivery:
     remote: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The hook's own settings, secrets left out."""
+    url: str = ""
+    """The address it was sent to, as the world knows it, with its query. Only known at the door,
+    for verifiers of signatures that cover it; it holds a secret."""
 
     def json(self) -> Any:
         """The body as JSON; `DataError` if it isn't."""
@@ -256,6 +260,9 @@ class Connection:
     base_url: str
     """Where its requests go. Empty: ``sign`` itself says which hosts it may be used for."""
     sign: Signer
+    base_of: Callable[[Any], str] | None = None
+    """The same of one account, where every customer has an address of their own; then ``base_url``
+    is only an example of one."""
     test: Request | Callable[[Any], Request | None] | None = None
     """A request that shows whether the account works; ``None``: see ``probe``. A function may give
     ``None``, too: a well-formed account of this kind is all that can be known."""
@@ -287,6 +294,27 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Takeover:
+    """How an instant trigger takes a vendor's only place for an address (what handles a phone
+    number, say), and gives it back as it was. All functions are pure.
+
+    ``place(settings)`` → the vendor's id of the place, empty if the user enters our address by
+    hand; ``look(place)`` → Request; ``kept(response)`` → what is there now, as plain data from
+    which it can be given back; ``check(kept)`` raises `Misconfigured` if it can't; ``url(kept)`` →
+    the address in it; ``take(place, url, settings)`` and ``give_back(place, kept)`` → Requests.
+    """
+
+    event: str
+    place: Callable[[Mapping[str, Any]], str]
+    look: Callable[[str], Request]
+    kept: Callable[[Response], Mapping[str, Any]]
+    check: Callable[[Mapping[str, Any]], None]
+    url: Callable[[Mapping[str, Any]], str]
+    take: Callable[[str, str, Mapping[str, Any]], Request]
+    give_back: Callable[[str, Mapping[str, Any]], Request]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HookDef:
     """How an instant trigger receives."""
 
@@ -294,10 +322,18 @@ class HookDef:
     dedup: Callable[[Delivery], str | None] = lambda _delivery: None
     """What makes two deliveries the same event; ``None``: only the sender's idempotency header."""
     order_key: Callable[[Delivery], str | None] = lambda _delivery: None
-    register: Registration | None = None
+    register: Registration | Takeover | None = None
     settings: type | None = None
     """A frozen dataclass: the hook's own form (names as `Field.key`), secrets included."""
-    answer: Answer = Answer()
+    answer: Answer | Callable[[Mapping[str, Any]], Answer] = Answer()
+    """What its caller is told once the delivery is durable; a function makes it of the hook's
+    settings, without secrets, when the hook is loaded."""
+    answer_to: Callable[[Delivery, Mapping[str, Any]], Answer | None] | None = None
+    """The same where it depends on the delivery; ``None``: as ``answer``."""
+    away: Callable[[Delivery, Mapping[str, Any]], Answer] | None = None
+    """What a genuine caller is told when the delivery could not be stored within ``away_after``
+    seconds: for vendors that must be told what to do, whatever happens here. ``None``: 503."""
+    away_after: float = 2.0
     check: Callable[[Delivery], None] | None = None
     """Raises `DataError` on a genuine delivery that the hook's settings refuse; its caller is told
     so, with status 400. Only asked if ``inspects`` says so."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -38,6 +40,7 @@ __all__ = [
     "key_in_query",
     "key_in_url",
     "max_age",
+    "signed_address",
 ]
 
 SHORTEST_SECRET = 8
@@ -97,6 +100,78 @@ def hmac_sha256(
             raise _refused(f"the signature in {name} does not match the body")
 
     return verify
+
+
+def signed_address(
+    *, headers: tuple[str, ...], sha256_header: str, secret: str, body_hash: str = "bodySHA256"
+) -> Verifier:
+    """A signature that covers the address as well as the body, as Twilio's and SignalWire's do.
+
+    In one of ``headers``: Base64 of the HMAC-SHA-1 of the address followed by the form's names and
+    values, sorted by name; of a body that is no form, its hash is the parameter ``body_hash`` of
+    the query, and so is signed with it. Or hex of the HMAC-SHA-1 of the address followed by the raw
+    body; of SHA-256, in ``sha256_header``. ``secret`` is the key's name in the settings.
+    """
+    names = tuple(name.lower() for name in headers)
+    newer = sha256_header.lower()
+
+    def verify(delivery: Delivery, settings: Mapping[str, Any]) -> None:
+        key = _secret(settings, secret).encode()
+        given = [delivery.headers[name].strip() for name in names if delivery.headers.get(name)]
+        strong = delivery.headers.get(newer, "").strip()
+        if not given and not strong:
+            raise _refused(f"the header {headers[0]} is missing")
+        form = _signed_form(delivery, body_hash)
+        good = False
+        for address in _addresses(delivery.url):
+            raw = address.encode() + delivery.body
+            good |= _same(hmac.digest(key, raw, "sha256").hex(), strong)
+            plain = hmac.digest(key, raw, "sha1").hex()
+            good |= any(_same(plain, each) for each in given)
+            if form is not None:
+                made = hmac.digest(key, address.encode() + form, "sha1")
+                text = base64.b64encode(made).decode()
+                good |= any(_same(text, each) for each in given)
+        if not good:
+            raise _refused(
+                f"the signature in {headers[0] if given else sha256_header} matches neither the "
+                "body nor the address that it was sent to (JUNCTOR_PUBLIC_URL must be ours as the "
+                "vendor knows it)"
+            )
+
+    return verify
+
+
+def _same(expected: str, given: str) -> bool:
+    return hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
+
+
+def _signed_form(delivery: Delivery, body_hash: str) -> bytes | None:
+    """What is signed of a body, beside the address; ``None``: it could be anything."""
+    if not delivery.body:
+        return b""
+    kind = delivery.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/x-www-form-urlencoded":
+        pairs = parse_qsl(delivery.body.decode("utf-8", "replace"), keep_blank_values=True)
+        # Stable: a repeated name keeps the order of its values.
+        pairs.sort(key=lambda pair: pair[0])
+        return "".join(name + value for name, value in pairs).encode()
+    said = dict(delivery.query).get(body_hash, "")
+    return b"" if _same(hashlib.sha256(delivery.body).hexdigest(), said) else None
+
+
+def _addresses(url: str) -> tuple[str, ...]:
+    """The address with and without its scheme's own port, which senders write as they like."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    port = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
+    if port and host.endswith(port):
+        other = parts._replace(netloc=host[: -len(port)])
+    elif parts.port is None and port:
+        other = parts._replace(netloc=host + port)
+    else:
+        return (url,)
+    return (url, urlunsplit(other))
 
 
 def ed25519(*, header: str, public_key: str, setting: str = "public_key") -> Verifier:

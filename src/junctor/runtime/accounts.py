@@ -221,6 +221,8 @@ class Accounts:
             raise Misconfigured(
                 reason=f"the {connector.label} connection is incomplete: {error}"
             ) from error
+        if not base_url and definition.base_of is not None:
+            base_url = definition.base_of(form)
         return Account(connector, definition, base_url or definition.base_url, form)
 
     async def of_module(

@@ -16,12 +16,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import psycopg
 import structlog
 
 from junctor.adapters.postgres.hot import Line
 from junctor.engine.plan import Plan
 from junctor.errors import JunctorError, Misconfigured, NotFound
-from junctor.language.connector import Delivery, HookDef, ModuleDef
+from junctor.language.connector import Answer, Delivery, HookDef, ModuleDef
 from junctor.language.expressions import Scope
 from junctor.language.values import to_text
 from junctor.ports.inbox import Answered
@@ -73,6 +74,22 @@ class Hook:
     """The settings that go with a delivery into the inbox."""
     inspects: bool = False
     """Whether deliveries are looked into before they are stored."""
+
+    def told(self, delivery: Delivery) -> Answered:
+        """What a caller is told whose delivery is durable."""
+        if self.definition.answer_to is None:
+            return self.accepted
+        answer = self.definition.answer_to(delivery, self.settings)
+        if answer is None:
+            return self.accepted
+        return Answered(answer.status, answer.headers, answer.body)
+
+    def away(self, delivery: Delivery) -> Answered | None:
+        """What a caller is told whose delivery could not be stored; ``None``: nothing special."""
+        if self.definition.away is None:
+            return None
+        answer = self.definition.away(delivery, self.settings)
+        return Answered(answer.status, answer.headers, answer.body)
 
     def order_key(self, delivery: Delivery) -> str:
         """The order key of a delivery, ``k:…``, or nothing.
@@ -144,7 +161,13 @@ class Hooks:
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
         before = self._forgotten
-        hook = await self._load(token)
+        try:
+            hook = await self._load(token)
+        except (psycopg.Error, ConnectionError):
+            if kept is None:
+                raise
+            # Nothing can be stored with it before the database is back, which then knows better.
+            return kept[1]
         if before == self._forgotten:  # else it may be read from before the change
             if len(self._cache) > 10_000:
                 self._cache.clear()
@@ -182,6 +205,8 @@ class Hooks:
                     None  # deliveries are stored all the same; the run will say what is wrong
                 )
         answer = module.hook.answer
+        if not isinstance(answer, Answer):
+            answer = answer(settings)
         return Hook(
             organization_id=organization,
             id=hook_id,

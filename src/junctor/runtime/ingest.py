@@ -62,6 +62,8 @@ _PLAIN = ((b"content-type", b"text/plain; charset=utf-8"),)
 class Ingest:
     """Receives deliveries. ``server`` is this process's name, in lower case letters and digits.
 
+    ``public_url`` is how the world reaches us, for signatures that cover a hook's address.
+
     ``trusted_proxies`` are addresses and networks whose ``X-Forwarded-For`` is believed.
     """
 
@@ -72,6 +74,7 @@ class Ingest:
         server: str,
         find: Callable[[str], ModuleDef | None],
         vault: Vault,
+        public_url: str = "",
         trusted_proxies: Sequence[str] = (),
         most_bytes: int = MOST_BYTES,
         patience: float = 5.0,
@@ -82,6 +85,7 @@ class Ingest:
         self._server = server
         self._most = most_bytes
         self._trusted = tuple(trusted_proxies)
+        self._public_url = public_url.rstrip("/")
         self._answer_seconds = answer_seconds
         self._body_seconds = body_seconds
         self._reads = Line(url, patience=patience)
@@ -198,6 +202,7 @@ class Ingest:
                 client[0] if client else "", headers.get("x-forwarded-for", ""), self._trusted
             ),
             settings=hook.stored if not hook.inspects else hook.settings,
+            url=self._address(scope),
         )
         await self._verify(hook, delivery)
         if hook.inspects:
@@ -206,6 +211,12 @@ class Ingest:
                 return refused
             delivery = replace(delivery, settings=hook.stored)
         return await self._take(hook, delivery)
+
+    def _address(self, scope: Scope) -> str:
+        """The address that was called, as the world knows it."""
+        path: bytes = scope.get("raw_path") or scope["path"].encode()
+        query: bytes = scope["query_string"]
+        return self._public_url + (path + b"?" + query if query else path).decode("latin-1")
 
     async def _verify(self, hook: Hook, delivery: Delivery) -> None:
         try:
@@ -223,27 +234,35 @@ class Ingest:
             self._await(hook.organization_id, run, answered)
         first: UUID | None = None
         try:
-            first = await self._accept(
-                NewDelivery(
-                    hook.organization_id,
-                    run,
-                    hook.scenario_id,
-                    hook.order_key(delivery),
-                    hook.id,
-                    pack_call(delivery),
-                    key,
-                    self._server if answered is not None else None,
-                )
+            new = NewDelivery(
+                hook.organization_id,
+                run,
+                hook.scenario_id,
+                hook.order_key(delivery),
+                hook.id,
+                pack_call(delivery),
+                key,
+                self._server if answered is not None else None,
             )
+            if hook.definition.away is None:
+                first = await self._accept(new)
+            else:
+                try:
+                    first = await asyncio.wait_for(self._accept(new), hook.definition.away_after)
+                except (psycopg.Error, ConnectionError, TimeoutError, _Busy) as error:
+                    log.warning("not_stored", hook=str(hook.id), error=str(error))
+                    told = hook.away(delivery)
+                    assert told is not None
+                    return told
             if answered is None:
-                return hook.accepted
+                return hook.told(delivery)
             if first is not None:
                 self._await(hook.organization_id, first, answered)
             self._told.set()
             try:
                 return await asyncio.wait_for(answered, self._answer_seconds)
             except TimeoutError:
-                return hook.accepted
+                return hook.told(delivery)
         finally:
             if answered is not None:
                 self._forget(run, answered)

@@ -3,18 +3,29 @@
 The vendor's own listing is looked at first, always: a registration is never made blindly. Ours are
 those whose address ends in the hook's token, so that one whose answer was lost is found again and
 adopted, and one that an older public address left behind is removed.
+
+Where a vendor has only one place for an address (`Takeover`), what was there is noted before ours
+takes it, and given back afterwards, unless somebody else has put in another one meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from junctor.errors import JunctorError, Misconfigured, NotFound
-from junctor.language.connector import Connector, ModuleDef, Registration, Request, Response
+from junctor.language.connector import (
+    Connector,
+    ModuleDef,
+    Registration,
+    Request,
+    Response,
+    Takeover,
+)
 from junctor.ports.catalog import Hook, Scenario
 from junctor.runtime.outcomes import refusal
 
@@ -109,10 +120,21 @@ class Registrations:
         needed = await self.wanted(hook) if wanted is None else wanted
         if not needed and hook.registration is None and hook.connection_id is None:
             return hook
+        place = ""
+        if isinstance(registration, Takeover):
+            place = registration.place(hook.settings) if needed else ""
+            if not place and hook.registration is None and hook.registration_error is None:
+                return hook
         known = {key: str(value) for key, value in (hook.registration or {}).items()} or None
         error = None
         try:
-            known = await self._agree(hook, registration, wanted=needed)
+            if isinstance(registration, Takeover):
+                known = await self._noted(hook, registration, place, known, actor=actor)
+                if known is not None:
+                    taking = registration.take(place, known["url"], hook.settings)
+                    await self._send(hook, taking)
+            else:
+                known = await self._agree(hook, registration, wanted=needed)
         except JunctorError as failed:
             error = failed.message.replace(hook.token, "…")[:_ERROR_LENGTH]
             log.warning("registration.failed", hook=str(hook.id), code=failed.code)
@@ -143,6 +165,51 @@ class Registrations:
             adopted = registration.created(await self._send(hook, registration.create(url)))
         return {"id": adopted, "url": url, "event": event}
 
+    async def _noted(
+        self,
+        hook: Hook,
+        takeover: Takeover,
+        place: str,
+        known: dict[str, str] | None,
+        *,
+        actor: str,
+    ) -> dict[str, str] | None:
+        """What is known of a place that may now be taken; another one held before is given back.
+
+        What was there is noted first: nothing else remembers it. An empty ``place`` is none.
+        """
+        if known is not None and known["id"] != place:
+            await self._give_back(hook, takeover, known)
+            known = None
+            if place:  # the one is given back, whatever becomes of the other
+                await self._directory.note_registration(
+                    hook.organization_id, hook.id, actor=actor, registration=None, error=None
+                )
+        if not place:
+            return None
+        url = self.url(hook)
+        there = takeover.kept(await self._send(hook, takeover.look(place)))
+        ours = takeover.url(there).partition("#")[0].endswith(f"/hook/{hook.token}")
+        if not ours:
+            takeover.check(there)
+        before = known.get("before", "{}") if known is not None and ours else _text(there)
+        held = {"id": place, "url": url, "event": takeover.event, "before": before}
+        if held != known:
+            await self._directory.note_registration(
+                hook.organization_id, hook.id, actor=actor, registration=held, error=None
+            )
+        return held
+
+    async def _give_back(self, hook: Hook, takeover: Takeover, known: dict[str, str]) -> None:
+        place = known["id"]
+        answer = await self._send(hook, takeover.look(place), gone_is_fine=True)
+        if not 200 <= answer.status < 300:
+            return
+        there = takeover.url(takeover.kept(answer)).partition("#")[0]
+        before: dict[str, Any] = msgspec.json.decode(known.get("before", "{}"))
+        if there.endswith(f"/hook/{hook.token}") and takeover.url(before) != there:
+            await self._send(hook, takeover.give_back(place, before), gone_is_fine=True)
+
     async def _send(self, hook: Hook, request: Request, *, gone_is_fine: bool = False) -> Response:
         if hook.connection_id is None:
             raise Misconfigured(
@@ -153,3 +220,7 @@ class Registrations:
         if 200 <= response.status < 300 or (gone_is_fine and response.status in {404, 410}):
             return response
         raise refusal(self._connector(hook.connector), response, "read")
+
+
+def _text(kept: Any) -> str:
+    return msgspec.json.encode(dict(kept)).decode()

@@ -35,6 +35,7 @@ BUILT_IN: Mapping[str, str] = {
     "regexp": "junctor.connectors.regexp:regexp",
     "rss": "junctor.connectors.rss:rss",
     "scenario-service": "junctor.connectors.scenario_service:service",
+    "signalwire": "junctor.connectors.signalwire:signalwire",
     "toky": "junctor.connectors.toky:toky",
     "util": "junctor.connectors.tools:util",
     "xml": "junctor.connectors.xml:xml",

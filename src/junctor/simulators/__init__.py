@@ -16,6 +16,7 @@ __all__ = ["SIMULATORS", "make"]
 SIMULATORS = {
     "crisp": ("junctor.simulators.crisp", "CrispSimulator"),
     "highlevel": ("junctor.simulators.highlevel_oauth", "HighLevelOAuthSimulator"),
+    "signalwire": ("junctor.simulators.signalwire", "SignalWireSimulator"),
     "toky": ("junctor.simulators.toky", "TokySimulator"),
 }
 """Module and class by name."""

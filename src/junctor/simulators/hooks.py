@@ -26,6 +26,7 @@ __all__ = ["Attempt", "Deliveries", "HookDelivery", "Retries", "SigningKey", "ch
 
 TIMEOUT = 30.0
 """Real seconds for one attempt."""
+ANSWER_KEPT = 64 * 1024
 KEPT = 50_000
 """Settled deliveries remembered."""
 
@@ -100,6 +101,11 @@ class HookDelivery:
     """What the event is about: a webhookId or callid."""
     status: Literal["pending", "delivered", "failed"] = "pending"
     attempts: list[Attempt] = field(default_factory=list)
+    retries: Retries | None = None
+    """``None``: the vendor's usual ones."""
+    answer: bytes = b""
+    """What the last attempt was told, 64 KiB of it at most."""
+    answer_type: str = ""
 
     def as_record(self) -> dict[str, Any]:
         """Plain data for the admin API."""
@@ -133,6 +139,22 @@ class Deliveries:
         self, event: str, url: str, payload: Any, *, key: str = "", headers: Mapping[str, str] = {}
     ) -> HookDelivery:
         """Starts a delivery of a JSON body. A ``bytes`` payload is sent as it is."""
+        delivery = self._made(event, url, payload, key, headers)
+        self.spawn(self._deliver(delivery))
+        return delivery
+
+    async def ask(
+        self, event: str, url: str, payload: Any, *, key: str = "", headers: Mapping[str, str] = {}
+    ) -> HookDelivery:
+        """Delivers once, for a vendor that acts on the answer, which is there when it returns."""
+        delivery = self._made(event, url, payload, key, headers)
+        delivery.retries = Retries(limit=0)
+        await self._deliver(delivery)
+        return delivery
+
+    def _made(
+        self, event: str, url: str, payload: Any, key: str, headers: Mapping[str, str]
+    ) -> HookDelivery:
         body = payload if isinstance(payload, bytes) else msgspec.json.encode(payload)
         all_headers = {"content-type": "application/json", **headers}
         delivery = HookDelivery(self._next_id, event, url, body, all_headers, key)
@@ -140,7 +162,6 @@ class Deliveries:
         self.sent[delivery.id] = delivery
         if len(self.sent) > KEPT:
             self._forget_one()
-        self.spawn(self._deliver(delivery))
         return delivery
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -195,10 +216,11 @@ class Deliveries:
             if attempt.status is not None and 200 <= attempt.status < 300:
                 delivery.status = "delivered"
                 return
-            if len(delivery.attempts) > self.retries.limit:
+            retries = delivery.retries or self.retries
+            if len(delivery.attempts) > retries.limit:
                 delivery.status = "failed"
                 return
-            await self._clock.sleep(self.retries.wait(len(delivery.attempts), self._chance))
+            await self._clock.sleep(retries.wait(len(delivery.attempts), self._chance))
 
     async def _try(self, delivery: HookDelivery, attempt: Attempt) -> None:
         if self._session is None:
@@ -212,7 +234,8 @@ class Deliveries:
             async with self._session.post(
                 delivery.url, data=delivery.body, headers=delivery.headers, allow_redirects=False
             ) as answer:
-                await answer.read()
+                delivery.answer = (await answer.read())[:ANSWER_KEPT]
+                delivery.answer_type = answer.content_type
                 attempt.status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             attempt.error = f"{type(error).__name__}: {error}"

@@ -19,7 +19,9 @@ def register(app: typer.Typer) -> None:
 
     @app.command("sim")
     def sim(
-        name: Annotated[str, typer.Argument(help="Which vendor: crisp, highlevel or toky.")],
+        name: Annotated[
+            str, typer.Argument(help="Which vendor: crisp, highlevel, signalwire or toky.")
+        ],
         *,
         port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 0,
         host: Annotated[

@@ -1,0 +1,214 @@
+"""The fields of a call that is made or changed. Bounds and choices are the vendor's own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from junctor.connectors.signalwire.fields import HttpMethod
+from junctor.connectors.signalwire.lists import list_applications, list_numbers
+from junctor.language.connector import Field
+
+Identifier = Annotated[
+    Literal["url", "applicationSid"] | None,
+    Field(
+        label="Call identifier",
+        key="callIdentifier",
+        help="What says how the call goes: an address that answers with cXML, or an application "
+        "of the project. Left empty, it is whichever of the two is filled in.",
+    ),
+]
+Application = Annotated[
+    str,
+    Field(
+        label="Application SID",
+        key="applicationSid",
+        help="An application of the project: in its dashboard under LaML, Apps.",
+        options=list_applications,
+        option_value="sid",
+        option_label="friendly_name",
+    ),
+]
+CallUrl = Annotated[
+    str,
+    Field(
+        label="Call URL",
+        key="callUrl",
+        help="Answers with the cXML that says what happens in the call.",
+        format="uri",
+        example="https://example.com/call.xml",
+    ),
+]
+From = Annotated[
+    str,
+    Field(
+        label="From",
+        help="A number of the project, or a SIP address.",
+        format="phone",
+        options=list_numbers,
+        option_value="number",
+        option_label="name",
+    ),
+]
+To = Annotated[
+    str,
+    Field(
+        label="To",
+        help="A phone number or a SIP address. Without a country code it belongs to the "
+        "connection's country.",
+        format="phone",
+        example="+12025550142",
+    ),
+]
+CallerId = Annotated[
+    str,
+    Field(
+        label="Caller ID",
+        key="callerId",
+        help="The number that is shown, if not From: in E.164 form, or what identifies a SIP "
+        "caller.",
+        advanced=True,
+    ),
+]
+FallbackMethod = Annotated[
+    HttpMethod | None, Field(label="Fallback method", key="fallbackMethod", advanced=True)
+]
+FallbackUrl = Annotated[
+    str,
+    Field(
+        label="Fallback URL",
+        key="fallbackUrl",
+        help="Asked for cXML if the call URL fails. Not used with an application.",
+        format="uri",
+        advanced=True,
+    ),
+]
+Detection = Annotated[
+    Literal["Enable", "DetectMessageEnd", "none"] | None,
+    Field(
+        label="Machine detection",
+        key="machineDetection",
+        help="Whether to find out if a person or a machine answered: at once (Enable), or for a "
+        "machine at the end of its greeting (DetectMessageEnd).",
+        advanced=True,
+    ),
+]
+DetectionTimeout = Annotated[
+    int | None,
+    Field(
+        label="Machine detection timeout",
+        key="machineDetectionTimeout",
+        help="In seconds; 30 if empty.",
+        minimum=1,
+        maximum=120,
+        advanced=True,
+    ),
+]
+Method = Annotated[
+    HttpMethod | None,
+    Field(
+        label="Method",
+        help="Of the request to the call URL. Not used with an application.",
+        advanced=True,
+    ),
+]
+Record = Annotated[
+    bool | None, Field(label="Record", help="Whether to record the call.", advanced=True)
+]
+Channels = Annotated[
+    Literal["mono", "dual"] | None,
+    Field(
+        label="Recording channels",
+        key="recordingChannels",
+        help="Both sides in one channel, or each in its own.",
+        advanced=True,
+    ),
+]
+RecordingCallback = Annotated[
+    str,
+    Field(
+        label="Recording status callback",
+        key="recordingStatusCallback",
+        help="Told when the recording is ready; the address of a *Watch recordings* trigger will "
+        "do.",
+        format="uri",
+        advanced=True,
+    ),
+]
+RecordingEvents = Annotated[
+    list[Literal["in-progress", "completed", "absent"]],
+    Field(
+        label="Recording status callback events",
+        key="recordingStatusCallbackEvent",
+        help="None: completed.",
+        advanced=True,
+    ),
+]
+RecordingMethod = Annotated[
+    HttpMethod | None,
+    Field(label="Recording status callback method", key="recordingStatusCallbackMethod",
+          advanced=True),
+]  # fmt: skip
+SipUser = Annotated[
+    str,
+    Field(
+        label="SIP username",
+        key="sipAuthUsername",
+        help="For a SIP address that wants one.",
+        advanced=True,
+    ),
+]
+SipPassword = Annotated[
+    str, Field(label="SIP password", key="sipAuthPassword", format="password", advanced=True)
+]
+Digits = Annotated[
+    str,
+    Field(
+        label="Send digits",
+        key="sendDigits",
+        help="Keys to press once the call is connected: 0 to 9, # and *; w waits half a "
+        "second, W a whole one.",
+        example="ww1234#",
+        advanced=True,
+    ),
+]
+StatusCallback = Annotated[
+    str,
+    Field(
+        label="Status callback",
+        key="statusCallback",
+        help="Told of the call's progress; the address of a *Watch call status* trigger will do.",
+        format="uri",
+        advanced=True,
+    ),
+]
+StatusEvents = Annotated[
+    list[
+        Literal[
+            "initiated", "ringing", "answered", "completed", "ringing_forwarded", "ringing_queued"
+        ]
+    ],
+    Field(
+        label="Status callback events",
+        key="statusCallbackEvent",
+        help="None: completed.",
+        advanced=True,
+    ),
+]
+StatusMethod = Annotated[
+    HttpMethod | None,
+    Field(label="Status callback method", key="statusCallbackMethod", advanced=True),
+]
+Timeout = Annotated[
+    int | None,
+    Field(
+        label="Timeout",
+        help="Seconds that it may ring; 60 if empty.",
+        minimum=1,
+        maximum=600,
+        advanced=True,
+    ),
+]
+Trim = Annotated[
+    Literal["trim-silence", "do-not-trim"] | None,
+    Field(label="Trim", help="Whether silence at both ends of a recording goes.", advanced=True),
+]

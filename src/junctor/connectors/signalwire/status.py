@@ -1,0 +1,128 @@
+"""How calls, messages and recordings go on: SignalWire's status callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from junctor.connectors.signalwire import cxml
+from junctor.connectors.signalwire.account import signalwire
+from junctor.connectors.signalwire.deliveries import SIGNED, call_of, once_per, read
+from junctor.connectors.signalwire.handlers import CALL_STATUS
+from junctor.connectors.signalwire.hooks import Number, SigningKey
+from junctor.language.connector import Bundle, Delivery, Field, HookDef
+from junctor.language.verifiers import check_secret
+
+__all__ = ["CallStatusSettings", "MessageStatusSettings", "RecordingSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStatusSettings:
+    """Which changes to tell of. The address goes into the status callback of a call, of a number
+    or of an application.
+    """
+
+    signing_key: SigningKey
+    number: Number = ""
+    statuses: Annotated[
+        list[
+            Literal[
+                "queued", "initiated", "ringing", "in-progress", "answered", "completed", "busy",
+                "failed", "no-answer", "canceled",
+            ]
+        ],
+        Field(label="Statuses", help="None: all. A number tells of completed and failed only."),
+    ] = field(default_factory=list)  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Refuses a key that would let nobody in."""
+        check_secret("signing_key", self.signing_key)
+
+
+@signalwire.instant(
+    "Watch call status",
+    hook=HookDef(
+        verify=SIGNED,
+        dedup=once_per("CallSid", "CallStatus", "SequenceNumber"),
+        order_key=call_of,
+        register=CALL_STATUS,
+        settings=CallStatusSettings,
+        answer=cxml.answered(cxml.EMPTY),
+    ),
+)
+def watch_call_status(delivery: Delivery) -> Iterable[Bundle]:
+    """Starts when a call rings, is answered or ends: with its duration and quality once it has."""
+    return _wanted(delivery, "CallStatus")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageStatusSettings:
+    """Which changes to tell of. The address goes into the status callback of a message."""
+
+    signing_key: SigningKey
+    statuses: Annotated[
+        list[
+            Literal[
+                "queued", "sending", "sent", "delivered", "undelivered", "failed", "receiving",
+                "received",
+            ]
+        ],
+        Field(label="Statuses", help="None: all."),
+    ] = field(default_factory=list)  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Refuses a key that would let nobody in."""
+        check_secret("signing_key", self.signing_key)
+
+
+@signalwire.instant(
+    "Watch message status",
+    hook=HookDef(
+        verify=SIGNED,
+        dedup=once_per("MessageSid", "MessageStatus"),
+        order_key=call_of,
+        settings=MessageStatusSettings,
+        answer=cxml.answered(cxml.EMPTY),
+    ),
+)
+def watch_message_status(delivery: Delivery) -> Iterable[Bundle]:
+    """Starts when a message that was sent is delivered or fails, with the reason."""
+    return _wanted(delivery, "MessageStatus")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingSettings:
+    """The address goes into the recording status callback of a call."""
+
+    signing_key: SigningKey
+    statuses: Annotated[
+        list[Literal["in-progress", "completed", "absent"]],
+        Field(label="Statuses", help="None: all."),
+    ] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Refuses a key that would let nobody in."""
+        check_secret("signing_key", self.signing_key)
+
+
+@signalwire.instant(
+    "Watch recordings",
+    hook=HookDef(
+        verify=SIGNED,
+        dedup=once_per("RecordingSid", "RecordingStatus", "TranscriptionSid"),
+        order_key=call_of,
+        settings=RecordingSettings,
+        answer=cxml.answered(cxml.EMPTY),
+    ),
+)
+def watch_recordings(delivery: Delivery) -> Iterable[Bundle]:
+    """Starts when a recording is ready, with its address, or its transcription is."""
+    return _wanted(delivery, "RecordingStatus")
+
+
+def _wanted(delivery: Delivery, name: str) -> list[Bundle]:
+    """The event, unless the settings name other states; one without a state is always given."""
+    found = read(delivery)
+    wanted = delivery.settings.get("statuses") or ()
+    return [found] if not wanted or found.get(name) in {None, *wanted} else []
