@@ -11,7 +11,7 @@ import pytest
 from junctor.connectors.toky import hooks, modules, toky
 from junctor.connectors.toky.account import BASE, ApiKey, said, sign
 from junctor.errors import BundleInvalid, DataError, Misconfigured, Reconnect, VendorRefused
-from junctor.language.connector import Delivery, Flow, Request, Response, Secret
+from junctor.language.connector import Delivery, Flow, Registration, Request, Response, Secret
 from junctor.language.forms import bind
 
 
@@ -163,7 +163,7 @@ def test_hooks_register_themselves() -> None:
     hook = toky.modules["watchNewTextMessages"].hook
     assert hook is not None
     registration = hook.register
-    assert registration is not None
+    assert isinstance(registration, Registration)
     assert registration.create("https://j.test/hook/t") == Request(
         "POST", "/webhooks", json={"event": "new_sms", "hook_url": "https://j.test/hook/t"}
     )

@@ -158,5 +158,5 @@ def test_the_examples_can_be_mocked() -> None:
     for path in sorted((ROOT / "examples").glob("*.blueprint.json")):
         done = mock_run(load(path.read_bytes()).scenario, registry.find, all_routes=True)
         assert done.ok
-        # A sample text is no date in the format that a mapping asks for; that is said, and harmless.
+        # A sample text is no date in the format that a mapping asks for: that is said.
         assert all("is not a date in the format" in note.text for note in done.notes)
