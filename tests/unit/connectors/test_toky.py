@@ -177,7 +177,7 @@ def test_hooks_register_themselves() -> None:
 def test_registrations_are_listed_in_any_shape(shape: str) -> None:
     hook = toky.modules["watchNewCalls"].hook
     assert hook is not None
-    assert hook.register is not None
+    assert isinstance(hook.register, Registration)
     body = shape % '{"id":1,"hook_url":"u","event":"new_call"}, {"x":1}'
     listed = list(hook.register.listed(Response(200, {}, body.encode())))
     assert listed == [("1", "u", "new_call")]
