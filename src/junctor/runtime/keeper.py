@@ -56,16 +56,19 @@ class Keeper:
         if not any(kept):
             return ""
         self.flush(flight)  # what was recorded before comes before, or with it
-        before = flight.staged.copy()
-        flight.staged.applied(kept)
-        journal = journal or Journal()
-        journal.settled(cycle, flight.staged.as_record())
-        write = next_write(flight, journal)
-        write.kept = kept
-        if not await self._committer.submit(write):
-            raise StaleFence
-        if write.conflict:
-            flight.staged.restore(before)
+        mark = flight.staged.mark()
+        try:
+            flight.staged.applied(kept)
+            journal = journal or Journal()
+            journal.settled(cycle, flight.staged.as_record())
+            write = next_write(flight, journal)
+            write.kept = kept
+            if not await self._committer.submit(write):
+                raise StaleFence
+            if write.conflict:
+                flight.staged.restore(mark)
+        finally:
+            flight.staged.release()
         return write.conflict
 
     async def settle(self, flight: Flight, command: Settle) -> JunctorError | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,7 +13,6 @@ from junctor.engine.journal import Tag
 from junctor.language.asks.records import ReadRecord, ReadState, WriteRecord, WriteState
 from junctor.language.connector import Asks, Bundle, Field, Poll, Request, Response
 from junctor.language.scenario import Module, Settings
-from junctor.ports.ledger import RecordWrite, StateWrite
 from junctor.runtime.flight import Flight
 from junctor.runtime.services import Asking
 from tests.support import asynchronous
@@ -72,6 +72,7 @@ class Kept(Bench):
         return {key[2]: kept[1] for key, kept in self.store.states.items()}
 
     async def _read(self, ask: ReadRecord, asking: Asking) -> Bundle | None:
+        asking.staged.begin(asking.address)
         mine = asking.staged.records.get((STORE, ask.key))
         if mine is not None:
             return mine.data
@@ -86,8 +87,7 @@ class Kept(Bench):
         return found
 
     async def _write(self, ask: WriteRecord, asking: Asking) -> None:
-        staged, key = asking.staged, (STORE, ask.key)
-        staged.records[key] = RecordWrite(STORE, ask.key, ask.data, staged.seen.get(key))
+        asking.staged.put(STORE, ask.key, ask.data)
 
     async def _read_state(self, ask: ReadState, asking: Asking) -> Any:
         module = asking.address.module
@@ -97,8 +97,7 @@ class Kept(Bench):
         return self.store.states.get((ORGANIZATION, SCENARIO, module), (0, None))[1]
 
     async def _write_state(self, ask: WriteState, asking: Asking) -> None:
-        module = asking.address.module
-        asking.staged.states[module, ask.scope] = StateWrite(module, ask.value, None)
+        asking.staged.remember(asking.address.module, ask.scope, ask.value)
 
 
 FAILS = placed(9, "bug")
@@ -359,3 +358,39 @@ async def test_a_run_that_stops_within_a_cycle_counts_on_when_it_goes_on() -> No
     await goes_on(bench)
     assert bench.row.state == "finished"
     assert [each[5] for each in bench.records(Tag.DONE) if each[2] == 3] == [[{"i": 1}], [{"i": 2}]]
+
+
+class Walked(dict[Any, Any]):
+    """Counts how many of its entries are looked at by going through them."""
+
+    steps = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for key in super().__iter__():
+            Walked.steps += 1
+            yield key
+
+    def keys(self) -> Any:
+        return list(self)
+
+    def items(self) -> Any:
+        return [(key, self[key]) for key in self]
+
+    def values(self) -> Any:
+        return [self[key] for key in self]
+
+
+@asynchronous
+async def test_what_an_operation_costs_does_not_grow_with_what_is_held() -> None:
+    many = 200
+    bench = Kept(
+        placed(2, "each", {"array": list(range(many))}),
+        placed(3, "count", {"key": "{{2.value}}"}),
+        auto_commit=False,
+    )
+    flight = await bench.flight(await bench.accepted())
+    flight.staged.records = Walked()
+    Walked.steps = 0
+    await bench.drive(flight)
+    assert len(bench.stored()) == many
+    assert Walked.steps == many  # once, as the cycle is committed
