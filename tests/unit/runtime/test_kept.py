@@ -91,10 +91,13 @@ class Kept(Bench):
 
     async def _read_state(self, ask: ReadState, asking: Asking) -> Any:
         module = asking.address.module
+        asking.staged.begin(asking.address)
         mine = asking.staged.states.get((module, ask.scope))
         if mine is not None:
             return mine.value
-        return self.store.states.get((ORGANIZATION, SCENARIO, module), (0, None))[1]
+        revision, state = self.store.states.get((ORGANIZATION, SCENARIO, module), (0, None))
+        asking.staged.seen[module] = revision
+        return state
 
     async def _write_state(self, ask: WriteState, asking: Asking) -> None:
         asking.staged.remember(asking.address.module, ask.scope, ask.value)
@@ -394,3 +397,53 @@ async def test_what_an_operation_costs_does_not_grow_with_what_is_held() -> None
     await bench.drive(flight)
     assert len(bench.stored()) == many
     assert Walked.steps == many  # once, as the cycle is committed
+
+
+@asynchronous
+@pytest.mark.parametrize("moved", [True, False])
+async def test_resuming_what_could_not_be_committed_does_not_put_the_trigger_back(
+    moved: bool,
+) -> None:
+    bench = polling(placed(2, "send"), placed(3, "count"), answers=[ONE], auto_commit=False)
+    bench.meddle = 1  # somebody changes the record between
+    place, later = (ORGANIZATION, SCENARIO, 1), {"date": None, "ids": ["1", "2", "3"]}
+    listed = bench.transport.handler
+
+    def handler(request: Request) -> Any:
+        if moved and request.method == "POST":  # another run asks the trigger meanwhile
+            bench.store.states[place] = (next(bench.store.revisions), later)
+        return listed(request)
+
+    bench.transport.handler = handler
+    flight = await bench.drive(await bench.flight(await bench.accepted(ask={"start": "all"})))
+    assert (flight.state, bench.stored()) == ("incomplete", {"n": {"n": 10}})
+    at = {1: later if moved else {"date": None, "ids": ["1"]}}
+    assert bench.remembered() == at  # not moved by another: its item is this run's
+    bench.store.states[place] = (next(bench.store.revisions), later)
+    bench.crash()
+    bench.store.resume(ORGANIZATION, RUN)
+    await goes_on(bench)
+    assert (bench.row.state, bench.stored()) == ("finished", {"n": {"n": 1}})
+    assert bench.remembered() == {1: later}
+
+
+@asynchronous
+async def test_nor_does_resuming_what_failed_while_another_run_moved_the_trigger() -> None:
+    bench = polling(placed(2, "send"), placed(3, "count"), answers=[ONE], auto_commit=False)
+    place, later = (ORGANIZATION, SCENARIO, 1), {"date": None, "ids": ["1", "2", "3"]}
+    listed, answers = bench.transport.handler, [OK, Response(400, {}, b"{}")]
+
+    def handler(request: Request) -> Any:
+        if request.method != "POST":
+            return listed(request)
+        bench.store.states[place] = (next(bench.store.revisions), later)
+        return answers.pop()
+
+    bench.transport.handler = handler
+    flight = await bench.drive(await bench.flight(await bench.accepted(ask={"start": "all"})))
+    assert flight.state == "incomplete"
+    bench.crash()
+    bench.store.resume(ORGANIZATION, RUN)
+    await goes_on(bench)
+    assert (bench.row.state, bench.stored()) == ("finished", {"n": {"n": 1}})
+    assert bench.remembered() == {1: later}
