@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -161,7 +162,8 @@ class Accounts:
         self._connector = connector
         self._cache: dict[tuple[UUID, UUID], tuple[float, Account]] = {}
         self._tokens: OrderedDict[bytes, tuple[float, Token]] = OrderedDict()
-        self._fetching: dict[bytes, asyncio.Lock] = {}
+        # A lock is there while somebody fetches or waits, however that ends.
+        self._fetching: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
     async def get(self, organization_id: UUID, connection_id: UUID) -> Account:
         """The opened connection; remembered for a few seconds, so that a change is soon seen."""
@@ -299,8 +301,7 @@ class Accounts:
             age = _UNTOLD if token.expires_in is None else token.expires_in
             self._tokens[key] = (time.monotonic() + max(age - _SPARE, age / 2), token)
             while len(self._tokens) > _MOST_TOKENS:
-                old, _ = self._tokens.popitem(last=False)
-                self._fetching.pop(old, None)
+                self._tokens.popitem(last=False)
         return grant.put(account.form, token), None
 
     async def _ask(self, account: Account, request: Request) -> Response:
