@@ -12,6 +12,7 @@ import structlog
 from junctor.engine.commands import Call, Outcome
 from junctor.engine.journal import SEGMENT_BYTES, Journal
 from junctor.errors import (
+    DataError,
     Fault,
     Inconsistent,
     JunctorError,
@@ -211,7 +212,13 @@ class Operator:
     async def _failed(
         self, flight: Flight, call: Call, error: JunctorError, effect: Effect, counted: int
     ) -> Outcome:
-        if isinstance(error, Uncertain) and effect != "once":
+        if isinstance(error, Uncertain) and effect != "once" and "limit" in error.params:
+            error = DataError(  # asked again, it would be as long
+                reason=f"the answer of {error.params.get('host')} is longer than the "
+                f"{error.params['limit']} bytes that a module takes; ask for less at a time, or "
+                "for a smaller file"
+            )
+        elif isinstance(error, Uncertain) and effect != "once":
             error = VendorUnavailable(f"No complete answer: {error.message}", status=0)
         flight.journal.failed(call.address, error)
         await self._keeper.settled(flight)
