@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from junctor.app import scenarios as service
+from junctor.app.activation import activate
+from junctor.errors import Conflict
 from junctor.language import ids
 from tests.api.shapes import bad_blueprints, blueprint
 from tests.support import asynchronous
@@ -135,6 +137,94 @@ async def test_a_hook_that_exists_is_taken_over(api: Any) -> None:
             "/api/v1/scenarios", json={"blueprint": document, "map": {"hook": "Old"}}
         )
         assert again.status_code == 404
+
+
+def hooked(module: int = 1) -> dict[str, Any]:
+    trigger = {"id": module, "module": "gateway:CustomWebHook", "version": 1, "mapper": {}}
+    return {"name": "Hooked", "flow": [trigger], "metadata": {"version": 1}}
+
+
+async def another_hook(it: Any) -> Any:
+    return await it.core.catalog.create_hook(
+        it.organization_id, actor="t", name="Old", connector="gateway", kind="CustomWebHook"
+    )
+
+
+@asynchronous
+async def test_a_hook_moves_as_the_draft_goes_live_and_not_before(api: Any) -> None:
+    async with api() as it:
+        made = await it.client.post("/api/v1/scenarios", json={"blueprint": hooked()})
+        path = f"/api/v1/scenarios/{made.json()['id']}"
+        live = await it.client.post(f"{path}/activate", headers={"if-match": "*"})
+        (own,) = live.json()["hooks"]
+        hook = await another_hook(it)
+        saved = await it.client.put(
+            f"{path}/draft",
+            json={"blueprint": hooked(7), "map": {"hook": "Old"}},
+            headers={"if-match": "*"},
+        )
+        assert saved.status_code == 200, saved.text
+        bound = await it.core.catalog.hook(it.organization_id, hook.id)
+        assert (bound.scenario_id, bound.module) == (None, None)
+        live = await it.client.post(f"{path}/activate", headers={"if-match": "*"})
+        assert [each["name"] for each in live.json()["hooks"]] == ["Old"]
+        bound = await it.core.catalog.hook(it.organization_id, hook.id)
+        assert (ids.show("scn", bound.scenario_id), bound.module) == (made.json()["id"], 7)
+        assert own["id"] != ids.show("hok", hook.id)
+
+
+@asynchronous
+async def test_a_hook_that_another_scenario_took_meanwhile_is_not_taken_back(api: Any) -> None:
+    async with api() as it:
+        made = await it.client.post("/api/v1/scenarios", json={"blueprint": hooked()})
+        path = f"/api/v1/scenarios/{made.json()['id']}"
+        await another_hook(it)
+        mapping = {"map": {"hook": "Old"}}
+        await it.client.put(f"{path}/draft", json=mapping, headers={"if-match": "*"})
+        other = await it.client.post("/api/v1/scenarios", json={"blueprint": hooked(), **mapping})
+        assert other.status_code == 201, other.text
+        refused = await it.client.post(f"{path}/activate", headers={"if-match": "*"})
+        assert refused.status_code == 400
+        assert "feeds another scenario" in refused.json()["error"]["message"]
+        assert (await it.client.get(path)).json()["published"] is None
+
+
+@asynchronous
+async def test_a_draft_that_nobody_looked_at_does_not_go_live(api: Any) -> None:
+    async with api() as it:
+        made = await it.client.post("/api/v1/scenarios", json={"blueprint": hooked()})
+        scenario = await it.core.catalog.scenario(
+            it.organization_id, ids.read("scn", made.json()["id"])
+        )
+        await it.core.catalog.save_draft(
+            it.organization_id, scenario.id, actor="t", blueprint="{}", bindings={}
+        )
+        with pytest.raises(Conflict):
+            await activate(it.core, scenario, actor="t")
+        after = await it.core.catalog.scenario(it.organization_id, scenario.id)
+        assert (after.published, after.active) == (None, False)
+
+
+@asynchronous
+async def test_who_may_not_make_data_stores_makes_none_by_importing(api: Any) -> None:
+    async with api() as it:
+        weak = await it.token_with("scenarios:write", "data-stores:write")
+        able = await it.token_with("scenarios:write", "data-structures:write")
+        before = await count(it)
+        body: dict[str, Any] = {"blueprint": shape(), "map": {"My Toky": "", "2": "new"}}
+        refused = await it.client.post("/api/v1/scenarios", json=body, headers=weak)
+        assert refused.status_code == 403, refused.text
+        assert "data-structures:write" in refused.json()["error"]["message"]
+        assert await count(it) == before
+        body = {"blueprint": shape(), "map": {"My Toky": "", "2": ""}, "create": True}
+        made = await it.client.post("/api/v1/scenarios", json=body, headers=weak)
+        assert made.status_code == 201, made.text
+        path = f"/api/v1/scenarios/{made.json()['id']}/draft"
+        change = {"map": {"2": "new"}}
+        refused = await it.client.put(path, json=change, headers={**weak, "if-match": "*"})
+        assert refused.status_code == 403, refused.text
+        saved = await it.client.put(path, json=change, headers={**able, "if-match": "*"})
+        assert saved.status_code == 200, saved.text
 
 
 @asynchronous

@@ -91,8 +91,9 @@ def test_waiting_for_a_name_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_an_answer_over_the_limit_is_cut_while_streaming() -> None:
-    with pytest.raises(Uncertain, match="longer than 1000 bytes"):
+    with pytest.raises(Uncertain, match="longer than 1000 bytes") as cut:
         send("endless", max_bytes=1000)
+    assert cut.value.params["limit"] == 1000
 
 
 def test_the_limit_counts_decompressed_bytes() -> None:

@@ -270,6 +270,7 @@ def _too_long(request: Request, host: str | None) -> NoReturn:
         f"The answer of {host} is longer than {request.max_bytes} bytes.",
         host=host or "",
         reason=f"the answer is longer than {request.max_bytes} bytes",
+        limit=request.max_bytes,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from junctor.app.bindings import BINDINGS, WORDS, needs_of, trigger_of, wants_of
 from junctor.app.core import Core
 from junctor.app.scenarios import all_scenarios
 from junctor.engine.plan import compile_plan
-from junctor.errors import JunctorError, Misconfigured
+from junctor.errors import JunctorError, Misconfigured, NotFound
 from junctor.language.blueprint import Imported, load
 from junctor.language.connector import ModuleDef
 from junctor.language.scenario import Module
@@ -34,8 +35,10 @@ async def activate(
 
     In this order, so that the first delivery after the vendor knows the address finds everything.
     `Misconfigured` if a module has no connection, data store or scenario that it needs (``params``
-    list all of them), or if the scenario could not run at all: then nothing is changed.
+    list all of them), or if the scenario could not run at all; `Conflict` if it was changed since
+    it was read: then nothing is changed.
     """
+    read = scenario.revision if revision is None else revision
     organization_id = scenario.organization_id
     version = await core.catalog.version(organization_id, scenario.id, scenario.draft)
     imported = load(version.blueprint)
@@ -49,16 +52,18 @@ async def activate(
             "and activate that.",
             path=error.params.get("path", "flow"),
         ) from error
-    if scenario.published != scenario.draft:
-        scenario = await core.catalog.publish(
-            organization_id, scenario.id, actor=actor, revision=revision
-        )
-        revision = scenario.revision if revision is not None else None
     trigger = trigger_of(planned, core.registry.find)
-    hook = await _hook(core, scenario, version, *trigger, actor=actor) if trigger else None
+    chosen = await _chosen_hook(core, scenario, version, trigger[0]) if trigger else None
+    if scenario.published != scenario.draft:
+        # Of the draft that was looked at here, not of one that was saved meanwhile.
+        scenario = await core.catalog.publish(
+            organization_id, scenario.id, actor=actor, revision=read
+        )
+        read = scenario.revision
+    hook = await _hook(core, scenario, version, chosen, *trigger, actor=actor) if trigger else None
     if not scenario.active or revision is not None:
         scenario = await core.catalog.set_active(
-            organization_id, scenario.id, actor=actor, active=True, revision=revision
+            organization_id, scenario.id, actor=actor, active=True, revision=read
         )
     if hook is None:
         return Activated(scenario)
@@ -132,19 +137,44 @@ async def hooks_of(core: Core, organization_id: UUID, scenario_id: UUID) -> list
     return page.items
 
 
+async def _chosen_hook(
+    core: Core, scenario: Scenario, version: Version, placed: Module
+) -> Hook | None:
+    """The hook that the version's trigger was mapped to, if it is still there; `Misconfigured` if
+    it feeds another scenario by now.
+    """
+    text = version.bindings.get("hooks", {}).get(str(placed.id))
+    if text is None:
+        return None
+    try:
+        hook = await core.catalog.hook(scenario.organization_id, UUID(text))
+    except NotFound:
+        return None  # a new one is made
+    if hook.scenario_id not in {None, scenario.id}:
+        raise Misconfigured(
+            f"The hook '{hook.name}' of module {placed.id} feeds another scenario by now. Choose "
+            f"another one with `junctor scenarios bind {shlex.quote(scenario.name)} --map "
+            f"{placed.id}=NAME`, or release it there.",
+            path=placed.path,
+        )
+    return hook
+
+
 async def _hook(
     core: Core,
     scenario: Scenario,
     version: Version,
+    chosen: Hook | None,
     placed: Module,
     module: ModuleDef,
     *,
     actor: str,
 ) -> Hook:
-    """The trigger's hook: the one it has, else a new one."""
+    """The trigger's hook: the chosen one, else the one it has, else a new one."""
     text = version.bindings.get("connections", {}).get(str(placed.id))
     connection_id = UUID(text) if text else None
-    for found in await hooks_of(core, scenario.organization_id, scenario.id):
+    known = await hooks_of(core, scenario.organization_id, scenario.id)
+    for found in [chosen] if chosen is not None else known:
         if (found.connector, found.kind) == (module.connector, module.name):
             return await _rebind(core, scenario, found, placed.id, connection_id, actor=actor)
     return await core.catalog.create_hook(
@@ -170,7 +200,7 @@ async def _rebind(
 ) -> Hook:
     """The hook, for this module and this account."""
     organization_id = scenario.organization_id
-    if hook.module != module:
+    if (hook.scenario_id, hook.module) != (scenario.id, module):
         hook = await core.catalog.bind_hook(
             organization_id, hook.id, actor=actor, scenario_id=scenario.id, module=module
         )

@@ -31,6 +31,9 @@ __all__ = [
 
 T = TypeVar("T")
 
+Permit = Callable[[str, str], None]
+"""Given a right and the name of what is to be made with it, raises if the caller lacks it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -64,11 +67,13 @@ async def import_scenario(
     connections: Mapping[str, str] | None = None,
     mapped: Mapping[str, str] | None = None,
     create: bool = False,
+    permit: Permit | None = None,
 ) -> Draft:
     """A new, inactive scenario with the blueprint as its draft; all of it or nothing.
 
     ``mapped`` chooses what its modules are bound to, see `bindings.choose`; ``connections`` is the
-    same. With ``create`` missing data stores and structures are made.
+    same. With ``create`` missing data stores and structures are made; ``permit`` is asked first,
+    and raises `Forbidden`.
     """
     imported = read(blueprint)
     choice = await _choose(
@@ -76,7 +81,7 @@ async def import_scenario(
     )
     text = dump(imported.document, None)
     async with core.catalog.together(organization_id):
-        bindings = await _made(core, organization_id, imported, choice, actor=actor)
+        bindings = await _made(core, organization_id, imported, choice, actor=actor, permit=permit)
         scenario = await core.catalog.create_scenario(
             organization_id,
             actor=actor,
@@ -99,8 +104,13 @@ async def save_draft(
     mapped: Mapping[str, str] | None = None,
     create: bool = False,
     revision: int | None = None,
+    permit: Permit | None = None,
 ) -> Draft:
-    """A new version as the draft: another blueprint, other bindings, or both."""
+    """A new version as the draft: another blueprint, other bindings, or both.
+
+    A hook that it is mapped to stays as it is until the draft is activated. ``permit`` is as for
+    `import_scenario`.
+    """
     before = await core.catalog.version(organization_id, scenario.id, scenario.draft)
     imported = read(before.blueprint if blueprint is None else blueprint)
     choice = await _choose(
@@ -113,7 +123,7 @@ async def save_draft(
         scenario=scenario,
     )
     async with core.catalog.together(organization_id):
-        bindings = await _made(core, organization_id, imported, choice, actor=actor)
+        bindings = await _made(core, organization_id, imported, choice, actor=actor, permit=permit)
         saved = await core.catalog.save_draft(
             organization_id,
             scenario.id,
@@ -122,7 +132,6 @@ async def save_draft(
             bindings={**_others(before.bindings), **bindings},
             revision=revision,
         )
-        await _take_hooks(core, saved, choice, actor=actor)
     return _draft(core, saved, choice, imported)
 
 
@@ -273,7 +282,13 @@ async def _every(pages: Callable[..., Awaitable[Page[T]]], organization_id: UUID
 
 
 async def _made(
-    core: Core, organization_id: UUID, imported: Imported, choice: Choice, *, actor: str
+    core: Core,
+    organization_id: UUID,
+    imported: Imported,
+    choice: Choice,
+    *,
+    actor: str,
+    permit: Permit | None,
 ) -> dict[str, dict[str, str]]:
     """The bindings, with what is to be made made."""
     bindings = {"connections": {}, **{kind: dict(of) for kind, of in choice.bindings.items()}}
@@ -283,7 +298,11 @@ async def _made(
         paths = [need.path for need in want.needs]
         fields = fields_of(imported.document, paths, want.kind)
         structure: UUID | None = None
+        if permit is not None and want.kind == "store":
+            permit("data-stores:write", want.create.name)
         if want.kind == "structure" or fields:
+            if permit is not None:
+                permit("data-structures:write", want.create.name)
             shape = await core.catalog.create_structure(
                 organization_id, actor=actor, name=want.create.name, spec=fields
             )
@@ -301,7 +320,7 @@ async def _made(
 
 
 async def _take_hooks(core: Core, scenario: Scenario, choice: Choice, *, actor: str) -> None:
-    """Points hooks that exist at the scenario."""
+    """Points hooks that feed no scenario at this one, which is new: what comes waits for it."""
     for want in choice.wants:
         if want.kind == "hook" and want.chosen is not None:
             await core.catalog.bind_hook(

@@ -19,6 +19,7 @@ class Transport(Protocol):
 
         Raises `NotSent` if nothing left this machine (name, connect, TLS, an address that may not
         be reached), and `Uncertain` if something left and no complete answer came back (cut, timed
-        out, unreadable, longer than ``request.max_bytes``). Both carry ``host`` and ``reason``.
+        out, unreadable, longer than ``request.max_bytes``). Both carry ``host`` and ``reason``;
+        of an answer that is too long, ``limit`` in bytes.
         """
         ...

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -158,7 +159,8 @@ class Accounts:
         self._connector = connector
         self._cache: dict[tuple[UUID, UUID], tuple[float, Account]] = {}
         self._tokens: OrderedDict[bytes, tuple[float, Token]] = OrderedDict()
-        self._fetching: dict[bytes, asyncio.Lock] = {}
+        # A lock is there while somebody fetches or waits, however that ends.
+        self._fetching: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self.store = PostgresConnections(line)
         self.tokens = Tokens(self.store, vault, self.ask)
         self.recorder = Recorder(self.store)
@@ -406,8 +408,7 @@ class Accounts:
             age = _UNTOLD if token.expires_in is None else token.expires_in
             self._tokens[key] = (time.monotonic() + max(age - _SPARE, age / 2), token)
             while len(self._tokens) > _MOST_TOKENS:
-                old, _ = self._tokens.popitem(last=False)
-                self._fetching.pop(old, None)
+                self._tokens.popitem(last=False)
         return token, None
 
     async def ask(self, account: Account, request: Request) -> Response:

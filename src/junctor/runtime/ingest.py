@@ -187,6 +187,9 @@ class Ingest:
         if int(headers.get("content-length", 0)) > self._most:
             raise TooLarge(what="The body", limit=self._most)
         body = await self._body_in_time(receive)
+        forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        if len(forwarded) > 1:  # lines of one name are one list (RFC 9110, section 5.3)
+            headers["x-forwarded-for"] = b", ".join(forwarded).decode("latin-1")
         client = scope.get("client")
         query = scope["query_string"]
         delivery = Delivery(

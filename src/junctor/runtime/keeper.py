@@ -56,16 +56,19 @@ class Keeper:
         if not any(kept):
             return ""
         self.flush(flight)  # what was recorded before comes before, or with it
-        before = flight.staged.copy()
-        flight.staged.applied(kept)
-        journal = journal or Journal()
-        journal.settled(cycle, flight.staged.as_record())
-        write = next_write(flight, journal)
-        write.kept = kept
-        if not await self._committer.submit(write):
-            raise StaleFence
-        if write.conflict:
-            flight.staged.restore(before)
+        mark = flight.staged.mark()
+        try:
+            flight.staged.applied(kept)
+            journal = journal or Journal()
+            journal.settled(cycle, flight.staged.as_record())
+            write = next_write(flight, journal)
+            write.kept = kept
+            if not await self._committer.submit(write):
+                raise StaleFence
+            if write.conflict:
+                flight.staged.restore(mark)
+        finally:
+            flight.staged.release()
         return write.conflict
 
     async def settle(self, flight: Flight, command: Settle) -> JunctorError | None:
@@ -79,4 +82,16 @@ class Keeper:
         commit = command.records == "commit"
         kept = flight.staged.to_apply() if commit else polled(flight)
         against = await self.keep(flight, kept, command.cycle)
+        if against:
+            await self._leave(flight, command.cycle)
         return Inconsistent(what=against) if against else None
+
+    async def _leave(self, flight: Flight, cycle: int) -> None:
+        """A cycle that could not be committed stops the run. It keeps its items, as any run that
+        stops does; where another run has moved the trigger meanwhile, it stays there. Whoever
+        resumes the run wants its records written all the same, but not the trigger put back.
+        """
+        kept = polled(flight)
+        if await self.keep(flight, kept, cycle):
+            flight.staged.applied(kept)
+            flight.journal.settled(cycle, flight.staged.as_record())

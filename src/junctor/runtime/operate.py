@@ -12,6 +12,7 @@ import structlog
 from junctor.engine.commands import Call, Outcome
 from junctor.engine.journal import SEGMENT_BYTES, Journal
 from junctor.errors import (
+    DataError,
     Fault,
     Inconsistent,
     JunctorError,
@@ -108,24 +109,27 @@ class Operator:
 
             # In lanes, others stage writes while this is under way: what only reads leaves them be.
             async with flight.turn if writes else nullcontext():
-                for _ in range(MOST_TRIES):
-                    written = flight.staged.copy() if writes else None
-                    try:
+                mark = flight.staged.mark() if writes else None
+                try:
+                    for _ in range(MOST_TRIES):
                         bundles = await perform(module, arguments, send)
                         if module.poll is not None:
                             bundles = await self._new(
                                 flight, module.poll, bundles, arguments, asking
                             )
-                    except BaseException:  # what fails has written nothing, whatever handles it
-                        if written is not None:
-                            flight.staged.restore(written)
-                        raise
-                    spent = round((time.perf_counter() - begun) * 1000, 3)
-                    if await self._recorded(flight, call, written, bundles, counted, spent):
-                        break
-                else:
-                    what = f"what module {call.address.module} writes, again and again"
-                    raise Inconsistent(what=what)
+                        spent = round((time.perf_counter() - begun) * 1000, 3)
+                        if await self._recorded(flight, call, mark, bundles, counted, spent):
+                            break
+                    else:
+                        what = f"what module {call.address.module} writes, again and again"
+                        raise Inconsistent(what=what)
+                except BaseException:  # what fails has written nothing, whatever handles it
+                    if mark is not None:
+                        flight.staged.restore(mark)
+                    raise
+                finally:
+                    if mark is not None:
+                        flight.staged.release()
         except StaleFence:
             raise
         except Exception as error:
@@ -185,7 +189,7 @@ class Operator:
         self,
         flight: Flight,
         call: Call,
-        before: Staged | None,
+        mark: int | None,
         bundles: list[dict[str, Any]],
         size: int,
         milliseconds: float,
@@ -194,24 +198,27 @@ class Operator:
 
         False if somebody changed what it was based on: then it never was.
         """
-        written = flight.staged.since(before) if before is not None else Staged()
+        written = flight.staged.since(mark) if mark is not None else Staged()
         kept = Kept() if written.is_empty else by_itself(flight)
         journal = Journal() if any(kept) else flight.journal
         if not written.is_empty:
             journal.staged(call.address, written.as_record())
         journal.done(call.address, bundles, size, milliseconds, call.arguments)
-        if (
-            await self._keeper.keep(flight, kept, call.address.cycle, journal)
-            and before is not None
-        ):
-            flight.staged.restore(before)
+        if await self._keeper.keep(flight, kept, call.address.cycle, journal) and mark is not None:
+            flight.staged.restore(mark)
             return False
         return True
 
     async def _failed(
         self, flight: Flight, call: Call, error: JunctorError, effect: Effect, counted: int
     ) -> Outcome:
-        if isinstance(error, Uncertain) and effect != "once":
+        if isinstance(error, Uncertain) and effect != "once" and "limit" in error.params:
+            error = DataError(  # asked again, it would be as long
+                reason=f"the answer of {error.params.get('host')} is longer than the "
+                f"{error.params['limit']} bytes that a module takes; ask for less at a time, or "
+                "for a smaller file"
+            )
+        elif isinstance(error, Uncertain) and effect != "once":
             error = VendorUnavailable(f"No complete answer: {error.message}", status=0)
         flight.journal.failed(call.address, error)
         await self._keeper.settled(flight)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from junctor.ports.ledger import Kept, RecordWrite, StateWrite
@@ -18,6 +18,8 @@ __all__ = ["RecordWrite", "Staged", "StateWrite", "Structure"]
 
 RecordKey = tuple[UUID, str]
 StateKey = tuple[int, str]
+Undo = Literal["record", "state", "clear", "all"]
+"""What was changed: one record, one state, a store emptied; or all of it replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class Staged:
     later one: however often that is done again, it would be the old revision."""
     stores: dict[UUID, Structure] = field(default_factory=dict)
     """Stores that this run has found, with their structure; not recorded."""
+    _undo: list[tuple[Undo, Any, Any]] = field(default_factory=list, init=False, compare=False)
+    """What each change since the first open mark took the place of. Copies in its stead would cost
+    a run that holds many records until its cycle ends the square of their number."""
+    _marks: int = field(default=0, init=False, compare=False)
+    """How many marks are open; while none is, nothing is noted."""
 
     # For services: what they read and write
 
@@ -72,66 +79,102 @@ class Staged:
         place = (store, key)
         before = self.record(store, key)
         expected = before.expected if before is not None else self.seen.get(place)
-        self.records[place] = RecordWrite(store, key, data, expected)
+        self._set("record", self.records, place, RecordWrite(store, key, data, expected))
 
     def insert(self, store: UUID, key: str, data: dict[str, Any]) -> None:
         """Writes a record under a fresh key: nothing may be there."""
-        self.records[store, key] = RecordWrite(store, key, data, 0)
+        self._set("record", self.records, (store, key), RecordWrite(store, key, data, 0))
 
     def remember(self, module: int, scope: str, value: Any) -> None:
         """Remembers a value in a scope."""
         before = self.states.get((module, scope))
         expected = before.expected if before is not None else self.seen.get(module)
-        self.states[module, scope] = StateWrite(module, value, expected)
+        made = StateWrite(module, value, expected)
+        self._set("state", self.states, (module, scope), made)
 
     # For the driver: what it commits or takes back
 
-    def copy(self) -> Staged:
-        """As it is now, to compare with or go back to."""
-        return Staged(
-            dict(self.records),
-            set(self.cleared),
-            dict(self.states),
-            dict(self.seen),
-            self.operation,
-            dict(self.stores),
-        )
+    def mark(self) -> int:
+        """Opens a mark: what is written from here on can be told, and taken back.
+
+        Whoever opens one releases it, in reverse order if there are several.
+        """
+        self._marks += 1
+        return len(self._undo)
+
+    def release(self) -> None:
+        """Closes the latest mark; what was written stays. After the last one, nothing of before is
+        kept.
+        """
+        self._marks -= 1
+        if not self._marks:
+            self._undo.clear()
 
     def view(self) -> Staged:
         """For an operation that only reads: what it sees is no base for another one's write."""
         return Staged(self.records, self.cleared, self.states, stores=self.stores)
 
-    def restore(self, before: Staged) -> None:
-        """Back to what it was."""
-        self.records, self.cleared = dict(before.records), set(before.cleared)
-        self.states, self.seen = dict(before.states), dict(before.seen)
-        self.operation, self.stores = before.operation, dict(before.stores)
+    def restore(self, mark: int) -> None:
+        """Back to what was written at the mark, which stays open. Nothing is seen any more."""
+        while len(self._undo) > mark:
+            kind, key, before = self._undo.pop()
+            if kind == "all":
+                self.records, self.cleared, self.states = before
+            elif kind == "clear":
+                self.records, cleared = before
+                if not cleared:
+                    self.cleared.discard(key)
+            else:
+                changed: dict[Any, Any] = self.records if kind == "record" else self.states
+                if before is None:
+                    del changed[key]
+                else:
+                    changed[key] = before
+        self.operation, self.seen = None, {}
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is written."""
         return not (self.records or self.cleared or self.states)
 
-    def since(self, before: Staged) -> Staged:
-        """What was written after ``before`` was copied."""
-        gone = {store for store, _ in before.records.keys() - self.records.keys()}
-        return Staged(
-            {key: put for key, put in self.records.items() if before.records.get(key) is not put},
-            (self.cleared - before.cleared) | gone,
-            {key: put for key, put in self.states.items() if before.states.get(key) is not put},
-        )
+    def since(self, mark: int) -> Staged:
+        """What was written after the mark; nothing may have been applied or dropped meanwhile."""
+        made = Staged()
+        records: dict[RecordKey, None] = {}
+        for kind, key, _ in self._undo[mark:]:
+            if kind == "record":
+                records[key] = None
+            elif kind == "state":
+                made.states[key] = self.states[key]
+            elif kind == "clear":
+                records = {place: None for place in records if place[0] != key}
+                made.cleared.add(key)
+        made.records = {place: self.records[place] for place in records}
+        return made
 
     def add(self, later: Staged) -> None:
         """What `since` gave, written again."""
         for store in later.cleared:
             self.clear(store)
-        self.records |= later.records
-        self.states |= later.states
+        for place, put in later.records.items():
+            self._set("record", self.records, place, put)
+        for of, state in later.states.items():
+            self._set("state", self.states, of, state)
 
     def clear(self, store: UUID) -> None:
         """Empties a store."""
-        self.records = {key: put for key, put in self.records.items() if key[0] != store}
+        left = {key: put for key, put in self.records.items() if key[0] != store}
+        self._note("clear", store, (self.records, store in self.cleared))
+        self.records = left
         self.cleared.add(store)
+
+    def _set(self, kind: Undo, into: dict[Any, Any], key: Any, put: Any) -> None:
+        self._note(kind, key, into.get(key))
+        into[key] = put
+
+    def _note(self, kind: Undo, key: Any, before: Any) -> None:
+        if self._marks:
+            self._undo.append((kind, key, before))
 
     def to_apply(self, *, records: bool = True, states: Container[int] | None = None) -> Kept:
         """What a commit writes down: records, and states of these modules (all if ``None``)."""
@@ -147,6 +190,7 @@ class Staged:
 
     def applied(self, kept: Kept) -> None:
         """Forgets what was written down."""
+        self._note("all", None, (self.records, self.cleared, self.states))
         done = {put.module for put in kept.states}
         self.states = {
             key: put
@@ -163,6 +207,7 @@ class Staged:
         """
         states = {key: put for key, put in self.states.items() if key[1] not in scopes}
         before = (self.states, self.records, self.cleared)
+        self._note("all", None, (self.records, self.cleared, self.states))
         self.states = states
         if "scenario" in scopes:
             self.records, self.cleared, self.seen = {}, set(), {}

@@ -208,3 +208,18 @@ async def test_a_key_that_cannot_be_stored_takes_no_neighbour_along(
         assert before is not None
         assert after is not None
         assert after[0] - before[0] == len(answers)
+
+
+@asynchronous
+async def test_lines_of_forwarded_addresses_are_one_list(database_url: str) -> None:
+    path = plant_hook(database_url, flow(WEBHOOK, SET), networks=["203.0.113.7"])
+    async with door(database_url, trusted_proxies=["127.0.0.1", "10.0.0.0/8"]) as it:
+        for lines, status in (
+            (("203.0.113.7", "10.0.0.2"), 200),
+            (("198.51.100.1, 203.0.113.7", "10.0.0.3, 10.0.0.2", "10.0.0.4"), 200),
+            (("203.0.113.7, 198.51.100.1", "10.0.0.2"), 401),
+            (("10.0.0.2", "203.0.113.7"), 200),
+        ):
+            given = "".join(f"x-forwarded-for: {line}\r\n" for line in lines)
+            head = f"POST {path} HTTP/1.1\r\nhost: t\r\n{given}content-length: 0\r\n\r\n"
+            assert (await it.raw(head.encode())).status == status, lines

@@ -230,7 +230,8 @@ async def test_the_called_scenario_really_runs(database_url: str) -> None:
     [
         ("incomplete", {"message": "It broke.", "type": "DataError"}, "It broke."),
         ("uncertain", None, "the outcome of one of its operations is unknown"),
-        ("discarded", None, "it was given up"),
+        ("discarded", None, "it was given up. Retry"),
+        ("discarded", {"message": "It broke.", "type": "DataError"}, r"given up \(It broke\.\)"),
     ],
 )
 @asynchronous

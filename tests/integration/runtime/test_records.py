@@ -213,7 +213,7 @@ async def test_a_cleared_store_is_empty_to_its_run(database_url: str) -> None:
 async def test_done_again_a_module_stands_on_what_is_there_by_then(database_url: str) -> None:
     async with desk(database_url) as it:
         it.holds(a={"n": 1})
-        before = it.asking.staged.copy()
+        before = it.asking.staged.mark()
         await it.do("UpdateRecord", {"key": "a", "data": {"m": 1}})
         it.sql(
             "update data_store_records set data = '{\"n\": 2}' where store_id = %s",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -206,6 +208,25 @@ async def test_without_a_token_nothing_is_sent() -> None:
     with pytest.raises(Reconnect, match="invalid_client"):
         await accounts(refusing).send_as(client(), Request("POST", URL))
     assert len(refusing.sent) == 1
+
+
+def locks() -> int:
+    """How many there are in this process."""
+    gc.collect()
+    return sum(type(each) is asyncio.Lock for each in gc.get_objects())
+
+
+@asynchronous
+async def test_fetching_a_token_leaves_no_lock_behind_however_it_ends() -> None:
+    vendor = Vendor()
+    opened = accounts(vendor.transport)
+    refusing = accounts(FakeTransport(lambda _: Response(400, {}, b'{"error":"no"}')))
+    before = locks()
+    await asyncio.gather(*(opened.send_as(client(), Request("POST", URL)) for _ in range(3)))
+    assert vendor.given == 1
+    with pytest.raises(Reconnect):
+        await refusing.send_as(client(), Request("POST", URL))
+    assert locks() == before
 
 
 @asynchronous

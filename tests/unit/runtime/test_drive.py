@@ -118,6 +118,21 @@ async def test_an_unknown_outcome_of_what_may_be_repeated_is_tried_again(
     assert [record[5]["code"] for record in bench.records(Tag.FAILED)] == ["vendor_unavailable"] * 2
 
 
+@pytest.mark.parametrize("name", ["find", "put", "send"])
+@asynchronous
+async def test_an_answer_that_is_too_long_is_not_asked_for_again(name: str) -> None:
+    too_long = Uncertain("Too long.", host="vendor.test", reason="too long", limit=1000)
+    bench = Bench(placed(2, name), handler=script(too_long))
+    flight = await bench.run()
+    assert len(bench.transport.sent) == 1
+    error = bench.records(Tag.FAILED)[0][5]
+    if name == "send":  # it may have been done
+        assert (flight.state, error["code"]) == ("uncertain", "uncertain")
+    else:
+        assert (flight.state, error["code"]) == ("incomplete", "data")
+        assert "vendor.test is longer than the 1000 bytes" in error["message"]
+
+
 @asynchronous
 async def test_a_vendor_that_asks_for_patience_gets_it() -> None:
     busy = Response(429, {"retry-after": "7"}, b"")

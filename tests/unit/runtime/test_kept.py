@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,7 +13,6 @@ from junctor.engine.journal import Tag
 from junctor.language.asks.records import ReadRecord, ReadState, WriteRecord, WriteState
 from junctor.language.connector import Asks, Bundle, Field, Poll, Request, Response
 from junctor.language.scenario import Module, Settings
-from junctor.ports.ledger import RecordWrite, StateWrite
 from junctor.runtime.flight import Flight
 from junctor.runtime.services import Asking
 from tests.support import asynchronous
@@ -72,6 +72,7 @@ class Kept(Bench):
         return {key[2]: kept[1] for key, kept in self.store.states.items()}
 
     async def _read(self, ask: ReadRecord, asking: Asking) -> Bundle | None:
+        asking.staged.begin(asking.address)
         mine = asking.staged.records.get((STORE, ask.key))
         if mine is not None:
             return mine.data
@@ -86,19 +87,20 @@ class Kept(Bench):
         return found
 
     async def _write(self, ask: WriteRecord, asking: Asking) -> None:
-        staged, key = asking.staged, (STORE, ask.key)
-        staged.records[key] = RecordWrite(STORE, ask.key, ask.data, staged.seen.get(key))
+        asking.staged.put(STORE, ask.key, ask.data)
 
     async def _read_state(self, ask: ReadState, asking: Asking) -> Any:
         module = asking.address.module
+        asking.staged.begin(asking.address)
         mine = asking.staged.states.get((module, ask.scope))
         if mine is not None:
             return mine.value
-        return self.store.states.get((ORGANIZATION, SCENARIO, module), (0, None))[1]
+        revision, state = self.store.states.get((ORGANIZATION, SCENARIO, module), (0, None))
+        asking.staged.seen[module] = revision
+        return state
 
     async def _write_state(self, ask: WriteState, asking: Asking) -> None:
-        module = asking.address.module
-        asking.staged.states[module, ask.scope] = StateWrite(module, ask.value, None)
+        asking.staged.remember(asking.address.module, ask.scope, ask.value)
 
 
 FAILS = placed(9, "bug")
@@ -359,3 +361,89 @@ async def test_a_run_that_stops_within_a_cycle_counts_on_when_it_goes_on() -> No
     await goes_on(bench)
     assert bench.row.state == "finished"
     assert [each[5] for each in bench.records(Tag.DONE) if each[2] == 3] == [[{"i": 1}], [{"i": 2}]]
+
+
+class Walked(dict[Any, Any]):
+    """Counts how many of its entries are looked at by going through them."""
+
+    steps = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for key in super().__iter__():
+            Walked.steps += 1
+            yield key
+
+    def keys(self) -> Any:
+        return list(self)
+
+    def items(self) -> Any:
+        return [(key, self[key]) for key in self]
+
+    def values(self) -> Any:
+        return [self[key] for key in self]
+
+
+@asynchronous
+async def test_what_an_operation_costs_does_not_grow_with_what_is_held() -> None:
+    many = 200
+    bench = Kept(
+        placed(2, "each", {"array": list(range(many))}),
+        placed(3, "count", {"key": "{{2.value}}"}),
+        auto_commit=False,
+    )
+    flight = await bench.flight(await bench.accepted())
+    flight.staged.records = Walked()
+    Walked.steps = 0
+    await bench.drive(flight)
+    assert len(bench.stored()) == many
+    assert Walked.steps == many  # once, as the cycle is committed
+
+
+@asynchronous
+@pytest.mark.parametrize("moved", [True, False])
+async def test_resuming_what_could_not_be_committed_does_not_put_the_trigger_back(
+    moved: bool,
+) -> None:
+    bench = polling(placed(2, "send"), placed(3, "count"), answers=[ONE], auto_commit=False)
+    bench.meddle = 1  # somebody changes the record between
+    place, later = (ORGANIZATION, SCENARIO, 1), {"date": None, "ids": ["1", "2", "3"]}
+    listed = bench.transport.handler
+
+    def handler(request: Request) -> Any:
+        if moved and request.method == "POST":  # another run asks the trigger meanwhile
+            bench.store.states[place] = (next(bench.store.revisions), later)
+        return listed(request)
+
+    bench.transport.handler = handler
+    flight = await bench.drive(await bench.flight(await bench.accepted(ask={"start": "all"})))
+    assert (flight.state, bench.stored()) == ("incomplete", {"n": {"n": 10}})
+    at = {1: later if moved else {"date": None, "ids": ["1"]}}
+    assert bench.remembered() == at  # not moved by another: its item is this run's
+    bench.store.states[place] = (next(bench.store.revisions), later)
+    bench.crash()
+    bench.store.resume(ORGANIZATION, RUN)
+    await goes_on(bench)
+    assert (bench.row.state, bench.stored()) == ("finished", {"n": {"n": 1}})
+    assert bench.remembered() == {1: later}
+
+
+@asynchronous
+async def test_nor_does_resuming_what_failed_while_another_run_moved_the_trigger() -> None:
+    bench = polling(placed(2, "send"), placed(3, "count"), answers=[ONE], auto_commit=False)
+    place, later = (ORGANIZATION, SCENARIO, 1), {"date": None, "ids": ["1", "2", "3"]}
+    listed, answers = bench.transport.handler, [OK, Response(400, {}, b"{}")]
+
+    def handler(request: Request) -> Any:
+        if request.method != "POST":
+            return listed(request)
+        bench.store.states[place] = (next(bench.store.revisions), later)
+        return answers.pop()
+
+    bench.transport.handler = handler
+    flight = await bench.drive(await bench.flight(await bench.accepted(ask={"start": "all"})))
+    assert flight.state == "incomplete"
+    bench.crash()
+    bench.store.resume(ORGANIZATION, RUN)
+    await goes_on(bench)
+    assert (bench.row.state, bench.stored()) == ("finished", {"n": {"n": 1}})
+    assert bench.remembered() == {1: later}

@@ -41,7 +41,7 @@ def test_what_an_earlier_operation_read_is_no_base() -> None:
     staged.seen[STORE, "a"] = 3
     staged.begin("operation 1")
     assert staged.seen == {(STORE, "a"): 3}
-    before = staged.copy()
+    before = staged.mark()
     for _ in range(2):  # also when it is done again
         staged.begin("operation 2")
         staged.put(STORE, "a", {"n": 1})
@@ -51,7 +51,7 @@ def test_what_an_earlier_operation_read_is_no_base() -> None:
 
 def test_done_again_an_operation_reads_anew() -> None:
     staged = Staged()
-    before = staged.copy()
+    before = staged.mark()
     for revision in (3, 4):
         staged.begin("operation 1")
         staged.seen.setdefault((STORE, "a"), revision)
@@ -99,7 +99,7 @@ def test_each_operations_part_makes_the_whole_again() -> None:
         lambda: staged.remember(1, "scenario", 2),
     ]
     for step in steps:
-        before = staged.copy()
+        before = staged.mark()
         step()
         part = msgspec.msgpack.encode(staged.since(before).as_record())
         again.add(Staged.from_record(msgspec.msgpack.decode(part)))
@@ -121,5 +121,42 @@ def test_stores_are_found_once_per_run_and_are_no_writes() -> None:
     staged = Staged()
     staged.stores[STORE] = Structure(({"name": "a"},), True)
     assert staged.is_empty
-    assert staged.copy().stores == staged.stores
     assert Staged.from_record(staged.as_record()).stores == {}
+
+
+def test_marks_within_marks_are_taken_back_one_by_one() -> None:
+    staged = Staged()
+    staged.put(STORE, "a", {"n": 1})
+    first = staged.mark()
+    staged.put(STORE, "a", {"n": 2})
+    staged.put(STORE, "b", {"n": 2})
+    staged.remember(1, "scenario", 2)
+    second = staged.mark()
+    staged.clear(STORE)
+    staged.put(STORE, "b", {"n": 3})
+    staged.remember(1, "scenario", 3)
+    staged.applied(staged.to_apply())
+    assert staged.is_empty
+    staged.restore(second)
+    staged.release()
+    assert staged.to_apply() == Kept(
+        [RecordWrite(STORE, "a", {"n": 2}, None), RecordWrite(STORE, "b", {"n": 2}, None)],
+        frozenset(),
+        [StateWrite(1, 2, None)],
+    )
+    staged.restore(first)
+    staged.release()
+    assert staged.to_apply() == Kept([RecordWrite(STORE, "a", {"n": 1}, None)], frozenset(), [])
+
+
+def test_a_rollback_can_be_taken_back() -> None:
+    staged = Staged()
+    staged.put(STORE, "a", {"n": 1})
+    staged.clear(OTHER)
+    mark = staged.mark()
+    assert staged.drop("scenario")
+    assert not staged.drop("scenario")
+    staged.restore(mark)
+    assert staged.to_apply() == Kept(
+        [RecordWrite(STORE, "a", {"n": 1}, None)], frozenset({OTHER}), []
+    )

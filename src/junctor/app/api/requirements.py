@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from junctor.app.api.http import ApiRequest
+from junctor.app.api.permissions import may
 from junctor.app.bindings import PREFIXES, Thing, Want
+from junctor.errors import Forbidden
 from junctor.language import ids
 
-__all__ = ["RequirementView", "RequirementsView", "exact_blueprint", "requirement_view"]
+__all__ = [
+    "RequirementView",
+    "RequirementsView",
+    "exact_blueprint",
+    "permit_of",
+    "requirement_view",
+]
 
 
 class CandidateView(msgspec.Struct):
@@ -78,3 +87,18 @@ async def exact_blueprint(request: ApiRequest, read: dict[str, Any] | str) -> by
     if isinstance(read, str):
         return read
     return bytes(msgspec.json.decode(await request.body(), type=RawBlueprint).blueprint)
+
+
+def permit_of(request: ApiRequest) -> Callable[[str, str], None]:
+    """Refuses to make a thing that the token could not make by its own route."""
+    scopes = request.user.scopes
+
+    def permit(right: str, name: str) -> None:
+        if not may(scopes, right):
+            raise Forbidden(
+                f"This makes '{name}', and this token lacks '{right}'. Take a token that has it, "
+                "or map what exists.",
+                right=right,
+            )
+
+    return permit

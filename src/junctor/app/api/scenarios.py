@@ -34,6 +34,7 @@ from junctor.app.api.requirements import (
     RequirementsView,
     RequirementView,
     exact_blueprint,
+    permit_of,
     requirement_view,
 )
 from junctor.app.bindings import BINDINGS, PREFIXES
@@ -238,6 +239,7 @@ async def create_scenario(request: ApiRequest, data: JSONBody[NewScenario]) -> R
         connections=data.connections,
         mapped=data.map,
         create=data.create,
+        permit=permit_of(request),
     )
     return tagged(_draft(draft), draft.scenario.revision, status=201)
 
@@ -307,6 +309,7 @@ async def save_draft(
         connections=data.connections,
         mapped=data.map,
         create=data.create,
+        permit=permit_of(request),
         revision=expected,
     )
     draft = await _write(request, scenario_id, expected, work)

@@ -164,7 +164,13 @@ async def _data(ended: Ended, shown: str, asking: Asking, target: UUID, callee: 
             )
         return {}
     if ended.state == "discarded":
-        raise ScenarioFailed(run=shown, reason="it was given up. Retry this run to call it anew")
+        # With an error if its own handler rolled it back, or if it was given up after one.
+        why = str((ended.error or {}).get("message") or "").strip()
+        raise ScenarioFailed(
+            run=shown,
+            reason=f"it was given up{f' ({why})' if why else ''}. Retry this run to call it anew",
+            cause=(ended.error or {}).get("type"),
+        )
     if ended.state == "uncertain":
         raise ScenarioFailed(
             run=shown, reason="the outcome of one of its operations is unknown. Settle that first"

@@ -140,6 +140,14 @@ def test_a_pattern_that_repeats_absurdly_is_refused(run: Callable[..., Any]) -> 
         run('{{replace("a"; "/a{100000}/"; "")}}')
 
 
+def test_code_points_are_no_repetitions(run: Callable[..., Any]) -> None:
+    assert run('{{replace("a\U00020000b"; "/\\u{20000}/"; "-")}}') == "a-b"
+    assert compile_pattern(r"(?:\u{9999}{900}){40}") is not None
+    for pattern in (r"\\u{20000}", r"\{a{20000}"):
+        with pytest.raises(DataError, match="repeats too often"):
+            compile_pattern(pattern)
+
+
 @pytest.mark.parametrize(
     "pattern", ["(?:a{1000}){1000}", "((a{300}){300}){300}", r"(?=[ab]{999}){999,}", "a{9999}" * 9]
 )

@@ -27,7 +27,8 @@ MAX_SPELLED = 50_000
 _LITERAL = re.compile(r"/(.+)/([a-zA-Z]*)", re.DOTALL)
 _FLAGS = {"i": regex.IGNORECASE, "m": regex.MULTILINE, "s": regex.DOTALL}
 _REPEAT = re.compile(r"\{\s*(\d*)\s*,?\s*(\d*)\s*\}", re.ASCII)
-_TOKEN = re.compile(rf"\\.|{_REPEAT.pattern}|.", re.ASCII | re.DOTALL)
+_CODE = r"\\u\{[0-9a-fA-F]{1,6}\}"
+_TOKEN = re.compile(rf"{_CODE}|\\.|{_REPEAT.pattern}|.", re.ASCII | re.DOTALL)
 
 
 def parse_literal(text: str) -> tuple[str, str] | None:
@@ -86,8 +87,8 @@ def compile_pattern(pattern: str, flags: str = "") -> Any:
     """The compiled pattern; `DataError` if it is wrong or too large."""
     if len(pattern) > MAX_PATTERN:
         raise DataError(reason=f"a pattern may have {MAX_PATTERN} characters")
-    for repeat in _REPEAT.finditer(pattern):
-        if max(len(repeat[1]), len(repeat[2])) > 4:
+    for repeat in _TOKEN.finditer(pattern):
+        if repeat[1] is not None and max(len(repeat[1]), len(repeat[2])) > 4:
             raise DataError(reason=f"the pattern repeats too often: {repeat[0]}")
     if _spelled(pattern) > MAX_SPELLED:
         raise DataError(reason=f"the repetitions of /{pattern[:60]}/ multiply to too much")
