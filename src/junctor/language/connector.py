@@ -25,6 +25,7 @@ from urllib.parse import quote
 import msgspec
 
 from junctor.errors import DataError, JunctorError, Misconfigured
+from junctor.language.budgets import Budget
 from junctor.language.messages import (
     Multipart,
     Part,
@@ -43,6 +44,7 @@ __all__ = [
     "Asked",
     "Asks",
     "Backfill",
+    "Budget",
     "Bundle",
     "Connection",
     "Connector",
@@ -272,6 +274,8 @@ class Connection:
     """For accounts whose requests carry a token that must be fetched."""
     oauth: OAuth | None = None
     """For accounts that their owner allows us to use, on the vendor's own page."""
+    budgets: tuple[Budget, ...] = ()
+    """What the vendor permits, as far as it is known; the governor keeps to all of them."""
     label: str = ""
     help: str = ""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import hashlib
 import time
 from collections import OrderedDict
@@ -18,6 +19,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from junctor.adapters.postgres.budgets import PostgresBudgets
 from junctor.adapters.postgres.connections import PostgresConnections
 from junctor.adapters.postgres.hot import Line
 from junctor.errors import JunctorError, Misconfigured, NotFound, NotSent, Reconnect, Uncertain
@@ -35,6 +37,7 @@ from junctor.language.connector import (
 from junctor.language.hosts import origin
 from junctor.ports.transport import Transport
 from junctor.ports.vault import Vault
+from junctor.runtime.governor import Governor
 from junctor.runtime.outcomes import refusal
 from junctor.runtime.recorder import Recorder
 from junctor.runtime.tokens import Held, Tokens, seal_aad
@@ -164,9 +167,11 @@ class Accounts:
         self.store = PostgresConnections(line)
         self.tokens = Tokens(self.store, vault, self.ask)
         self.recorder = Recorder(self.store)
+        self.governor = Governor(PostgresBudgets(line))
 
     async def close(self) -> None:
         """Writes what is still to be noted of the connections' requests."""
+        await self.governor.close()
         await self.recorder.close()
 
     def forget(self, organization_id: UUID, connection_id: UUID) -> None:
@@ -272,9 +277,10 @@ class Accounts:
         answer says so and ``marks`` is not off.
         """
         target = absolute(request, account.base_url)
-        response, again = await self._try(account, target, run_id)
+        once = functools.partial(self._try, account, target, run_id)
+        response, again = await self.governor.through(account, target, run_id, once)
         if response.status == 401 and again:  # refused, so nothing was done
-            response, _ = await self._try(account, target, run_id)
+            response, _ = await self.governor.through(account, target, run_id, once)
         if (
             marks and response.status >= 400 and account.base_url
         ):  # a key for any address proves nothing

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote, unquote, urlsplit
 
 from junctor.connectors.crisp.assumptions import read
+from junctor.connectors.crisp.budgets import BUDGETS
 from junctor.errors import DataError, JunctorError, RateLimited
 from junctor.language.connector import (
     Connection,
@@ -163,6 +164,7 @@ crisp = Connector(
             # Reads one row, and shows both that the token is good and that the website is its own.
             test=_test,
             label="Crisp",
+            budgets=BUDGETS,
         )
     },
     errors=refused,

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import phonenumbers
 
+from junctor.connectors.highlevel.budgets import BUDGETS
 from junctor.errors import DataError, Misconfigured
 from junctor.language.connector import (
     Connection,
@@ -269,6 +270,7 @@ highlevel = Connector(
             sign=sign,
             test=_test,
             label="Private integration",
+            budgets=BUDGETS,
         ),
         "oauth": Connection(
             form=App,
@@ -286,6 +288,7 @@ highlevel = Connector(
                 derive=_of_location,
             ),
             label="OAuth 2.0",
+            budgets=BUDGETS,
             help="An app of your own in HighLevel's marketplace, allowed by a sub-account or an "
             "agency. Its redirect address is `/oauth/callback` at Junctor's public address.",
         ),

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from junctor.connectors.signalwire.assumptions import CODES_FOR_NOW, STATUS_REFUSED
 from junctor.connectors.signalwire.phones import in_country
+from junctor.connectors.signalwire.budgets import BUDGETS
 from junctor.errors import BundleInvalid, DataError, JunctorError, RateLimited, Reconnect
 from junctor.language.connector import Connection, Connector, Field, Request, Response, Secret
 
@@ -171,6 +172,7 @@ signalwire = Connector(
             base_of=base_of,
             sign=sign,
             test=Request("GET", LAML),
+            budgets=BUDGETS,
             label="SignalWire",
         )
     },
