@@ -146,6 +146,8 @@ class Bucket:
     it said so, what remained]; or nothing."""
     others: int = 0
     """Units of the vendor's present window that strangers spent, as far as known."""
+    rate: float = 0.0
+    """Units a second that they spend: in this window, or else in the one before."""
     refused: int = 0
 
     @classmethod
@@ -186,12 +188,13 @@ class Bucket:
             self.waiting = [now + max(2.0, self._ahead), short]
         elif now >= self.waiting[0]:
             self.waiting = [0.0, 0]
-        times_bulk = self._paced(now, self._free(now, bulk, self._reserve(now)))
+        free = self._free(now, bulk, self._reserve(now))
+        times_bulk = self._paced(now, free)
         if times_bulk:
             self._lease(now, holder, 0, len(times_bulk))
         retry = 0.0
         if short > 0 or len(times_bulk) < bulk:
-            retry = self._next(now)
+            retry = self._next(now, paced=len(times_bulk) < len(free))
         return Grant(
             ordinary=tuple(max(0.0, at - now) for at in times_ordinary),
             bulk=tuple(max(0.0, at - now) for at in times_bulk),
@@ -245,10 +248,14 @@ class Bucket:
             since, counted = at, at - self.window
         elif remaining > self.sight[3] + leased:  # answers overtake each other, but by no more
             since, counted = at, at - self.window / 20
+        if self.sight and since != self.sight[0] and not self.others:
+            self.rate = 0.0
         self.sight = [since, counted, at, remaining]
         ours = leased + sum(row[1] + row[2] for row in self.spent if row[0] >= counted)
         others = self.limit - remaining - int(ours)
         self.others = others if others > max(2, self.limit // 20) else 0
+        if self.others:
+            self.rate = self.others / max(at - since, self.window / 4)
 
     def _refuse(self, now: float, report: Report) -> None:
         """Nobody asks again before the vendor's window can have ended."""
@@ -282,13 +289,16 @@ class Bucket:
         return self._seen(now, out)
 
     def _seen(self, now: float, times: list[float]) -> list[float]:
-        """While strangers spend, no more than the vendor says remains of its window."""
-        if not self.others_at(now):
+        """While strangers spend, no more than the vendor says remains of its window, less what
+        they will spend until the units are used.
+        """
+        if not self.rate or not self.sight or now >= self.sight[0] + self.window:
             return times
         ends, at, remaining = self.sight[0] + self.window, self.sight[2], self.sight[3]
         since = sum(row[1] + row[2] for row in self.spent if row[0] > at)
         leased = sum(row[1] + row[2] for row in self.leases.values())
-        left = max(0, int(remaining - since - leased))
+        theirs = self.rate * (now - at + self._ahead)
+        left = max(0, int(remaining - since - leased - theirs))
         soon = [each for each in times if each < ends]
         return soon[:left] + [each for each in times if each >= ends]
 
@@ -307,11 +317,13 @@ class Bucket:
             out.append(at)
         return out
 
-    def _next(self, now: float) -> float:
-        """Seconds until more may be had than now."""
-        moments = [row[0] + self.window for row in self.spent if row[0] + self.window > now]
-        if self.others:
+    def _next(self, now: float, paced: bool) -> float:
+        """Seconds until more may be had: all that is free within the lease's reach was given."""
+        reach = now + self._ahead
+        moments = [row[0] + self.window for row in self.spent]
+        if self.others_at(now):
             moments.append(self.sight[0] + self.window)
-        soonest = min((at for at in moments if at > now), default=now + self._ahead)
-        later = max(soonest - self._ahead, self.paused_until - self._ahead, now)
-        return max(later - now, min(self._ahead / 4, 1.0))
+        soonest = min((at for at in moments if at > reach), default=reach)
+        if paced:
+            soonest = reach  # what is free already is given bit by bit
+        return max(max(soonest, self.paused_until) - reach, self._ahead / 2)
