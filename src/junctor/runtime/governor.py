@@ -61,6 +61,11 @@ class Governor:
         self._clock = clock
         self._gates: dict[BudgetKey, Gate] = {}
 
+    @property
+    def exchanges(self) -> int:
+        """How often the rows were changed, by the budgets in use."""
+        return sum(gate.exchanges for gate in self._gates.values())
+
     async def through(
         self,
         account: Account,
@@ -192,6 +197,8 @@ class Gate:
         self._spent: list[tuple[float, int]] = []
         self._observed: list[tuple[float, Observation]] = []
         self._refused = 0
+        self.exchanges = 0
+        """How often the row was changed."""
         self._pause: float | None = None
         self._held_until = 0.0
         self._ahead = [1, 1]
@@ -392,6 +399,7 @@ class Gate:
 
     async def _exchange(self, wanted: list[int]) -> Grant | None:
         """Reports and leases; ``None`` if the database did not answer."""
+        self.exchanges += 1
         begun = self._clock()
         spent, observed = self._spent, self._observed
         refused, pause = self._refused, self._pause

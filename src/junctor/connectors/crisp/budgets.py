@@ -20,6 +20,6 @@ def _tier(name: str) -> Any:
 BUDGETS = (
     Budget(name="day of a website token", amount=10_000, window=86_400.0, key=_tier("website")),
 )
-"""A website token has 10,000 requests a day. A plugin token's quota is set at the Marketplace and not
-told by the API, and a user token's limits are not published: those are not governed
+"""A website token has 10,000 requests a day. A plugin token's quota is set at the Marketplace and
+not told by the API, and a user token's limits are not published: those are not governed
 (docs.crisp.chat, *Rate limits*)."""

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from junctor.connectors.signalwire.assumptions import CODES_FOR_NOW, STATUS_REFUSED
-from junctor.connectors.signalwire.phones import in_country
 from junctor.connectors.signalwire.budgets import BUDGETS
+from junctor.connectors.signalwire.phones import in_country
 from junctor.errors import BundleInvalid, DataError, JunctorError, RateLimited, Reconnect
 from junctor.language.connector import Connection, Connector, Field, Request, Response, Secret
 
