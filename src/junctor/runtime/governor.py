@@ -197,6 +197,7 @@ class Gate:
         self._spent: list[tuple[float, int]] = []
         self._observed: list[tuple[float, Observation]] = []
         self._refused = 0
+        self._closed = False
         self.exchanges = 0
         """How often the row was changed."""
         self._pause: float | None = None
@@ -288,11 +289,17 @@ class Gate:
 
     def _start(self) -> None:
         self._wake.set()
+        if self._closed:
+            return
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._pump(), name=f"budget {self._key.connector}")
 
     async def close(self) -> None:
-        """Ends, and gives back."""
+        """Ends, and gives back. Who still waits is told that nothing was sent."""
+        self._closed = True
+        for turn in (*self._waiters[ORDINARY], *self._waiters[BULK]):
+            if not turn.done():
+                turn.set_exception(self._late(1.0))
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):

@@ -14,6 +14,10 @@ with locked as materialized (
 select state, extract(epoch from clock_timestamp())::float8 from locked
 
 -- name: budget_new
+-- Rows of connections that are gone, or rest, go with it: nothing is counted for longer.
+with rested as (
+  delete from budgets where organization_id = %(organization)s and updated_at < now() - interval '35 days'
+)
 insert into budgets (organization_id, connector, name, key, state)
 values (%(organization)s, %(connector)s, %(name)s, %(key)s, '{}') on conflict do nothing
 
