@@ -56,8 +56,14 @@ class Round:
         kind = highlevel.connections["private_integration"]
         known = self.sim.credentials
         form = kind.form(token=Secret(known["token"]), location_id=known["location_id"])
-        ids = {"organization_id": uuid4(), "connection_id": uuid4()}
-        self.account = Account(highlevel, kind, self.sim.base_url, form, **ids)
+        self.account = Account(
+            highlevel,
+            kind,
+            self.sim.base_url,
+            form,
+            organization_id=uuid4(),
+            connection_id=uuid4(),
+        )
         self.governors = []
         for _ in range(2):
             line = Line(self.url, patience=5.0)

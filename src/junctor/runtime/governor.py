@@ -18,7 +18,7 @@ from uuid import UUID
 
 import structlog
 
-from junctor.errors import NotSent, RateLimited
+from junctor.errors import NotSent, RateLimited, Retry
 from junctor.language.budgets import (
     LONGEST_LEASE,
     PACED,
@@ -198,6 +198,7 @@ class Gate:
         self._observed: list[tuple[float, Observation]] = []
         self._refused = 0
         self._closed = False
+        self._away = False
         self.exchanges = 0
         """How often the row was changed."""
         self._pause: float | None = None
@@ -228,7 +229,9 @@ class Gate:
         return SHARE * self._limit * min(1.0, PACED / self._window)
 
     async def take(self, kind: int) -> None:
-        """Waits for a unit. `RateLimited` if that takes too long."""
+        """Waits for a unit. `RateLimited` if that takes too long; `NotSent` if the database is
+        why.
+        """
         now = self._clock()
         units, waiters = self._units[kind], self._waiters[kind]
         if not waiters and units and units[0] <= now and now >= self._held_until:
@@ -257,7 +260,12 @@ class Gate:
         if turn.done() and not turn.cancelled() and turn.exception() is None:
             self.done(kind, used=False)
 
-    def _late(self, wait: float) -> RateLimited:
+    def _late(self, wait: float) -> Retry:
+        if self._away:
+            return NotSent(
+                host=self._key.connector,
+                reason="the database does not answer, so nobody knows what may be spent",
+            )
         return RateLimited(
             f"What {self._key.connector} permits ({self._limit} requests in {self._window:g} s) is "
             f"spent; nothing was sent. The next turn is in about {wait:.0f} s.",
@@ -436,11 +444,13 @@ class Gate:
             self._spent[:0] = spent
             raise
         except Exception as error:  # whatever it is, nothing may go out on what is not leased
+            self._away = True
             self._spent[:0], self._observed[:0] = spent, observed
             self._refused += refused
             self._pause = pause if self._pause is None else self._pause
             log.warning("budget.not_leased", budget=self._key, error=str(error).partition("\n")[0])
             return None
+        self._away = False
         now = self._clock()
         if not self._refused:
             self._held_until = now + paused if paused > 0 else 0.0
