@@ -67,7 +67,7 @@ def call(
             if isinstance(outcome.error, Uncertain):
                 raise Halt(outcome.error, address)
             error, failed_at = outcome.error, run.ends
-        failures += 1
+        failures += "budget" not in error.params  # to wait one's turn is no attempt
         last = address
         address = address._replace(attempt=address.attempt + 1)
 

@@ -8,7 +8,7 @@ import pytest
 from engine_kit import Drive, Number, World, kit, module, plan_of
 
 from junctor.engine.commands import Call, Settle
-from junctor.errors import DataError, Uncertain, VendorUnavailable
+from junctor.errors import DataError, RateLimited, Uncertain, VendorUnavailable
 from junctor.language.connector import Bundle, Poll
 
 POLL = Poll(id=lambda item: str(item["n"]))
@@ -160,3 +160,20 @@ def test_a_run_gives_back_and_is_named() -> None:
     (response,) = drive.responses
     assert (response.status, response.body) == (200, b"\x81\xa1a\x01")
     assert not drive.plan.respond
+
+
+def test_waiting_for_a_vendors_budget_is_no_attempt() -> None:
+    left = 20
+
+    def script(call: Call) -> Any:
+        nonlocal left
+        left -= 1
+        return [{}] if left < 0 else RateLimited(retry_after=40.0, budget="per day")
+
+    drive = Drive(plan_of(module(1, "put", {})), World(script))
+    assert drive.run().status == "finished"
+    assert [wait.seconds for wait in drive.waits] == [40.0] * 20
+    left = 20
+    resumed = Drive(plan_of(module(1, "put", {})), World(script))
+    resumed.records = [record for record in drive.records if record[0] not in (3, 7)]
+    assert resumed.run(resume=True).status == "finished"
