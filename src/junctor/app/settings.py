@@ -22,7 +22,7 @@ __all__ = ["SETTINGS", "Settings", "free_port", "is_free"]
 
 SETTINGS: Mapping[str, str] = {
     "JUNCTOR_DATA_DIR": "Where data, keys and logs are kept; default: the user's data directory.",
-    "JUNCTOR_CONNECTORS_DIR": "Connectors from OpenAPI; default: `connectors` in the data directory.",
+    "JUNCTOR_CONNECTORS_DIR": "Connectors made of OpenAPI; default: in the data directory.",
     "JUNCTOR_DATABASE_URL": "A PostgreSQL, 15 or newer; unset: our own in the data directory.",
     "JUNCTOR_HOST": "Address the server binds (default 127.0.0.1).",
     "JUNCTOR_PORT": "Port the server binds (default 8700; `up` takes the next free one).",

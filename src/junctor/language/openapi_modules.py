@@ -50,13 +50,7 @@ def _module(operation: Facts, connector: str, base: str) -> ModuleDef:
     search = operation.get("search", False)
     paging = operation.get("paging")
     plain = search or operation["answer"] == "json"
-    help_text = help_of(operation)
-    summary = operation.get("summary", "")
-    notes = (
-        [summary if summary.endswith((".", "…", "!", "?")) else f"{summary}."] if summary else []
-    )
-    if operation.get("deprecated"):
-        notes.append("Its vendor calls it deprecated.")
+    help_text = _help(operation)
     return ModuleDef(
         connector=connector,
         name=operation["name"],
@@ -68,13 +62,24 @@ def _module(operation: Facts, connector: str, base: str) -> ModuleDef:
             name=identifier(operation["name"]),
             doc=help_text,
         ),
-        help="\n\n".join([help_text, *notes]),
+        help=help_text,
         effect="read" if search else operation["effect"],
         items=operation.get("items") or None,
         paging=Paging(**paging) if paging else None,
         limit_field="limit" if search else None,
         generated=True,
     )
+
+
+def _help(operation: Facts) -> str:
+    """What the document says of the operation, else what its name does."""
+    said = operation.get("summary", "")
+    if not said:
+        text = help_of(operation)
+    else:
+        end = "" if said.endswith((".", "…", "!", "?")) else "."
+        text = f"{said[0].upper()}{said[1:]}{end}\n\n`{operation['method']} {operation['path']}`."
+    return f"{text}\n\nIts vendor calls it deprecated." if operation.get("deprecated") else text
 
 
 class _Call:

@@ -39,7 +39,7 @@ class Documents:
         return tuple(sorted(name for name in files if NAME.fullmatch(name)))
 
     def facts(self, name: str) -> dict[str, Any] | None:
-        """What was compiled; ``None`` if there is no such document. `Misconfigured` if it is bad."""
+        """What was compiled; ``None`` if there is none. `Misconfigured` if it is no document."""
         if not NAME.fullmatch(name):
             return None
         file = self._file(name)
