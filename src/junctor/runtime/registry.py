@@ -80,6 +80,10 @@ class Registry:
         """Whether a package (ours or another) offers a connector of this name."""
         return name in self._sources
 
+    def source(self, name: str) -> str:
+        """Where a package offers it, as ``package.module:attribute``."""
+        return self._sources[name]
+
     def connector(self, name: str) -> Connector | None:
         """A connector. `Misconfigured` if its package or document is there and can't be loaded.
 

@@ -7,9 +7,10 @@ called, never connected: nothing is sent.
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import GeneratorType
@@ -60,6 +61,7 @@ __all__ = [
     "check_words",
     "delivery",
     "first_request",
+    "import_problems",
     "is_call",
     "problems",
     "sample",
@@ -354,6 +356,29 @@ def check_signing(connection: Connection, filled: Mapping[str, Any] | None = Non
     assert SECRET not in repr((signed.tls, signed.proxy)), "repr() of a signed request shows it"
     for name, value in signed.headers.items():
         assert type(value) is str, f"the header {name} is a {type(value).__name__}, not str"
+
+
+# Sources
+
+_BANNED = {"aiohttp", "httpx", "os", "random", "requests", "secrets", "socket", "time", "uuid"}
+"""What brings I/O, a clock or chance: the framework does all that."""
+
+
+def import_problems(source: str, own: Iterable[str]) -> Iterator[str]:
+    """What a connector's source imports and may not. ``own``: packages that are its own parts."""
+    allowed = ("junctor.errors", "junctor.language.", *own)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module or ""]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] in _BANNED:
+                yield f"line {node.lineno}: it imports {name}; a connector does no I/O"
+            elif name.split(".")[0] == "junctor" and not name.startswith(allowed):
+                yield f"line {node.lineno}: it imports {name}, which is not for connectors"
 
 
 # All of them
