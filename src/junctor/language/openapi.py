@@ -149,20 +149,20 @@ class _Compiler:
     def _server(self, source: str) -> str:
         given = [each for each in as_list(self._document.get("servers")) if isinstance(each, dict)]
         url = _server_url(given[0]) if given else "/"
-        if not urlsplit(url).scheme:
+        if "://" not in url:
             if not source.startswith(("https://", "http://")):
                 raise Misconfigured(
                     "The document does not say where its API is (servers); give it with "
                     "--base-url https://….",
                     path="base_url",
                 )
-            url = urljoin(source, url)
+            url = _joined(source, url)
         return _checked_base(url, "servers[0].url")
 
     def _elsewhere(self, given: Mapping[str, Any]) -> bool:
         """Whether an operation has servers of its own, to which our accounts must not be sent."""
         own = [each for each in as_list(given.get("servers")) if isinstance(each, dict)]
-        return bool(own) and urljoin(self._base, _server_url(own[0])).rstrip("/") != self._base
+        return bool(own) and _joined(self._base, _server_url(own[0])).rstrip("/") != self._base
 
     # Operations
 
@@ -284,7 +284,7 @@ class _Compiler:
             texts = self._resolver.schema(
                 {k: plain[k] for k in ("description", "example") if k in plain}
             )
-            style = plain.get("style") or ("form" if place == "query" else "simple")
+            style = short(plain.get("style"), 20) or ("form" if place == "query" else "simple")
             made = {
                 "in": place,
                 "name": name[:200],
@@ -377,6 +377,13 @@ def _server_url(server: Mapping[str, Any]) -> str:
     for name, given in list(as_mapping(server.get("variables")).items())[:50]:
         text = text.replace(f"{{{name}}}", str(as_mapping(given).get("default", "")))
     return text.strip()
+
+
+def _joined(base: str, url: str) -> str:
+    try:
+        return urljoin(base, url)
+    except ValueError:  # brackets that hold no address
+        return url
 
 
 def _checked_base(url: str, what: str) -> str:

@@ -34,6 +34,7 @@ __all__ = ["connections_of", "kinds_of"]
 Scheme = Mapping[str, Any]
 
 _TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]{1,100}")
+_ADDRESS = re.compile(r"[-!#$%&'()*+,./:;=?@_~0-9A-Za-z]{1,2000}")
 _NOT_FOR_KEYS = {
     "accept", "accept-encoding", "connection", "content-length", "content-type", "host",
     "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
@@ -81,7 +82,7 @@ def _scheme(name: str, given: Mapping[str, Any], notes: list[str]) -> dict[str, 
         out["help"] = about
     param = given.get("name")
     if kind == "apiKey" and isinstance(param, str):
-        place = given.get("in")
+        place = str(given.get("in"))
         bad = place != "query" and (
             not _TOKEN.fullmatch(param) or param.lower() in _NOT_FOR_KEYS or place == "path"
         )
@@ -92,7 +93,7 @@ def _scheme(name: str, given: Mapping[str, Any], notes: list[str]) -> dict[str, 
     elif kind == "oauth2":
         flow = as_mapping(as_mapping(given.get("flows")).get("clientCredentials"))
         address = flow.get("tokenUrl")
-        if isinstance(address, str) and address:
+        if isinstance(address, str) and _ADDRESS.fullmatch(address):
             scopes = [each for each in as_mapping(flow.get("scopes")) if _TOKEN.fullmatch(each)]
             return {**out, "type": "oauth2", "token_url": address, "scopes": scopes}
         return {**out, "type": "bearer"}

@@ -74,11 +74,14 @@ def _module(operation: Facts, connector: str, base: str) -> ModuleDef:
 def _help(operation: Facts) -> str:
     """What the document says of the operation, else what its name does."""
     said = operation.get("summary", "")
-    if not said:
-        text = help_of(operation)
-    else:
+    place = f"`{operation['method']} {operation['path']}`."
+    if len(said) > 10 and said[0].isascii() and said[0].isalpha():
         end = "" if said.endswith((".", "…", "!", "?")) else "."
-        text = f"{said[0].upper()}{said[1:]}{end}\n\n`{operation['method']} {operation['path']}`."
+        text = f"{said[0].upper()}{said[1:]}{end}\n\n{place}"
+    else:
+        text = help_of(operation)
+        if len(text.split("\n")[0]) <= 10:
+            text = f"Does the operation “{label_of(operation)}”.\n\n{place}"
     return f"{text}\n\nIts vendor calls it deprecated." if operation.get("deprecated") else text
 
 
@@ -214,7 +217,8 @@ class _Call:
 
     def _argument(self, place: str, name: str, schema: Facts, *, needed: bool) -> Argument:
         argument = identifier(name)
-        if argument in self._names.values() or argument in {"limit", "body", "self"}:
+        kept = {"limit", "body"} if self._operation.get("search") else {"body"}
+        if argument in self._names.values() or argument in kept:
             argument = f"{place}_{argument}"
         number, first = 1, argument
         while argument in self._names.values():

@@ -216,6 +216,7 @@ def _words(schema: Mapping[str, Any]) -> dict[str, Any]:
     given = {
         "example": schema.get("example", examples[0] if examples else None),
         "default": schema.get("default"),
+        "maximum": schema.get("maximum"),
     }
     return out | {word: value for word, value in given.items() if _plain(value)}
 
