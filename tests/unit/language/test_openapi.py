@@ -167,7 +167,7 @@ def test_each_kind_signs_in_its_way(pets: Connector) -> None:
 def test_client_credentials_fetch_a_token(pets: Connector) -> None:
     connection = pets.connections["client"]
     assert connection.grant is not None
-    account = build(connection.form, {"client_id": "a:b", "client_secret": "s", "scope": "x"})
+    account: Any = build(connection.form, {"client_id": "a:b", "client_secret": "s", "scope": "x"})
     asked = connection.grant.request(account)
     assert asked is not None
     assert asked.url == "https://api.example.com/oauth/token"
@@ -179,7 +179,7 @@ def test_client_credentials_fetch_a_token(pets: Connector) -> None:
     ready = connection.grant.put(account, token)
     sent = connection.sign(Request("GET", f"{BASE}/x"), ready)
     assert sent.headers == {"Authorization": "Bearer t"}
-    typed = build(connection.form, {"token": "mine"})
+    typed: Any = build(connection.form, {"token": "mine"})
     assert connection.grant.request(typed) is None
     with pytest.raises(Reconnect, match="missing"):
         connection.grant.request(build(connection.form, {}))
