@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Command
 
 from tests.openapi_documents import document
 
@@ -55,7 +54,7 @@ class Api(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, junctor: Command) -> Iterator[str]:
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, junctor: Any) -> Iterator[str]:
     del junctor  # its environment comes first
     server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -68,7 +67,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, junctor: Command) -> It
     server.server_close()
 
 
-def test_a_document_is_added_connected_and_called(junctor: Command, api: str) -> None:
+def test_a_document_is_added_connected_and_called(junctor: Any, api: str) -> None:
     added = junctor("openapi", "add", f"{api}/openapi.json?token=t", "--name", "shop", "--json")
     assert added.code == 0, added.err
     assert added.json["base_url"] == f"{api}/v1"
@@ -91,7 +90,7 @@ def test_a_document_is_added_connected_and_called(junctor: Command, api: str) ->
 
 
 def test_names_of_ours_and_private_addresses_are_refused(
-    junctor: Command, api: str, monkeypatch: pytest.MonkeyPatch
+    junctor: Any, api: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = junctor("openapi", "add", f"{api}/openapi.json", "--name", "toky")
     assert taken.code == 1
@@ -102,7 +101,7 @@ def test_names_of_ours_and_private_addresses_are_refused(
     assert "not a public address" in private.err
 
 
-def test_a_package_is_begun_and_checked(junctor: Command, tmp_path: Path) -> None:
+def test_a_package_is_begun_and_checked(junctor: Any, tmp_path: Path) -> None:
     place = tmp_path / "package"
     begun = junctor("connector", "new", "acme-crm", str(place), "--json")
     assert begun.code == 0, begun.err
@@ -126,7 +125,7 @@ def get_it(name: Annotated[str, Field(label="Name")]) -> Request:
 '''
 
 
-def test_what_a_connector_breaks_is_said(junctor: Command, tmp_path: Path) -> None:
+def test_what_a_connector_breaks_is_said(junctor: Any, tmp_path: Path) -> None:
     file = tmp_path / "broken_connector.py"
     file.write_text(BROKEN, encoding="utf-8")
     checked = junctor("connector", "check", str(file), "--json")

@@ -138,7 +138,7 @@ def test_an_answer_that_is_no_json_is_shown_as_it_came(pets: Connector) -> None:
 
 def signed(connector: Connector, kind: str, **values: Any) -> Request:
     connection = connector.connections[kind]
-    account = build(connection.form, values)
+    account: Any = build(connection.form, values)
     return connection.sign(Request("GET", f"{BASE}/x", query={"a": "1"}), account)
 
 
