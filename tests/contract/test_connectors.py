@@ -5,39 +5,29 @@ New snapshots are written with ``JUNCTOR_WRITE_SNAPSHOTS=1``; review them like c
 
 from __future__ import annotations
 
-import ast
-import dataclasses
 import hashlib
 import importlib
 import inspect
 import json
 import os
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
-from types import GeneratorType
-from typing import Any, Literal, get_args, get_origin, is_typeddict
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
 import pytest
 from certificates import self_signed
 from msgspec.json import encode
 
-from junctor.errors import BundleInvalid, DataError, Misconfigured, Unauthorized
 from junctor.language.connector import (
-    Ask,
     Connection,
     Connector,
-    Delivery,
-    Field,
     ModuleDef,
-    Request,
     Response,
-    Secret,
     Takeover,
-    Token,
 )
-from junctor.language.forms import Slot, build, form_of, schema_of, secrets_of, slots_of
+from junctor.language.forms import form_of, schema_of
 from junctor.runtime.registry import BUILT_IN, Registry
+from junctor.testing import contracts_connectors as contracts
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 ROOT = Path(__file__).parents[2]
@@ -64,86 +54,37 @@ each_connection = pytest.mark.parametrize(
     ("connector", "kind", "connection"), CONNECTIONS, ids=lambda one: getattr(one, "name", "")
 )
 
-SECRET = "canary-4711-secret"
 FILLED: dict[str, dict[str, Any]] = {
-    "OAuth": {"flow": "token", "accessToken": SECRET, "testUrl": "https://api.example.com/"},
+    "OAuth": {
+        "flow": "token",
+        "accessToken": contracts.SECRET,
+        "testUrl": "https://api.example.com/",
+    },
     "Certificate": {"authorities": self_signed()[0].decode()},
 }
 """What a form needs beside its required fields, by its name."""
 
 
-def sample(slot: Slot, text: str = "sample") -> Any:
-    """A plausible value of a field, so that a function can be called without knowing it."""
-    return _of(slot.hint, slot.field, text)
-
-
-def _of(hint: Any, field: Field | None, text: str) -> Any:
-    if get_origin(hint) is Literal:
-        return get_args(hint)[0]
-    if hint is Secret:
-        return Secret(SECRET)
-    if field is not None and field.example is not None and text == "sample":
-        return field.example
-    if get_origin(hint) is list or hint is list:
-        inner = get_args(hint)
-        return [_of(inner[0], None, text)] if inner and not is_typeddict(inner[0]) else []
-    if get_origin(hint) is dict or hint is dict:
-        return {}
-    if field is not None and field.format == "uri":
-        return "https://example.com/a"
-    simple: dict[Any, Any] = {
-        int: int(field.minimum or 1) if field else 1,
-        float: 1.0,
-        bool: True,
-        bytes: b"data",
-        datetime: datetime(2026, 1, 2, tzinfo=UTC),
-    }
-    return simple.get(hint, text)
-
-
-def arguments(module: ModuleDef, text: str = "sample") -> dict[str, Any]:
-    slots = [slot for slot in slots_of(module.function) if slot.required or not slot.field.advanced]
-    return {slot.name: sample(slot, text) for slot in slots}
-
-
-def first_request(module: ModuleDef, given: dict[str, Any]) -> Request:
-    made = module.function(**given)
-    request = next(made) if isinstance(made, GeneratorType) else made
-    if isinstance(request, Ask):
+def asks(check: Callable[..., None], *given: Any) -> None:
+    try:
+        check(*given)
+    except contracts.NotAsked:
         pytest.skip("it asks something of Junctor itself, not of a vendor")
-    assert isinstance(request, Request)
-    return request
 
 
 @each_module
 def test_every_module_says_what_it_is_for(module: ModuleDef) -> None:
-    assert module.label
-    assert module.label[0].isupper()
-    first = module.help.split("\n")[0]
-    assert len(first) > 10
-    assert first[0].isupper()
-    assert module.help.rstrip().endswith(".")
+    contracts.check_words(module)
 
 
 @each_module
 def test_every_form_is_plain_json_schema(module: ModuleDef) -> None:
-    schema = schema_of(module)
-    assert json.loads(json.dumps(schema)) == schema
-    assert schema["type"] == "object"
-    assert set(schema["required"]) <= set(schema["properties"])
-    for key, field in schema["properties"].items():
-        assert key.isidentifier() or key.isprintable()
-        assert field["title"]
+    contracts.check_form(module)
 
 
 @each_module
 def test_pick_lists_come_from_a_search_of_the_same_connector(module: ModuleDef) -> None:
-    for field in schema_of(module)["properties"].values():
-        if "x-options" in field:
-            source = REGISTRY.find(field["x-options"]["module"])
-            assert source is not None
-            assert source.kind == "search"
-            assert not schema_of(source)["required"]
+    contracts.check_options(module, REGISTRY.find)
 
 
 def digest(module: ModuleDef) -> str:
@@ -189,59 +130,30 @@ def test_forms_stay_as_they_were(connector: Connector) -> None:
 
 @each_call
 def test_the_same_arguments_make_the_same_request(module: ModuleDef) -> None:
-    given = arguments(module)
-    assert first_request(module, given) == first_request(module, given)
+    asks(contracts.check_repeatable, module)
 
 
 @each_call
 def test_a_mapped_value_cannot_climb_out_of_its_path(module: ModuleDef) -> None:
     if module.connector == "http":
         pytest.skip("its address is the user's own")
-    try:
-        request = first_request(module, arguments(module, "../../v2/a?b#c"))
-    except (BundleInvalid, DataError):
-        return
-    plain = first_request(module, arguments(module, "x"))
-    assert "?" not in request.url
-    assert "#" not in request.url
-    assert request.url.count("/") == plain.url.count("/")
-    assert ".." not in unquote(request.url).replace("../../v2/a?b#c", "").replace("../v2", "")
+    asks(contracts.check_climbing, module)
 
 
 @each_call
 def test_an_effect_is_said(module: ModuleDef) -> None:
-    assert module.effect != "pure"
-    request = first_request(module, arguments(module))
-    if module.kind == "search":
-        assert module.effect == "read"
-    if request.method in {"GET", "HEAD"} and module.effect_of is None:
-        assert module.effect == "read"
-    if module.effect == "read":
-        assert request.method in {"GET", "HEAD", "POST"}
+    asks(contracts.check_effect, module)
 
 
 @each_call
 def test_requests_stay_below_the_base_url(module: ModuleDef) -> None:
-    request = first_request(module, arguments(module))
-    connections = REGISTRY.connector(module.connector).connections  # type: ignore[union-attr]  # it is registered
-    if any(connection.base_url for connection in connections.values()):
-        assert request.url.startswith("/")
-    else:
-        assert urlsplit(request.url).scheme == "https"
+    connector = REGISTRY.connector(module.connector)
+    assert connector is not None
+    asks(contracts.check_below_base, module, connector)
 
 
-def account_of(connection: Connection) -> Any:
-    values = {slot.key: sample(slot) for slot in slots_of(connection.form) if slot.required}
-    return build(connection.form, {**values, **FILLED.get(connection.form.__name__, {})})
-
-
-def at_work(connection: Connection) -> Any:
-    """An account as its requests are signed with: authorised, if its kind asks for that."""
-    account = account_of(connection)
-    if connection.oauth is None:
-        return account
-    facts = {"userType": "Location", "locationId": "location", "companyId": "company"}
-    return connection.oauth.put(account, Token(value=Secret(SECRET), facts=facts))
+def filled(connection: Connection) -> dict[str, Any]:
+    return FILLED.get(connection.form.__name__, {})
 
 
 @each_connection
@@ -249,19 +161,7 @@ def test_a_connection_can_be_tested(
     connector: Connector, kind: str, connection: Connection
 ) -> None:
     del connector, kind
-    test = connection.test
-    if test is None:
-        assert connection.probe is not None
-        return
-    request = test if isinstance(test, Request) else test(at_work(connection))
-    if not connection.base_url:  # its hosts are the user's own, and so is what tests it
-        assert request is None or urlsplit(request.url).hostname == "api.example.com"
-        return
-    assert request is not None
-    assert request.method == "GET"
-    assert request.url.startswith("/")
-    assert urlsplit(connection.base_url).scheme == "https"
-    assert not connection.base_url.endswith("/")
+    contracts.check_connection(connection, filled(connection))
 
 
 @each_connection
@@ -269,79 +169,22 @@ def test_signing_adds_the_secret_and_nothing_shows_it(
     connector: Connector, kind: str, connection: Connection
 ) -> None:
     del connector, kind
-    account = at_work(connection)
-    assert secrets_of(connection.form)
-    assert SECRET not in repr(account)
-    assert SECRET not in str(dataclasses.asdict(account))
-    if connection.probe is not None:  # it is not reached by HTTP, so no request may carry it
-        with pytest.raises(Misconfigured):
-            connection.sign(Request("GET", "/x"), account)
-        return
-    plain = Request("GET", (connection.base_url or "https://api.example.com") + "/x")
-    signed = connection.sign(plain, account)
-    assert signed != plain
-    assert connection.sign(plain, account) == signed
-    assert urlsplit(signed.url).netloc == urlsplit(plain.url).netloc
-    assert SECRET not in repr((signed.tls, signed.proxy))
-    for value in signed.headers.values():
-        assert type(value) is str
-
-
-def delivery(**changes: Any) -> Delivery:
-    given: dict[str, Any] = {
-        "id": "d1",
-        "method": "POST",
-        "query": (),
-        "headers": {"content-type": "application/json"},
-        "body": b'{"type":"x","webhookId":"w1","callid":"c1","id":"i1"}',
-        "received_at": datetime(2026, 1, 2, tzinfo=UTC),
-    }
-    return Delivery(**{**given, **changes})
+    contracts.check_signing(connection, filled(connection))
 
 
 @each_hook
 def test_a_hook_gives_bundles(module: ModuleDef) -> None:
-    assert module.hook is not None
-    sent = delivery(body=delivery().body.replace(b'"x"', f'"{first_type(module)}"'.encode()))
-    bundles = list(module.function(sent))
-    assert bundles
-    assert all(isinstance(bundle, dict) for bundle in bundles)
-    assert bundles == list(module.function(sent))
-
-
-def first_type(module: ModuleDef) -> str:
-    """A hook that lets its user choose from some types is sent one of them."""
-    settings = module.hook.settings if module.hook is not None else None
-    for slot in slots_of(settings) if settings is not None else ():
-        inner = get_args(slot.hint)
-        if slot.key == "types" and inner and get_origin(inner[0]) is Literal:
-            return str(get_args(inner[0])[0])
-    return "x"
+    contracts.check_bundles(module)
 
 
 @each_hook
 def test_a_hook_refuses_what_is_not_genuine(module: ModuleDef) -> None:
-    """Every secret of the hook, filled in, refuses a delivery that doesn't carry it."""
-    hook = module.hook
-    assert hook is not None
-    secrets = secrets_of(hook.settings) if hook.settings is not None else frozenset()
-    if not secrets and hook.register is not None:
-        # The vendor signs nothing: the unguessable address that we register is the only key.
-        hook.verify(delivery(), {})
-        return
-    for settings in [{name: SECRET} for name in secrets] or [{}]:
-        with pytest.raises(Unauthorized):
-            hook.verify(delivery(), settings)
+    contracts.check_hook(module)
 
 
 @each_hook
 def test_a_hook_survives_what_is_not_its_own(module: ModuleDef) -> None:
-    """Dedup and order are asked before anything is known about a delivery."""
-    assert module.hook is not None
-    for body in (b"", b"\xff\xfe", b"[1]", b"null", b"{"):
-        strange = delivery(body=body)
-        assert module.hook.dedup(strange) is None
-        assert module.hook.order_key(strange) is None
+    contracts.check_strange_deliveries(module)
 
 
 @each_hook
@@ -377,30 +220,10 @@ def test_a_connector_imports_only_the_language(connector: Connector) -> None:
     file = Path(str(inspect.getsourcefile(package)))
     files = file.parent.glob("*.py") if file.name == "__init__.py" else [file]
     own = package.__name__
+    shared = "junctor.connectors._"  # parts of several of them
     for source in files:
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-            names = (
-                [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
-                else [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else []
-            )
-            for name in names:
-                banned = {
-                    "time",
-                    "random",
-                    "uuid",
-                    "os",
-                    "socket",
-                    "aiohttp",
-                    "requests",
-                    "secrets",
-                }
-                assert name.split(".")[0] not in banned
-                if name.startswith("junctor"):
-                    shared = "junctor.connectors._"  # parts of several of them
-                    assert name.startswith(("junctor.errors", "junctor.language.", shared, own))
+        text = source.read_text(encoding="utf-8")
+        assert list(contracts.import_problems(text, (shared, own))) == []
 
 
 @each_connector

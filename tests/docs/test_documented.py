@@ -115,6 +115,7 @@ def test_every_import_is_a_dependency() -> None:
     known = {name.replace("-", "_") for name in names}
     known |= {"yarl", "junctor"}  # yarl: aiohttp's own addresses, of the version that it wants
     known |= {"_quickjs"}  # of quickjs-ng, whose own module loads what a code step must not pay for
+    known |= {"yaml"}  # of the package pyyaml
     known |= {"markdown_it"}  # of the package markdown-it-py
     known |= {"pytest", "hypothesis"}  # of the plugin for users' tests, loaded by pytest alone
     stray = {

@@ -14,6 +14,7 @@ from junctor.adapters.postgres.hot import Line
 from junctor.adapters.system import system_ids
 from junctor.adapters.transport import AiohttpTransport
 from junctor.adapters.vault import MasterKeys, PostgresVault
+from junctor.app.offered import registry_of
 from junctor.app.settings import Settings
 from junctor.language.ids import Ids
 from junctor.ports.blobs import Blobs
@@ -50,7 +51,7 @@ class Core:
 @asynccontextmanager
 async def open_core(settings: Settings, url: str) -> AsyncIterator[Core]:
     """Opens everything, and closes it at the end of the block."""
-    registry = Registry.load()
+    registry = registry_of(settings)
     masters = MasterKeys.load(settings.ensure_data_dir())
     async with (
         pool(url, "api", min_size=1, max_size=8) as api,

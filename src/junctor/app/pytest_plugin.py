@@ -68,12 +68,12 @@ class CaseItem(pytest.Item):
 
     def runtest(self) -> None:
         """Runs it; fails with where it was not as expected."""
+        from junctor.app.offered import registry_of
         from junctor.app.rehearsing import run_case, scenario_of
-        from junctor.runtime.registry import Registry
         from junctor.testing.cases import blueprint_of
 
         scenario = scenario_of(blueprint_of(self.path, self._suite))
-        outcome = run_case(self._case, self._suite, scenario, Registry.load())
+        outcome = run_case(self._case, self._suite, scenario, registry_of())
         if not outcome.ok:
             pytest.fail(_told(outcome), pytrace=False)
 
@@ -100,11 +100,11 @@ def rehearse() -> Callable[..., dict[str, Any]]:
     def run(blueprint: str | Path, **given: Any) -> dict[str, Any]:
         import msgspec
 
+        from junctor.app.offered import registry_of
         from junctor.app.rehearsing import play, scenario_of
-        from junctor.runtime.registry import Registry
         from junctor.testing.cases import Given
 
         made = msgspec.convert(given, Given)
-        return play(made, scenario_of(Path(blueprint)), Registry.load())
+        return play(made, scenario_of(Path(blueprint)), registry_of())
 
     return run

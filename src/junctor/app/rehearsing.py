@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from junctor.app.desk import Desk, content_of, unsupported
+from junctor.app.offered import registry_of
 from junctor.errors import BlueprintInvalid, JunctorError, Misconfigured
 from junctor.language.blueprint import load
 from junctor.language.connector import Bundle, Delivery, ModuleDef
@@ -79,7 +80,7 @@ def run_suite(
     """Runs the cases of a file whose names contain a word."""
     suite = read_suite(path)
     scenario = scenario_of(blueprint_of(path, suite))
-    known = registry or Registry.load()
+    known = registry or registry_of()
     for case in suite.cases:
         if word.lower() in f"{path.name}::{case.name}".lower():
             yield case, run_case(case, suite, scenario, known)

@@ -22,6 +22,7 @@ __all__ = ["SETTINGS", "Settings", "free_port", "is_free"]
 
 SETTINGS: Mapping[str, str] = {
     "JUNCTOR_DATA_DIR": "Where data, keys and logs are kept; default: the user's data directory.",
+    "JUNCTOR_CONNECTORS_DIR": "Connectors made of OpenAPI; default: in the data directory.",
     "JUNCTOR_DATABASE_URL": "A PostgreSQL, 15 or newer; unset: our own in the data directory.",
     "JUNCTOR_HOST": "Address the server binds (default 127.0.0.1).",
     "JUNCTOR_PORT": "Port the server binds (default 8700; `up` takes the next free one).",
@@ -45,6 +46,8 @@ class Settings:
     """How this process runs. Ports are TCP; paths are absolute."""
 
     data_dir: Path
+    connectors: Path | None = None
+    """Where connectors made of OpenAPI documents are; ``None``: in the data directory."""
     database_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8700
@@ -82,6 +85,11 @@ class Settings:
         return f"[{host}]" if host.replace(".", "").isdigit() else host
 
     @property
+    def connectors_dir(self) -> Path:
+        """The folder of connectors made of OpenAPI documents."""
+        return self.connectors or self.data_dir / "connectors"
+
+    @property
     def logs(self) -> Path:
         """Where child processes log."""
         return self.data_dir / "logs"
@@ -100,11 +108,13 @@ class Settings:
                 ip_network(proxy, strict=False)
             except ValueError:
                 _refuse("JUNCTOR_TRUSTED_PROXIES", proxy, "write addresses such as 10.0.0.0/8")
+        connectors = env.get("JUNCTOR_CONNECTORS_DIR")
         level = (env.get("JUNCTOR_LOG_LEVEL") or "info").lower()
         if level not in _LEVELS:
             _refuse("JUNCTOR_LOG_LEVEL", level, f"it must be one of {', '.join(_LEVELS)}")
         return cls(
             data_dir=Path(directory).expanduser().absolute(),
+            connectors=Path(connectors).expanduser().absolute() if connectors else None,
             database_url=env.get("JUNCTOR_DATABASE_URL") or None,
             host=env.get("JUNCTOR_HOST") or "127.0.0.1",
             port=_number(env, "JUNCTOR_PORT", 8700, 0, 65535),

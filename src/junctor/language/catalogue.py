@@ -36,7 +36,7 @@ from junctor.language.connector import (
 )
 from junctor.language.signatures import REQUIRED, Argument, Described, identifier
 
-__all__ = ["Conventions", "help_of", "label_of", "modules_from", "words"]
+__all__ = ["Conventions", "Types", "help_of", "label_of", "modules_from", "words"]
 
 Operation = Mapping[str, Any]
 Schema = Mapping[str, Any]
@@ -82,14 +82,14 @@ def modules_from(
     taken: Collection[str] = (),
 ) -> Iterator[ModuleDef]:
     """A module for each operation whose name is not in ``taken`` (those made by hand)."""
-    types = _Types(catalogue.get("types", {}))
+    types = Types(catalogue.get("types", {}))
     for operation in catalogue["operations"]:
         if operation["name"] not in taken:
             yield _module(operation, connector, conventions, types)
 
 
 def _module(
-    operation: Operation, connector: str, conventions: Conventions, types: _Types
+    operation: Operation, connector: str, conventions: Conventions, types: Types
 ) -> ModuleDef:
     name, method = operation["name"], operation["method"]
     paged = conventions.page != "" and conventions.page in {
@@ -132,7 +132,7 @@ class _Call:
         self,
         operation: Operation,
         conventions: Conventions,
-        types: _Types,
+        types: Types,
         *,
         paged: bool,
         listing: bool,
@@ -297,7 +297,7 @@ def _text(value: Any) -> Any:
     return value
 
 
-class _Types:
+class Types:
     """Schemas as Python types, each named one made once."""
 
     def __init__(self, named: Mapping[str, Schema]) -> None:

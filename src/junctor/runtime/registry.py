@@ -14,6 +14,7 @@ from typing import Self
 
 from junctor.errors import Misconfigured
 from junctor.language.connector import Connector, ModuleDef
+from junctor.runtime.documents import Documents
 
 __all__ = ["BUILT_IN", "GROUP", "Registry"]
 
@@ -46,14 +47,18 @@ BUILT_IN: Mapping[str, str] = {
 class Registry:
     """Finds connectors by name and modules by id. Made by `load`."""
 
-    def __init__(self, sources: Mapping[str, str]) -> None:
+    def __init__(self, sources: Mapping[str, str], documents: Documents | None = None) -> None:
         self._sources = dict(sorted(sources.items()))
+        self._documents = documents
         self._loaded: dict[str, Connector] = {}
         self._aliases: dict[str, ModuleDef] | None = None
 
     @classmethod
-    def load(cls) -> Self:
-        """Ours and all installed ones. `Misconfigured` if a package takes a name of ours."""
+    def load(cls, documents: Documents | None = None) -> Self:
+        """Ours, all installed ones, and those of OpenAPI ``documents``, whose names never win.
+
+        `Misconfigured` if a package takes a name of ours.
+        """
         found: dict[str, str] = {}
         for entry in entry_points(group=GROUP):
             known = found.get(entry.name) or BUILT_IN.get(entry.name)
@@ -63,24 +68,53 @@ class Registry:
                     f"({known} and {entry.value}); uninstall one"
                 )
             found[entry.name] = entry.value
-        return cls({**BUILT_IN, **found})
+        return cls({**BUILT_IN, **found}, documents)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The connectors' names; none is imported for it."""
-        return tuple(self._sources)
+        imported = self._documents.names() if self._documents is not None else ()
+        return tuple(sorted({*self._sources, *imported}))
+
+    def packaged(self, name: str) -> bool:
+        """Whether a package (ours or another) offers a connector of this name."""
+        return name in self._sources
+
+    def source(self, name: str) -> str:
+        """Where a package offers it, as ``package.module:attribute``."""
+        return self._sources[name]
 
     def connector(self, name: str) -> Connector | None:
-        """A connector. `Misconfigured` if its package is there and can't be loaded."""
+        """A connector. `Misconfigured` if its package or document is there and can't be loaded.
+
+        A document that was added since is found, too; one that was replaced stays as it was.
+        """
         loaded = self._loaded.get(name)
-        if loaded is None and name in self._sources:
-            loaded = self._loaded[name] = _imported(name, self._sources[name])
+        if loaded is not None:
+            return loaded
+        if name in self._sources:
+            loaded = _imported(name, self._sources[name])
+        elif self._documents is not None:
+            loaded = self._documents.connector(name)
+        if loaded is not None:
+            self._loaded[name] = loaded
         return loaded
 
     def connectors(self) -> list[Connector]:
-        """All connectors, by name."""
-        found = (self.connector(name) for name in self._sources)
-        return [connector for connector in found if connector is not None]
+        """All connectors, by name; without documents that can't be read, which only their own
+        users need mind.
+        """
+        found = []
+        for name in self.names:
+            try:
+                connector = self.connector(name)
+            except Misconfigured:
+                if name in self._sources:
+                    raise
+                continue
+            if connector is not None:
+                found.append(connector)
+        return found
 
     def find(self, id_: str) -> ModuleDef | None:
         """A module by its id ``connector:name``, or by an alias; ``None`` if nobody offers it."""
@@ -96,7 +130,7 @@ class Registry:
 
     def near(self, name: str) -> list[str]:
         """Names of connectors that look like a mistyped one."""
-        return get_close_matches(name.lower(), self._sources, n=3, cutoff=0.5)
+        return get_close_matches(name.lower(), self.names, n=3, cutoff=0.5)
 
     def _by_alias(self) -> dict[str, ModuleDef]:
         # An alias may name any connector, so all are loaded once; ids that exist win.

@@ -48,9 +48,9 @@ def register(app: typer.Typer, known: Known | None = None) -> None:
 
 
 def _registry() -> tuple[Known, Offered]:
-    from junctor.runtime.registry import Registry
+    from junctor.app.offered import registry_of
 
-    registry = Registry.load()
+    registry = registry_of()
     return registry.find, lambda: (module.id for module in registry.modules())
 
 

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from junctor.app.offered import registry_of
 from junctor.errors import NotFound
 from junctor.language.connector import Connector, ModuleDef
 from junctor.language.forms import schema_of
@@ -33,7 +34,7 @@ def connectors(
     ] = False,
 ) -> None:
     """Lists connectors and their modules."""
-    registry = Registry.load()
+    registry = registry_of()
     if name is None:
         chosen = registry.connectors()
     else:

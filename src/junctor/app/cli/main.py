@@ -42,6 +42,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("eval", "Evaluate expressions."),
     "connectors": ("connectors", "List connectors and their modules."),
     "options": ("options", "List what a field may hold, from the account."),
+    "openapi": ("openapi", "Make connectors of OpenAPI documents."),
+    "connector": ("connector", "Start a connector of your own, or check one."),
     "sim": ("sim", "Start a vendor simulator."),
     "server": ("server", "Run one server process."),
     "worker": ("worker", "Run one worker process."),

@@ -191,15 +191,15 @@ def mock_once(
     from junctor.app.cli.inputs import read_bytes
     from junctor.app.cli.output import print_json
     from junctor.app.mock_show import mock_record, show_mock
+    from junctor.app.offered import registry_of
     from junctor.errors import Misconfigured
     from junctor.language.blueprint import load
-    from junctor.runtime.registry import Registry
     from junctor.testing.mock import Note, mock_run
 
     if file != "-" and not Path(file).is_file():
         raise Misconfigured(f"There is no file {file}; a mock run takes a blueprint's file.")
     loaded = load(read_bytes(file))
-    mocked = mock_run(loaded.scenario, Registry.load().find, bundles=bundles, all_routes=all_routes)
+    mocked = mock_run(loaded.scenario, registry_of().find, bundles=bundles, all_routes=all_routes)
     left_out = [each for each in loaded.problems if each.severity == "error"]
     mocked.notes[:0] = [Note(0, f"{each.path}: {each.message}") for each in left_out]
     if as_json:

@@ -60,12 +60,12 @@ def register(app: typer.Typer) -> None:
 
 def _ran(files: list[Path], word: str, *, update: bool) -> list[dict[str, Any]]:
     """Every file with its cases; one that can't be read has a problem instead."""
+    from junctor.app.offered import registry_of
     from junctor.app.rehearsing import run_suite
     from junctor.errors import JunctorError
-    from junctor.runtime.registry import Registry
     from junctor.testing.cases import write_expectations
 
-    registry = Registry.load()
+    registry = registry_of()
     found = []
     for path in files:
         record: dict[str, Any] = {"file": str(path), "problem": "", "cases": []}
@@ -149,13 +149,13 @@ def _show_new(out: Any, case: dict[str, Any], *, update: bool) -> None:
 
 def _first(paths: list[Path]) -> None:
     from junctor.app.cli.output import console
+    from junctor.app.offered import registry_of
     from junctor.app.rehearsing import first_suite, scenario_of
     from junctor.errors import Conflict, Misconfigured
-    from junctor.runtime.registry import Registry
     from junctor.testing.cases import SUFFIX
     from junctor.testing.mock import mock_run
 
-    registry = Registry.load()
+    registry = registry_of()
     for path in paths:
         if path.is_dir() or path.name.endswith(SUFFIX):
             raise Misconfigured(f"{path} is no blueprint; --init takes a blueprint's file.")
