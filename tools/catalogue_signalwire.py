@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]  # its stubs are of no use elsewhere
+import yaml
 
 from junctor.language.catalogue import words
 

@@ -165,7 +165,7 @@ def test_a_run_gives_back_and_is_named() -> None:
 def test_waiting_for_a_vendors_budget_is_no_attempt() -> None:
     left = 20
 
-    def script(call: Call) -> Any:
+    def script(_call: Call) -> Any:
         nonlocal left
         left -= 1
         return [{}] if left < 0 else RateLimited(retry_after=40.0, budget="per day")
