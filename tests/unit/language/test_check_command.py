@@ -80,6 +80,16 @@ def test_command_speaks_to_people(good: str, tmp_path: Path) -> None:
     assert output.startswith("✗ ")
 
 
+def test_a_finding_is_whole_in_a_pipe(tmp_path: Path) -> None:
+    file = tmp_path / "cut.json"
+    file.write_text('{"name": "cut off in the middle of a tex')
+    code, output = run(str(file))
+    assert code == 1
+    (problem,) = json.loads(run(str(file), "--json")[1])["files"][0]["problems"]
+    assert len(problem["message"]) > 76  # more than fits into a line of a terminal here
+    assert problem["message"] in output
+
+
 def test_command_without_files_is_misuse() -> None:
     assert run()[0] == 2
     assert run("--no-such-option")[0] == 2

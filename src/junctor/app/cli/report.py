@@ -51,7 +51,7 @@ def show_report(out: Console, report: Report, *, whole: bool = True, bound: bool
             if whole:
                 words.append(f"\n{item.advice}", style="dim")
             table.add_row(Text(item.app), f"{item.count} x", words)
-        out.print(Padding(table, (0, 0, 0, 4)))
+        out.print(Padding(table, (0, 0, 0, 4)), soft_wrap=False)
     if whole and report.requirements and not bound:
         out.print(Text("  To choose on import", style="bold cyan"))
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -62,13 +62,23 @@ def show_report(out: Console, report: Report, *, whole: bool = True, bound: bool
             users = ", ".join(map(str, wanted.modules))
             many = "modules" if len(wanted.modules) > 1 else "module"
             table.add_row(wanted.type, Text(wanted.label), f"{many} {users}")
-        out.print(Padding(table, (0, 0, 0, 4)))
+        out.print(Padding(table, (0, 0, 0, 4)), soft_wrap=False)
     for title, style, problems in sections[2:]:
         _section(out, title, style, problems)
 
 
-def _section(out: Console, title: str, style: str, problems: list[Problem]) -> None:
+def _indented(out: Console, text: str, by: int, *, style: str = "") -> None:
+    """A paragraph: wrapped at a terminal, one line in a file, where whoever reads it wraps."""
     from rich.padding import Padding
+    from rich.text import Text
+
+    if out.soft_wrap:
+        out.print(Text(" " * by + text, style=style))
+    else:
+        out.print(Padding(Text(text, style=style), (0, 0, 0, by)))
+
+
+def _section(out: Console, title: str, style: str, problems: list[Problem]) -> None:
     from rich.text import Text
 
     if not problems:
@@ -78,11 +88,11 @@ def _section(out: Console, title: str, style: str, problems: list[Problem]) -> N
         places.setdefault(problem.message, []).append(problem.path)
     out.print(Text(f"  {title} ({len(problems)})", style=style))
     for message, paths in places.items():
-        out.print(Padding(Text(message), (0, 0, 0, 4)))
+        _indented(out, message, 4)
         shown = ", ".join(paths[:_MOST_PLACES])
         more = len(paths) - _MOST_PLACES
         also = f" and {_many(more, 'more place')}" if more > 0 else ""
-        out.print(Padding(Text(shown + also, style="dim"), (0, 0, 0, 6)))
+        _indented(out, shown + also, 6, style="dim")
 
 
 def show_summary(out: Console, reports: Sequence[Report]) -> None:
