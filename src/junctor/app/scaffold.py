@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 
 from junctor.errors import Conflict, Misconfigured
-from junctor.language.openapi import NAME
+from junctor.language.ids import CONNECTOR
 from junctor.runtime.registry import Registry
 
 __all__ = ["scaffold"]
@@ -208,7 +208,7 @@ def scaffold(name: str, directory: Path, *, label: str | None = None) -> list[Pa
     `Misconfigured` on a name that can't be one; `Conflict` if a package offers that connector, or
     the directory holds something.
     """
-    if not NAME.fullmatch(name):
+    if not CONNECTOR.fullmatch(name):
         raise Misconfigured(
             f"'{name[:60]}' can't be a connector's name: use 2 to 40 small letters, digits and "
             "hyphens, a letter first.",

@@ -7,13 +7,17 @@ Crockford's base 32 (26 characters, lower case), which keeps the order too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
 from junctor.errors import NotFound
 
-__all__ = ["PREFIXES", "Ids", "milliseconds", "read", "show", "uuid7"]
+__all__ = ["CONNECTOR", "PREFIXES", "Ids", "milliseconds", "read", "show", "uuid7"]
+
+CONNECTOR: Final = re.compile(r"[a-z][a-z0-9-]{1,39}")
+"""What a connector may be called: the first part of its modules' ids."""
 
 PREFIXES: Final = {
     "org": "organisation",

@@ -24,20 +24,18 @@ from urllib.parse import urljoin, urlsplit
 from junctor.errors import DataError, Misconfigured
 from junctor.language.catalogue import words
 from junctor.language.connector import Connector
+from junctor.language.ids import CONNECTOR
 from junctor.language.openapi_accounts import connections_of, kinds_of
 from junctor.language.openapi_modules import modules_of
 from junctor.language.openapi_paging import listing_of, paging_of
 from junctor.language.openapi_schemas import Resolver, as_list, as_mapping, short
 
-__all__ = ["FORMAT", "NAME", "compile_document", "connector_of"]
+__all__ = ["FORMAT", "compile_document", "connector_of"]
 
 FORMAT = 1
 """Of the compiled data; another number is compiled anew from the document."""
 MOST_OPERATIONS = 3_000
 MOST_PARAMETERS = 200
-NAME = re.compile(r"[a-z][a-z0-9-]{1,39}")
-"""What a connector may be called."""
-
 _METHODS = ("get", "head", "post", "put", "patch", "delete")
 _EFFECTS = ("read", "idempotent", "once")
 _IGNORED_HEADERS = {"accept", "authorization", "content-type", "host", "content-length", "cookie"}
@@ -54,7 +52,7 @@ def compile_document(
     against which a relative server is read. Raises `DataError` that names the place in the
     document, `Misconfigured` on a name or base URL that can't be used.
     """
-    if not NAME.fullmatch(name):
+    if not CONNECTOR.fullmatch(name):
         raise Misconfigured(
             f"'{name[:60]}' can't be a connector's name: use 2 to 40 small letters, digits and "
             "hyphens, a letter first.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import msgspec
 
 from junctor.errors import JunctorError, Misconfigured
 from junctor.language.connector import Connector
-from junctor.language.openapi import NAME, connector_of
+from junctor.language.ids import CONNECTOR
 
 __all__ = ["Documents"]
 
@@ -36,11 +37,11 @@ class Documents:
             files = [each.stem for each in self._folder.iterdir() if each.suffix == ".json"]
         except OSError:
             return ()
-        return tuple(sorted(name for name in files if NAME.fullmatch(name)))
+        return tuple(sorted(name for name in files if CONNECTOR.fullmatch(name)))
 
     def facts(self, name: str) -> dict[str, Any] | None:
         """What was compiled; ``None`` if there is none. `Misconfigured` if it is no document."""
-        if not NAME.fullmatch(name):
+        if not CONNECTOR.fullmatch(name):
             return None
         file = self._file(name)
         try:
@@ -60,14 +61,17 @@ class Documents:
         found = self.facts(name)
         if found is None:
             return None
+        # Imported now: every process looks for documents, and few find one.
+        made = import_module("junctor.language.openapi")
         try:
-            return connector_of(found)
+            connector: Connector = made.connector_of(found)
         except JunctorError:
             raise
         except Exception as error:  # a file of somebody's own making may lack anything
             raise Misconfigured(
                 f"{self._file(name)} is damaged ({type(error).__name__}: {error}); add it again."
             ) from error
+        return connector
 
     def save(self, compiled: Mapping[str, Any]) -> Path:
         """Writes a compiled document, in place of an older one of its name."""
@@ -97,7 +101,7 @@ class Documents:
 
     def remove(self, name: str) -> bool:
         """Removes a document; whether there was one."""
-        if not NAME.fullmatch(name):
+        if not CONNECTOR.fullmatch(name):
             return False
         try:
             self._file(name).unlink()

@@ -78,7 +78,9 @@ class Operator:
                 effect = module.effect_of(arguments)
             account = await self._account(flight, call)
             writes = _writes(call)
-            asking = self._asking(flight, call, account, writes)
+
+            def asking() -> Asking:  # most modules never ask
+                return self._asking(flight, call, account, writes)
 
             async def send(request: Request | Ask, step: int) -> Any:
                 nonlocal acted, before, counted
@@ -89,7 +91,7 @@ class Operator:
                 if isinstance(request, Ask):
                     if step in call.steps:
                         return recorded
-                    answer = await self._ask(flight, call, request, step, effect, asking)
+                    answer = await self._ask(flight, call, request, step, effect, asking())
                     acted |= effect == "once" and not isinstance(request, ReadState | WriteState)
                     # What is staged would be missing if its answer were taken from the record.
                     before = None if module.transactional else [answer]
@@ -115,7 +117,7 @@ class Operator:
                         bundles = await perform(module, arguments, send)
                         if module.poll is not None:
                             bundles = await self._new(
-                                flight, module.poll, bundles, arguments, asking
+                                flight, module.poll, bundles, arguments, asking()
                             )
                         spent = round((time.perf_counter() - begun) * 1000, 3)
                         if await self._recorded(flight, call, mark, bundles, counted, spent):
@@ -283,6 +285,7 @@ class Operator:
 def _writes(call: Call) -> bool:
     """Whether an operation may stage something: a record, or what its module remembers."""
     module = call.module
-    if module.transactional or module.poll is not None or module.remembers is None:
-        return module.transactional or module.poll is not None
-    return module.remembers(call.arguments if isinstance(call.arguments, Mapping) else {})
+    if module.transactional or module.poll is not None:
+        return True
+    given = call.arguments if isinstance(call.arguments, Mapping) else {}
+    return module.remembers is not None and module.remembers(given)
