@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -35,14 +34,12 @@ def test_every_command_registers_itself_under_its_name(name: str) -> None:
 
 
 def test_help_lists_commands_without_loading_them() -> None:
-    begun = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "junctor", "--help"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert time.perf_counter() - begun < 5  # a fraction of a second on a quiet machine
     assert all(f" {name} " in done.stdout for name in COMMANDS)
     loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert not loaded & {"litestar", "psycopg", "aiohttp", "structlog", "uvicorn", "msgspec"}

@@ -79,7 +79,7 @@ def test_a_worker_told_to_end_leaves_nothing_undone_or_in_doubt(database_url: st
                 found = await kit.settle(database_url, runs)
             finally:
                 await heir.stop()
-            assert time.monotonic() - begun < 15
+            assert time.monotonic() - begun <= kit.TAKEOVER
         assert set(found.values()) == {"finished"}
         assert vendor.done == dict.fromkeys(range(1600), 1)
 

