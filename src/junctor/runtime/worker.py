@@ -9,31 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import structlog
 
 from junctor.adapters.mail import MailServers
 from junctor.adapters.postgres.database import connect
-from junctor.adapters.postgres.hot import Line, PostgresBacklog, PostgresLedger, is_lost
-from junctor.engine.commands import Result
-from junctor.engine.journal import Journal
+from junctor.adapters.postgres.hot import Line, PostgresBacklog, PostgresLedger
 from junctor.errors import Fault, JunctorError
 from junctor.language.connector import Connector, ModuleDef
-from junctor.ports.backlog import Claim, DueRun, Taken
+from junctor.ports.backlog import Claim
 from junctor.ports.blobs import Blobs
 from junctor.ports.transport import Transport
 from junctor.ports.vault import Vault
 from junctor.runtime.accounts import Accounts
 from junctor.runtime.committer import Committer
 from junctor.runtime.drive import SLICE, Driver
-from junctor.runtime.flight import Flight
 from junctor.runtime.flights import Flights
 from junctor.runtime.heartbeat import Heartbeat
 from junctor.runtime.plans import Plans, Prepared
 from junctor.runtime.services import Services, Tools
+from junctor.runtime.starting import SLICE_RUNS, Starter
 
 __all__ = ["LEASE", "Worker"]
 
@@ -48,16 +45,10 @@ MOST_RUNS = 512
 """Runs in flight in one process."""
 MOST_WAITING = 2048
 """Runs that wait for runs they called, besides."""
-SLICE_RUNS = 128
-"""Deliveries of one claim in flight, if it has effects to wait for."""
 PURE_RUNS = 500
 """The same if it has none."""
 MOST_PAUSES = 20
 """Milliseconds a long run holds still at a time while others are being started."""
-DUE_SECONDS = 0.5
-"""Between looks at the waiting runs of one claim."""
-POISON = 3
-"""A delivery that stops its worker so often is parked."""
 
 
 class Worker:
@@ -100,11 +91,22 @@ class Worker:
         self._wake = asyncio.Event()
         self._ends.told = self._wake.set
         self._claims: set[Claim] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._woken = False
         self._starting = False
-        self._flights = Flights(self.backlog, vault, blobs, self._prepared)
-        self.runs = 0
+        self.starter = Starter(
+            self.backlog,
+            Flights(self.backlog, vault, blobs, self._prepared),
+            self.driver,
+            self.committer,
+            prepare=self._prepared,
+            lost=self._lost,
+            wake=self._wake.set,
+        )
+
+    @property
+    def runs(self) -> int:
+        """Runs that ended here."""
+        return self.starter.ended
 
     @property
     def active(self) -> int:
@@ -127,9 +129,11 @@ class Worker:
         except TimeoutError:
             log.warning("stopped_without_database")
         finally:
-            for task in (working, listening, stopping, *self._tasks):
+            for task in (working, listening, stopping, *self.starter.tasks):
                 task.cancel()
-            await asyncio.gather(working, listening, stopping, *self._tasks, return_exceptions=True)
+            await asyncio.gather(
+                working, listening, stopping, *self.starter.tasks, return_exceptions=True
+            )
             await self.committer.stop(self._grace)
             await asyncio.to_thread(self._heartbeat.stop)
             await self._accounts.close()
@@ -213,7 +217,7 @@ class Worker:
         started = 0
         for claim in fresh:
             if claim.due:
-                started += await self._resume_due(claim)
+                started += await self.starter.resume_due(claim)
         wanted = [
             (claim, limit)
             for claim, limit in wanted
@@ -225,16 +229,16 @@ class Worker:
             for claim, taken in await self.backlog.take(wanted, busy):
                 if claim.due and claim not in fresh and not claim.in_line:
                     # One that is always busy is never given back, and would never be looked at.
-                    started += await self._resume_due(claim)
+                    started += await self.starter.resume_due(claim)
                 prepared = await self._prepared(claim)
                 cautious = claim.cautious_until is not None
                 if cautious or claim.in_line or isinstance(prepared, JunctorError):
-                    started += self._start_line(claim, taken)
+                    started += self.starter.start_line(claim, taken)
                     continue
                 for delivery in taken:
                     if claim.lost:
                         break
-                    await self._begin(claim, prepared, delivery)
+                    await self.starter.begin(claim, prepared, delivery)
                     started += 1
                     if time.perf_counter() - begun > SLICE:
                         await asyncio.sleep(0)
@@ -276,224 +280,6 @@ class Worker:
         """Tells the heartbeat what to keep."""
         self._heartbeat.fences = tuple(claim.fence for claim in self._claims)
 
-    def _give_up(self, claim: Claim, error: BaseException) -> None:
-        """Lets go of a claim of which we don't know what was begun, as if we had crashed."""
-        log.error("claim_given_up", scenario=str(claim.scenario_id), exc_info=error)
-        claim.lost = True
+    def _lost(self, claim: Claim) -> None:
         self._claims.discard(claim)
         self._renewed()
-
-    # Starting runs.
-
-    async def _begin(self, claim: Claim, prepared: Prepared, delivery: Taken) -> None:
-        """Starts one delivery: in place if it is pure, as a task if it has effects."""
-        claim.busy.add(delivery.id)
-        try:
-            flight, command = await self._first(claim, prepared, delivery)
-            write = None
-            if isinstance(command, Result) and not flight.calls:
-                write = self.driver.finish(flight, command)
-        except Exception as error:
-            self._give_up(claim, error)
-            return
-        if write is not None:
-            future = self.committer.submit(write)
-            future.add_done_callback(lambda done: self._ended(flight, done))
-        else:
-            self._spawn(self._drive(flight, command))
-
-    async def _first(
-        self, claim: Claim, prepared: Prepared, delivery: Taken, *, read_back: bool = False
-    ) -> tuple[Flight, Any]:
-        """A run and its first command; one that can't begin ends at once."""
-        try:
-            flight = await self._flights.of_delivery(claim, prepared, delivery, read_back=read_back)
-            return flight, self.driver.advance(flight)
-        except Exception as error:
-            if is_lost(error):
-                raise
-            if not isinstance(error, JunctorError):
-                log.exception("run_not_begun", run=str(delivery.id))
-            return await self._stillborn(claim, delivery, error)
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _drive(self, flight: Flight, command: Any) -> None:
-        try:
-            await self.driver.drive(flight, command)
-        except Exception as error:
-            self._give_up(flight.claim, error)
-        else:
-            self._ended(flight, None)
-
-    async def _set_aside(self, flight: Flight, error: BaseException) -> None:
-        try:
-            await self.driver.set_aside(flight, error)
-        except Exception as again:
-            self._give_up(flight.claim, again)
-        else:
-            self._ended(flight, None)
-
-    def _ended(self, flight: Flight, done: asyncio.Future[bool] | None) -> None:
-        if done is not None:
-            if done.cancelled():
-                return
-            error = done.exception()
-            if error is not None:
-                self._spawn(self._set_aside(flight, error))
-                return
-        self.runs += 1
-        claim = flight.claim
-        claim.busy.discard(flight.run_id)
-        if flight.state == "waiting":
-            claim.waits = True
-        in_order = claim.ordered
-        if in_order and flight.state in {"incomplete", "uncertain", "waiting"}:
-            claim.blocked_by_run = flight.run_id
-        elif claim.blocked_by_run == flight.run_id:
-            claim.blocked_by_run = None
-            claim.more = True
-        if not claim.busy:
-            self._wake.set()
-
-    def _start_line(self, claim: Claim, taken: Sequence[Taken]) -> int:
-        """Deliveries that must follow one another."""
-        if taken:
-            claim.busy.update(delivery.id for delivery in taken)
-            self._spawn(self._line(claim, taken))
-        return len(taken)
-
-    async def _line(self, claim: Claim, taken: Sequence[Taken]) -> None:
-        try:
-            for delivery in taken:
-                if claim.lost or claim.stale or claim.blocked_by_run is not None:
-                    claim.more = True
-                    break
-                cautious = claim.cautious_until is not None and delivery.id <= claim.cautious_until
-                if cautious and (await self._attempts(claim, delivery)) > POISON:
-                    await self._park(
-                        claim,
-                        delivery,
-                        Fault(
-                            reason="this delivery stopped its worker three times and was set aside"
-                        ),
-                    )
-                    continue
-                await self._one(claim, delivery, read_back=cautious)
-                if claim.cautious_until is not None and not cautious:
-                    claim.cautious_until = None
-        except Exception as error:
-            self._give_up(claim, error)
-        finally:
-            claim.busy.difference_update(delivery.id for delivery in taken)
-            self._wake.set()
-
-    async def _one(self, claim: Claim, delivery: Taken, *, read_back: bool) -> None:
-        prepared = await self._prepared(claim)
-        if isinstance(prepared, JunctorError):
-            await self._park(claim, delivery, prepared)
-            return
-        flight, command = await self._first(claim, prepared, delivery, read_back=read_back)
-        await self.driver.drive(flight, command)
-        self._ended(flight, None)
-
-    async def _attempts(self, claim: Claim, delivery: Taken) -> int:
-        counts = await self.backlog.attempt([(claim, delivery.id)])
-        return counts.get(delivery.id, 0)
-
-    async def _park(self, claim: Claim, delivery: Taken, error: JunctorError) -> None:
-        """Sets a delivery aside as an incomplete run that still has its delivery."""
-        flight, result = await self._stillborn(claim, delivery, error)
-        await self.driver.drive(flight, result)
-        self._ended(flight, None)
-
-    async def _stillborn(
-        self, claim: Claim, delivery: Taken, error: Exception
-    ) -> tuple[Flight, Result]:
-        """A run that can't begin; its delivery stays, parked, for a retry."""
-        if not isinstance(error, JunctorError):
-            error = Fault(reason=f"{type(error).__name__}: {error}")
-        flight = await self._flights.bare(claim, delivery.id, delivery.server)
-        return flight, Result(status="incomplete", error=error)
-
-    # Runs that waited.
-
-    async def _resume_due(self, claim: Claim) -> int:
-        now = time.monotonic()
-        if now - claim.looked_at < DUE_SECONDS:
-            return 0
-        claim.looked_at = now
-        runs = await self.backlog.due(claim, SLICE_RUNS)
-        if runs:
-            claim.busy.update(run.id for run in runs)
-            claim.waits = True
-            self._spawn(self._resume_line(claim, runs))
-        elif claim.blocked_by_run is not None:
-            row = await self.backlog.run_row(claim.organization_id, claim.blocked_by_run)
-            if row is None or row[1] in {"finished", "discarded"}:
-                claim.blocked_by_run = None
-        return len(runs)
-
-    async def _resume_line(self, claim: Claim, runs: Sequence[DueRun]) -> None:
-        try:
-            if claim.in_line:
-                for run in runs:
-                    await self._resume(claim, run)
-            else:
-                resuming = (self._resume(claim, run) for run in runs)
-                for failed in await asyncio.gather(*resuming, return_exceptions=True):
-                    if isinstance(failed, BaseException):
-                        raise failed
-        except Exception as error:
-            self._give_up(claim, error)
-        finally:
-            claim.busy.difference_update(run.id for run in runs)
-            self._wake.set()
-
-    async def _resume(self, claim: Claim, run: DueRun) -> None:
-        """Goes on with a run from its journal, or from its parked delivery if it has none."""
-        prepared = await self._prepared(claim, run.version)
-        flight = await self._flights.bare(claim, run.id, None)
-        flight.retention, flight.started_at, flight.version = (
-            run.retention,
-            run.started_at,
-            run.version,
-        )
-        flight.trigger, flight.actor, flight.parks = run.trigger, run.actor, False
-        flight.visible = True
-        command: Any
-        try:
-            if isinstance(prepared, JunctorError):
-                raise prepared
-            if claim.crashes > POISON:
-                raise Fault(reason="its workers stopped three times; this run was set aside")
-            delivery = await self.backlog.delivery(claim.organization_id, run.id)
-            flight.prepared = prepared
-            # Its caller may wait still, at a server that the delivery, gone since, knew.
-            flight.server = "" if prepared.plan.respond or run.trigger == "call" else None
-            recording = await self._flights.read_back(flight)
-            if recording is None or not recording.header:
-                if delivery is None:
-                    raise Fault(reason="the run has neither a journal nor a delivery")
-                flight = await self._flights.of_delivery(claim, prepared, delivery)
-                flight.visible, flight.retention, flight.started_at = (
-                    True,
-                    run.retention,
-                    run.started_at,
-                )
-            else:
-                flight.stored = delivery is not None
-                flight.journal = Journal(claim.detail)
-                self._flights.load(flight, recording)
-            command = self.driver.advance(flight)
-        except Exception as error:
-            if is_lost(error):
-                raise
-            log.exception("run_not_resumed", run=str(run.id))
-            known = error if isinstance(error, JunctorError) else Fault(reason=repr(error))
-            command = Result(status="incomplete", error=known)
-        await self.driver.drive(flight, command)
-        self._ended(flight, None)

@@ -14,7 +14,8 @@ from junctor.language.connector import Request, Response
 from junctor.ports.inbox import NewDelivery
 from junctor.runtime.envelope import pack_manual
 from junctor.runtime.flights import Flights
-from junctor.runtime.worker import POISON, Worker
+from junctor.runtime.starting import POISON
+from junctor.runtime.worker import Worker
 from tests.support import asynchronous
 from tests.unit.runtime.drive_kit import OK, ORGANIZATION, SCENARIO, Bench, placed, world
 
@@ -34,9 +35,10 @@ def worker_on(bench: Bench) -> Worker:
         blobs=bench.blobs,
         transport=bench.transport,
     )
-    worker.backlog = bench.backlog  # type: ignore[assignment]  # as the port has it
+    worker.backlog = worker.starter.backlog = bench.backlog  # type: ignore[assignment]  # as the port has it
     worker.committer, worker.driver = bench.committer, bench.driver
-    worker._flights = Flights(bench.backlog, bench.vault, bench.blobs, worker._prepared)
+    worker.starter.committer, worker.starter.driver = bench.committer, bench.driver
+    worker.starter.flights = Flights(bench.backlog, bench.vault, bench.blobs, worker._prepared)
     worker.plans._cache[ORGANIZATION, SCENARIO, 1] = (float("inf"), bench.prepared)
     return worker
 
@@ -64,8 +66,8 @@ async def work(bench: Bench, worker: Worker) -> None:
     bench.committer.start()
     for _ in range(20):
         started = await worker._pass()
-        while worker._tasks:
-            await asyncio.wait(worker._tasks)
+        while worker.starter.tasks:
+            await asyncio.wait(worker.starter.tasks)
         if not started and not worker._claims:
             break
     else:
