@@ -13,6 +13,7 @@ import msgspec
 
 from junctor.app.desk import Desk, content_of, unsupported
 from junctor.app.offered import registry_of
+from junctor.engine.commands import Result
 from junctor.errors import BlueprintInvalid, JunctorError, Misconfigured
 from junctor.language.blueprint import load
 from junctor.language.connector import Bundle, Delivery, ModuleDef
@@ -153,20 +154,26 @@ def observed(done: Rehearsed) -> dict[str, Any]:
         "inputs": inputs,
         "counts": counts,
         "stopped": {str(module): count for module, count in result.dropped.items()},
+        "set_aside": [_failure(result) for result in done.asides],
         "waits": [{"module": module, "seconds": seconds} for module, seconds in done.waits],
     }
     if result.error is not None:
-        seen["error"] = {
-            "type": result.error.make_type,
-            "code": result.error.code,
-            "message": result.error.message,
-            "module": result.failed.module if result.failed is not None else None,
-        }
+        seen["error"] = _failure(result)
     if done.answer is not None:
         headers = dict(done.answer.headers)
         content = content_of(done.answer.body, headers.get("content-type", ""))
         seen["answer"] = {"status": done.answer.status, "headers": headers, **content}
     return seen
+
+
+def _failure(result: Result) -> dict[str, Any]:
+    assert result.error is not None
+    return {
+        "type": result.error.make_type,
+        "code": result.error.code,
+        "message": result.error.message,
+        "module": result.failed.module if result.failed is not None else None,
+    }
 
 
 def _define(

@@ -142,6 +142,10 @@ def emit(
     """
     for aggregator in node.collectors:
         run.groups[aggregator.id] = Groups(aggregator, env[0])
+    if node.collectors:
+        run.sources.append((node, path))
+    if run.edits:
+        lists = _edited(run, node, lists, path, single)
     onward, slot, branch = node.next, node.slot, run.branch
     if node.lane_call is not None and not single:
         yield from in_lanes(run, node, chain.from_iterable(lists), env, path)
@@ -157,7 +161,23 @@ def emit(
                     index += 1
             if not index % (4 * CHUNK):
                 yield FLUSH  # nothing may have been recorded, and still the worker must breathe
-    yield from collected(run, node, env, path)
+    if node.collectors:
+        run.sources.pop()
+        yield from collected(run, node, env, path)
+
+
+def _edited(
+    run: Run, node: Node, lists: Iterable[list[Bundle]], path: Path, single: bool
+) -> Iterator[list[Bundle]]:
+    """The bundles as a person has changed them."""
+    index = 0
+    for bundles in lists:
+        changed = []
+        for bundle in bundles:
+            place = (run.cycle, node.id, path if single else (*path, index))
+            changed.append(run.edits.get(place, bundle))
+            index += 1
+        yield changed
 
 
 def collected(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:

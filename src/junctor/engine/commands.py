@@ -103,6 +103,20 @@ class Flush:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """Store the rest of a bundle's way as an incomplete run of its own, in the same commit as what
+    is recorded next. ``None`` is sent back.
+    """
+
+    header: Mapping[str, Any]
+    """What it pins, and where it begins."""
+    values: Mapping[str, Any]
+    """The values of the run that it shares with its parent."""
+    result: Result
+    """How it fell."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settle:
     """A cycle is over: apply what its transactional modules wrote (``commit``), forget it
     (``rollback``), or keep it for when the run is resumed (``hold``). ``None`` is sent back, or the
@@ -115,7 +129,7 @@ class Settle:
     """Whether a trigger that polls has dealt with its items, so that it goes on after them."""
 
 
-Command = Call | Start | Await | Respond | Wait | Flush | Settle
+Command = Call | Start | Await | Respond | Wait | Flush | Settle | Aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,5 +157,9 @@ class Result:
     """Bundles that a module's filter stopped, by module id."""
     name: str = ""
     """What the run called itself."""
+    warnings: int = 0
+    """Bundles that were set aside as runs of their own."""
+    again: float | None = None
+    """Seconds after which an incomplete run is tried again by itself."""
     unrecorded: int = 0
     """Pure operations that the history's detail left out."""

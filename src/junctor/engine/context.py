@@ -52,7 +52,8 @@ class Context:
         self._known: dict[str, Any] = {}
         self._at: tuple[Any, ...] = ()
         self._drawn = 0
-        pinned = recording.header if recording is not None else {}
+        self.header: Mapping[str, Any] = recording.header if recording is not None else {}
+        pinned = self.header
         if pinned:
             self._check(pinned)
             journal.pin_detail(pinned["detail"])
@@ -61,20 +62,19 @@ class Context:
             locale, country = pinned["locale"], pinned["country"]
             cycles = pinned.get("cycles", 1)
         else:
-            journal.header(
-                {
-                    "engine": ENGINE,
-                    "run": run_id,
-                    "scenario": plan.name,
-                    "version": plan.version,
-                    "zone": str(zone),
-                    "locale": locale,
-                    "country": country,
-                    "detail": journal.detail,
-                    "cycles": cycles,
-                    "pins": {module: list(pin) for module, pin in plan.pins.items()},
-                }
-            )
+            self.header = {
+                "engine": ENGINE,
+                "run": run_id,
+                "scenario": plan.name,
+                "version": plan.version,
+                "zone": str(zone),
+                "locale": locale,
+                "country": country,
+                "detail": journal.detail,
+                "cycles": cycles,
+                "pins": {module: list(pin) for module, pin in plan.pins.items()},
+            }
+            journal.header(self.header)
         self.cycles = cycles
         if plan.variables:
             variables = self._value("variables", lambda: dict(variables))
@@ -100,6 +100,11 @@ class Context:
             before = pinned["pins"].get(module)
             if before is None or before[0] != name or before[1] != version:
                 raise Conflict(what=f"Module {module}, {name} (the run began with {before})")
+
+    @property
+    def known(self) -> Mapping[str, Any]:
+        """The values of the run that were asked for so far."""
+        return self._known
 
     def draw_from(self, module: int, path: Path, part: str) -> None:
         """Says where the next random numbers are drawn."""

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from junctor.engine.bundles import emit
 from junctor.engine.commands import Address, Command, Result, Settle
 from junctor.engine.effects import call
+from junctor.engine.forks import resume
 from junctor.engine.nodes import Halt, Step
 from junctor.engine.recording import MISSING
 from junctor.errors import Uncertain
 from junctor.language.connector import Bundle
+from junctor.language.retry import again_after
 
 if TYPE_CHECKING:
     from junctor.engine.run import Run
@@ -26,6 +28,7 @@ __all__ = ["execute"]
 def execute(run: Run, bundles: list[Bundle] | None) -> Generator[Command, Any, Result]:
     """All cycles; how the run ended. Variables of scope *roundtrip* end with their cycle."""
     halt: Halt | None = None
+    start = run.context.header.get("fork")
     for number in range(run.context.cycles):
         run.cycle = number
         run.variables = {
@@ -33,7 +36,10 @@ def execute(run: Run, bundles: list[Bundle] | None) -> Generator[Command, Any, R
         }
         more = False
         try:
-            more = yield from _cycle(run, bundles)
+            if start is not None:
+                yield from resume(run, start)
+            else:
+                more = yield from _cycle(run, bundles)
         except Halt as stopped:
             halt = stopped
         if run.plan.transactional:
@@ -88,11 +94,13 @@ def _settle(run: Run, halt: Halt | None) -> Generator[Command, Any, Halt | None]
 
 def _end(run: Run, halt: Halt | None) -> Result:
     result = Result("finished", run.operations, run.bytes, dropped=run.dropped, name=run.name)
-    result.unrecorded = run.journal.skipped
+    result.unrecorded, result.warnings = run.journal.skipped, run.warnings
     if halt is not None:
         unknown = isinstance(halt.error, Uncertain)
         result.status = halt.status or ("uncertain" if unknown else "incomplete")
         if result.status != "finished":
             result.error, result.failed = halt.error, halt.address
     run.context.end(run.cycle, result)
+    if result.status == "incomplete":
+        result.again = again_after(run.context.header.get("again"), run.ends, result.error)
     return result

@@ -69,6 +69,8 @@ class Node:
     group_by: Evaluate | None = None
     stop_if_empty: bool = False
     handler: Node | None = None
+    aside: bool = False
+    """Whether a bundle that fails here, unhandled, is set aside and the others go on."""
     random: bool = False
     """Whether a mapping here draws random numbers."""
     polls: bool = False

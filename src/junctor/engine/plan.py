@@ -56,6 +56,8 @@ class Plan:
     """Length of an env: the scope, then one slot per module."""
     variables: bool
     """Whether a mapping reads ``var``."""
+    nodes: Mapping[int, Node]
+    """Modules by id."""
     pins: Mapping[int, tuple[str, int, str]]
     """Module id → (module, version, hash of its signature), for the run's header."""
 
@@ -83,6 +85,8 @@ def compile_plan(
         order_key = compile_value(key, {trigger.id: 1})
     for node in compiler.nodes:
         node.lane_call = _lane_call(node)
+        # The first module's failure is the run's: nothing else could go on.
+        node.aside = scenario.settings.dlq and node is not head
     transactional = any(
         node.polls or (node.definition is not None and node.definition.transactional)
         for node in compiler.nodes
@@ -101,6 +105,7 @@ def compile_plan(
         order_key=order_key,
         slots=len(compiler.slots) + 1,
         variables=compiler.variables,
+        nodes={node.id: node for node in compiler.nodes},
         pins={node.id: _pin(node) for node in compiler.nodes if node.definition is not None},
     )
 
@@ -176,7 +181,7 @@ _STEPS: Mapping[str, Step] = {
 
 _FLOW = frozenset({"iterator", "repeater", "set_variables", "get_variables", "sleep"})
 _KEYWORDS = frozenset(
-    {"transform", "responder", "action", "search", "trigger", "returner", "namer"}
+    {"transform", "responder", "action", "search", "trigger", "returner", "namer", "directive"}
 )
 _NO_SOURCES = frozenset({Step.ROUTER, Step.CHOICE, Step.DIRECTIVE, Step.PASS})
 """Modules that give out no bundles of their own."""

@@ -139,6 +139,14 @@ class Recording:
                     found.cycle = max(found.cycle, record[1])
         return self._overview
 
+    def edits(self) -> dict[tuple[int, int, tuple[int, ...]], Any]:
+        """Bundles that a person has changed, the last change of each: values called ``edit …``,
+        each ``[cycle, module, path, bundle]``.
+        """
+        found = self.overview().values.items()
+        edits = [value for name, value in found if name.startswith("edit ")]
+        return {(cycle, module, tuple(path)): bundle for cycle, module, path, bundle in edits}
+
     def _decoded(self) -> Iterator[list[Any]]:
         return chain.from_iterable(decode_segment(each, self._blobs) for each in self._segments)
 

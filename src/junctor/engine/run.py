@@ -40,7 +40,7 @@ class Run:
     ``clock`` gives aware instants and ``seed`` is random; both are asked at most once, as the first
     ``now`` and the seed are values of the run. ``variables`` is what ``var.…`` reads; ``cycles``:
     how many at most. With a ``recording`` the run continues it: what is recorded there is not
-    recorded again.
+    recorded again. ``edits``: bundles that a person has changed since, by cycle, module and path.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Run:
         country: str = "",
         cycles: int = 1,
         recording: Recording | None = None,
+        edits: Mapping[tuple[int, int, Path], Bundle] | None = None,
     ) -> None:
         self.plan = plan
         self.journal = journal
@@ -74,6 +75,11 @@ class Run:
         """Kinds of answers given: to the hook's caller, to the run that called."""
         self.groups: dict[int, Groups] = {}
         """What open aggregators have collected, by module id."""
+        self.sources: list[tuple[Node, Path]] = []
+        """The modules whose bundles are being collected, outermost first, and where they stand."""
+        self.edits = edits or {}
+        self.warnings = 0
+        """Bundles that were set aside."""
         self.variables: dict[str, tuple[Any, str]] = {}
         """What modules have set: value and scope."""
         self.recording = recording
@@ -103,6 +109,7 @@ class Run:
         """
         journal = self.journal
         fast = self._live and journal.full
+        edits = self.edits
         while node is not None:
             try:
                 if node.filter is not None and not passed:
@@ -158,17 +165,19 @@ class Run:
                     yield from emit(self, node, lists, env, path)
                     return
             except Halt as halt:
-                if node.handler is None or halt.address.module != node.id:
+                if (node.handler is None and not node.aside) or halt.address.module != node.id:
                     raise
                 output = yield from handle(self, node, env, path, halt)
             except Exception as error:
                 failed = self.failure(Address(self.cycle, node.id, path), error)
-                if node.handler is None:
+                if node.handler is None and not node.aside:
                     raise failed from error
                 output = yield from handle(self, node, env, path, failed)
             if output is None:
                 return
             passed, ahead = False, None
+            if edits:
+                output = edits.get((self.cycle, node.id, path), output)
             env[node.slot] = output
             if node.collectors:
                 yield from emit(self, node, [[output]], env, path, single=True)
@@ -201,7 +210,7 @@ class Run:
             yield from respond(self, node, env, path)
         else:
             assert node.definition is not None
-            self.directive = (node.definition.name.lower(), self.arguments(node, env, path))
+            self.directive = (node.definition.name.lower(), self.evaluated(node, env, path))
         return {}
 
     def _get(self, node: Node, env: list[Any], path: Path) -> Bundle:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from hashlib import blake2b
+from typing import Any, Final
 from uuid import UUID
+
+import msgspec
 
 from junctor.errors import NotFound
 
-__all__ = ["CONNECTOR", "PREFIXES", "Ids", "milliseconds", "read", "show", "uuid7"]
+__all__ = ["CONNECTOR", "PREFIXES", "Ids", "derived", "milliseconds", "read", "show", "uuid7"]
 
 CONNECTOR: Final = re.compile(r"[a-z][a-z0-9-]{1,39}")
 """What a connector may be called: the first part of its modules' ids."""
@@ -52,6 +55,15 @@ def uuid7(ms: int, random: bytes) -> UUID:
     if len(random) < 10:
         raise ValueError(f"a UUIDv7 takes 10 random bytes, not {len(random)}")
     return _compose(ms, int.from_bytes(random[:10], "big") >> (80 - _RANDOM_BITS))
+
+
+def derived(parent: UUID, *what: Any) -> UUID:
+    """The id of something that follows from ``parent``: always the same for the same ``what``.
+
+    A UUIDv7 of the parent's millisecond, so that a partition is found from it.
+    """
+    seed = msgspec.msgpack.encode((parent.bytes, *what))
+    return uuid7(milliseconds(parent), blake2b(seed, digest_size=10).digest())
 
 
 def _compose(ms: int, tail: int) -> UUID:

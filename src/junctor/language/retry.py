@@ -8,7 +8,12 @@ from typing import Any
 
 from junctor.errors import JunctorError, Misconfigured, Retry
 
-__all__ = ["RetryPolicy"]
+__all__ = ["AGAIN", "RetryPolicy", "again_after"]
+
+AGAIN = (60.0, 600.0, 600.0, 1800.0, 1800.0, 1800.0, 10800.0, 10800.0)
+"""Seconds after each end at which an incomplete run is tried again by itself, if its error says
+that the same may work later (facts: Make's schedule for rate limits and connection errors).
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +48,16 @@ class RetryPolicy:
             raise Misconfigured(
                 reason=f"{path}.flags.retry is {given!r}; give attempts, first and longest"
             ) from error
+
+
+def again_after(
+    given: Mapping[str, Any] | None, ends: int, error: JunctorError | None
+) -> float | None:
+    """Seconds to the next try of an incomplete run that has ended ``ends`` times before; ``None``:
+    a person decides. ``given``: the count and interval of its *Break*.
+    """
+    if given is not None:
+        return float(given["interval"]) if ends < given["count"] else None
+    if not isinstance(error, Retry) or ends >= len(AGAIN):
+        return None
+    return max(AGAIN[ends], error.retry_after or 0.0)

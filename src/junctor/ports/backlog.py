@@ -79,7 +79,7 @@ class Taken(NamedTuple):
 
 
 class DueRun(NamedTuple):
-    """A run that goes on: its wait is over, or a person asked for it."""
+    """A run that goes on: its wait is over, it is to be tried again, or a person asked for it."""
 
     id: UUID
     version: int
@@ -88,6 +88,8 @@ class DueRun(NamedTuple):
     actor: str
     started_at: datetime
     segments: int
+    edited: bool = False
+    """Somebody has changed bundles of it since."""
 
 
 class Backlog(Protocol):
@@ -107,7 +109,7 @@ class Backlog(Protocol):
         ...
 
     async def due(self, claim: Claim, limit: int) -> list[DueRun]:
-        """Waiting runs of the claim whose time has come."""
+        """Waiting and incomplete runs of the claim whose time has come."""
         ...
 
     async def attempt(self, deliveries: Sequence[tuple[Claim, UUID]]) -> dict[UUID, int]:

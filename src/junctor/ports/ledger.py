@@ -42,6 +42,10 @@ class RunRow(NamedTuple):
     dropped: str | None = None
     name: str | None = None
     """What the run called itself."""
+    warnings: int = 0
+    """Bundles that were set aside as runs of their own."""
+    origin: UUID | None = None
+    """The run that this one was set aside from, or repeats."""
 
 
 class RecordWrite(NamedTuple):
@@ -94,6 +98,8 @@ class Write:
     kept: Kept | None = None
     """Applied with the segments, if nobody has changed what it was based on; a write that has it
     has segments, too: where those are stored, it has been applied."""
+    forks: Sequence[Write] = ()
+    """Bundles set aside: runs that begin to exist with this write, or not at all."""
     conflict: str = ""
     """Set by the ledger: what somebody changed meanwhile; then nothing of this was written."""
     last_words: bool = False

@@ -94,11 +94,18 @@ class Committer:
             return
         while True:
             try:
-                for write, _ in group:
+                writes = [every for write, _ in group for every in (*write.forks, write)]
+                for write in writes:
                     owner = write.claim.organization_id
                     for name, content in write.blobs.items():
                         await self._blobs.put(owner, write.run_id, name, content)
-                held = await self._ledger.commit([write for write, _ in group])
+                stored = await self._ledger.commit(writes)
+                forks = {id(fork) for write, _ in group for fork in write.forks}
+                held = [
+                    ours
+                    for write, ours in zip(writes, stored, strict=True)
+                    if id(write) not in forks
+                ]
                 break
             except Exception as error:
                 if is_lost(error):

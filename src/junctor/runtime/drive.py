@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from junctor.engine.commands import (
+    Aside,
     Await,
     Call,
     Command,
@@ -42,7 +43,7 @@ from junctor.runtime.flight import Flight, polled
 from junctor.runtime.keeper import Keeper
 from junctor.runtime.operate import Operator
 from junctor.runtime.services import Services
-from junctor.runtime.writes import last_write, storable
+from junctor.runtime.writes import last_write, set_aside, storable
 
 __all__ = ["LONG_WAIT", "SLICE", "Driver"]
 
@@ -97,6 +98,8 @@ class Driver:
                     flight.unsent_answer = flight.unsaved = True
                 elif type(command) is Start:
                     value = self._start(flight, command.call)
+                elif type(command) is Aside:
+                    set_aside(flight, command, self._clock())
                 else:
                     return command
         except StopIteration as stop:

@@ -13,7 +13,7 @@ from junctor.engine.commands import Command, Outcome, Result
 from junctor.engine.journal import Journal
 from junctor.ports.backlog import Claim
 from junctor.ports.inbox import Answered
-from junctor.ports.ledger import Kept
+from junctor.ports.ledger import Kept, Write
 from junctor.ports.vault import Keyring
 from junctor.runtime.plans import Prepared
 from junctor.runtime.staging import Staged
@@ -48,6 +48,8 @@ class Flight:
     trigger: str
     actor: str
     started_at: datetime
+    origin: UUID | None = None
+    """The run that this one was set aside from, or repeats."""
     stored: bool = False
     """Whether its delivery lies in the inbox, to leave it when the run ends."""
     parks: bool = False
@@ -64,6 +66,12 @@ class Flight:
     visible: bool = False
     """Whether its row says that it is running."""
     state: str = "running"
+    returns: bool = False
+    """Whether something of it is due later, by itself."""
+    forks: list[Write] = field(default_factory=list)
+    """Bundles set aside, to be stored with the next write."""
+    stands: UUID | None = None
+    """The first run that it set aside: what must follow it in order stands behind that."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Modules that write what a commit applies go one at a time, lanes or not."""
     calls: dict[int, asyncio.Task[Outcome]] = field(default_factory=dict)

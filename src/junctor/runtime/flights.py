@@ -115,6 +115,8 @@ class Flights:
         bundles: list[dict[str, Any]] | None = None,
         cycles: int = 1,
         inputs: Bundle | None = None,
+        *,
+        edited: bool = False,
     ) -> None:
         """Gives the flight its steps. ``inputs`` are recorded as it begins, if anything reads
         them, and not needed to go on.
@@ -122,6 +124,8 @@ class Flights:
         prepared = flight.prepared
         assert prepared is not None
         shown = ids.show("run", flight.run_id)
+        if recording is not None and recording.header.get("origin"):
+            flight.origin = ids.read("run", recording.header["origin"])
         run = Run(
             prepared.plan,
             run_id=shown,
@@ -134,6 +138,7 @@ class Flights:
             locale=prepared.locale,
             country=prepared.country,
             cycles=cycles,
+            edits=recording.edits() if edited and recording is not None else None,
         )
         polls = prepared.plan.head is not None and prepared.plan.head.polls
         if recording is None and polls and flight.start != "now":

@@ -153,6 +153,7 @@ class Operator:
             organization_id=flight.claim.organization_id,
             scenario_id=flight.claim.scenario_id,
             run_id=flight.run_id,
+            origin=flight.origin,
             actor=flight.actor,
             address=call.address,
             parameters=call.parameters,

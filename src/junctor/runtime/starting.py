@@ -132,14 +132,15 @@ class Starter:
         self.ended += 1
         claim = flight.claim
         claim.busy.discard(flight.run_id)
-        if flight.state == "waiting":
+        if flight.state == "waiting" or flight.returns:
             claim.waits = True
         in_order = claim.ordered
         if in_order and flight.state in {"incomplete", "uncertain", "waiting"}:
             claim.blocked_by_run = flight.run_id
+        elif in_order and flight.stands is not None:
+            claim.blocked_by_run = flight.stands
         elif claim.blocked_by_run == flight.run_id:
-            claim.blocked_by_run = None
-            claim.more = True
+            claim.more = True  # given back, it stands behind the next that stopped, if there is one
         if not claim.busy:
             self._wake()
 
@@ -217,7 +218,7 @@ class Starter:
         elif claim.blocked_by_run is not None:
             row = await self.backlog.run_row(claim.organization_id, claim.blocked_by_run)
             if row is None or row[1] in {"finished", "discarded"}:
-                claim.blocked_by_run = None
+                claim.more = True
         return len(runs)
 
     async def _resume_line(self, claim: Claim, runs: Sequence[DueRun]) -> None:
@@ -270,7 +271,7 @@ class Starter:
             else:
                 flight.stored = delivery is not None
                 flight.journal = Journal(claim.detail)
-                self.flights.load(flight, recording)
+                self.flights.load(flight, recording, edited=run.edited)
             command = self.driver.advance(flight)
         except Exception as error:
             if is_lost(error):

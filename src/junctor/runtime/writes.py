@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from junctor.engine.commands import Result
+from junctor.engine.commands import Aside, Result
+from junctor.engine.forks import journal_of
 from junctor.engine.journal import Journal, encode_segment
+from junctor.language import ids
 from junctor.ports.ledger import RunRow, SegmentRow, Write
 from junctor.runtime.flight import ACCEPTED, FAILED, Flight, segment_aad
 
-__all__ = ["last_write", "next_write", "running_row", "storable"]
+__all__ = ["last_write", "next_write", "running_row", "set_aside", "storable"]
 
 
 def next_write(flight: Flight, journal: Journal | None = None) -> Write:
@@ -28,7 +31,23 @@ def next_write(flight: Flight, journal: Journal | None = None) -> Write:
     if flight.unsent_answer and flight.server is not None:
         write.answer, write.server = flight.answer, flight.server
     flight.unsent_answer = False
+    write.forks, flight.forks = flight.forks, []
     return write
+
+
+def set_aside(flight: Flight, aside: Aside, now: float) -> None:
+    """A bundle's rest of the way, as a run of its own: stored with the next write."""
+    failed = aside.result.failed
+    assert failed is not None
+    run_id = ids.derived(flight.run_id, *failed)
+    journal = journal_of(aside, ids.show("run", run_id))
+    fork = replace(
+        flight, run_id=run_id, journal=journal, seq=0, forks=[], stored=False, parks=False,
+        server=None, answer=None, unsent_answer=False, trigger="break", origin=flight.run_id,
+    )  # fmt: skip
+    flight.forks.append(last_write(fork, aside.result, now))
+    flight.returns |= fork.returns
+    flight.stands = flight.stands or run_id
 
 
 def running_row(flight: Flight, due: datetime | None) -> RunRow:
@@ -54,13 +73,18 @@ def last_write(flight: Flight, result: Result, now: float) -> Write:
     error = None
     if result.error is not None:
         error = json.dumps(storable(result.error.as_record()), default=str)
+    due = None
+    if result.again is not None:
+        due = datetime.fromtimestamp(now + result.again, UTC)
+        flight.returns = True
     write = next_write(flight)
+    write.due_at = due
     write.row = RunRow(
         version=flight.version,
         # Rolled back by its own handler: over, with its error, and nothing to go on with.
         state="discarded" if result.status == "failed" else result.status,
         wait_reason=None,
-        due_at=None,
+        due_at=due,
         trigger=flight.trigger,
         actor=flight.actor,
         started_at=flight.started_at,
@@ -72,6 +96,8 @@ def last_write(flight: Flight, result: Result, now: float) -> Write:
         failed_module=result.failed.module if result.failed else None,
         dropped=json.dumps(result.dropped) if result.dropped else None,
         name=storable(result.name) or None,
+        warnings=result.warnings,
+        origin=flight.origin,
     )
     write.done, write.parked = flight.stored, flight.parks
     write.blocks = flight.claim.ordered and result.status in {"incomplete", "uncertain"}

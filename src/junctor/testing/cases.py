@@ -138,6 +138,9 @@ class Expect(_Strict):
     """What the hook's caller was sent: ``status``, ``headers``, ``json`` or ``body``."""
     error: Any = None
     """``{"type", "message", "module"}`` of the error that ended the run."""
+    set_aside: Any = None
+    """``[{"type", "message", "module"}]`` of bundles whose rest of the way became a run of its own.
+    """
     waits: Any = None
     """``[{"module", "seconds"}]``"""
     records: Any = None

@@ -139,7 +139,8 @@ class MemoryStore:
         row = self.backlog.get(run.key)
         if row is not None:
             row.n, row.idle = row.n + 1, False
-            row.blocked_by_run = None if row.blocked_by_run == run_id else row.blocked_by_run
+            if row.blocked_by_run == run_id:
+                row.blocked_by_run = self.blocker(run.key)
             row.due = self.first_due(run.key)
 
     def resume(self, organization_id: UUID, run_id: UUID) -> None:
@@ -174,13 +175,25 @@ class MemoryStore:
         return row if row is not None and row.fence == claim.fence else None
 
     def waiting(self, key: Key) -> list[tuple[float, UUID, StoredRun]]:
-        """Waiting runs of a backlog that have a due time, the first due first."""
+        """Stopped runs of a backlog that have a due time, the first due first."""
         found = [
             (run.row.due_at.timestamp(), run_id, run)
             for (_, run_id), run in self.runs.items()
-            if run.key == key and run.row.state == "waiting" and run.row.due_at is not None
+            if run.key == key
+            and run.row.state in {"waiting", "incomplete"}
+            and run.row.due_at is not None
         ]
         return sorted(found, key=lambda each: each[:2])
+
+    def blocker(self, key: Key) -> UUID | None:
+        """The run that ordered work of a backlog stands behind."""
+        stopped = {"waiting", "incomplete", "uncertain"}
+        found = [
+            (run.row.started_at, run_id)
+            for (_, run_id), run in self.runs.items()
+            if run.key == key and run.row.state in stopped
+        ]
+        return min(found)[1] if found else None
 
     def first_due(self, key: Key) -> float | None:
         """When the first wait of a backlog ends."""
@@ -355,14 +368,12 @@ class MemoryBacklog(Backlog):
         if quiet and not waits:
             del store.backlog[key]
             return
-        head = store.runs.get((claim.organization_id, claim.blocked_by_run or UUID(int=0)))
-        stands = head is not None and head.row.state not in TERMINAL
         store.backlog[key] = replace(
             row,
             since=store.turn(),
             idle=quiet,
             due=store.first_due(key) if waits or row.due is not None else None,
-            blocked_by_run=claim.blocked_by_run if stands else None,
+            blocked_by_run=store.blocker(key) if claim.blocked_by_run else None,
             # Not all looked through after a crash: the next owner must be as careful.
             lease_until=store.clock() if claim.cautious_until and claim.more else NOBODYS,
             fence=0,

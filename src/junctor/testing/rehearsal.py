@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from junctor.engine.commands import (
     Address,
+    Aside,
     Await,
     Call,
     Command,
@@ -182,6 +183,7 @@ class _Stage:
         self.now = setting.now
         self.events: list[Event] = []
         self.waits: list[tuple[int, float]] = []
+        self.asides: list[Result] = []
         self.answer: Answer | None = None
         self.inputs: dict[Any, Any] = {}
         self.begun: dict[int, Call] = {}
@@ -216,6 +218,7 @@ class _Stage:
             events=self.events,
             answer=self.answer,
             waits=self.waits,
+            asides=self.asides,
             ended=self.now,
         )
 
@@ -246,6 +249,8 @@ class _Stage:
                 self.tape.take()
             case Settle():
                 return self.world.settle(command)
+            case Aside(_, _, result):
+                self.asides.append(result)
         return None
 
     def _call(self, call: Call) -> Outcome:
@@ -361,7 +366,7 @@ class _Stage:
             if node.filter is not None:
                 node.filter = self._asked(node, node.filter)
             if node.step is Step.DIRECTIVE:
-                node.arguments = self._told(node, node.arguments)
+                node.evaluate = self._told(node, node.evaluate)
             if node.step in {Step.ROUTER, Step.CHOICE}:
                 node.routes = _Ways(node.routes, self._visited(node.id))
                 for _, head in list.__iter__(node.routes):

@@ -72,6 +72,8 @@ class Rehearsed:
     """The first answer to the hook's caller."""
     waits: list[tuple[int, float]] = field(default_factory=list)
     """Module and seconds: sleeps, and pauses before another attempt."""
+    asides: list[Result] = field(default_factory=list)
+    """Bundles that were set aside, to be runs of their own: how each fell."""
 
     @property
     def operations(self) -> list[Operation]:

@@ -11,8 +11,10 @@ from typing import Annotated, Any
 import msgspec
 
 from junctor import errors
+from junctor.connectors.tools import flow
 from junctor.engine.commands import (
     Address,
+    Aside,
     Await,
     Call,
     Flush,
@@ -58,8 +60,10 @@ kit.module("Routes", kind="router", name="router")(_never)
 kit.module("Chooses", kind="if_else", name="choose")(_never)
 kit.module("Merges", kind="merge", name="merge")(_never)
 kit.module("Nothing", kind="placeholder", name="placeholder")(_never)
-for _name in ("ignore", "resume", "break", "commit", "rollback"):
-    kit.module(_name, kind="directive", name=_name)(_never)
+for _name in ("ignore", "commit", "rollback"):
+    kit.module(_name, kind="directive", name=_name)(lambda: None)
+kit.module("resume", kind="directive", name="resume", raw=True)(flow.resume)
+kit.module("break", kind="directive", name="break")(flow.break_)
 
 
 @kit.transform("Keeps", raw=True)
@@ -232,6 +236,7 @@ class Drive:
     blobs: dict[bytes, bytes] = part(default_factory=dict)
     waits: list[Wait] = part(default_factory=list)
     responses: list[Respond] = part(default_factory=list)
+    asides: list[Aside] = part(default_factory=list)
     commands: list[Any] = part(default_factory=list)
     asked: int = 0
     in_flight: dict[int, Call] = part(default_factory=dict)
@@ -261,6 +266,7 @@ class Drive:
             zone=given.get("zone", UTC),
             locale="en",
             cycles=given.get("cycles", 1),
+            edits=given.get("edits"),
         )
         self.live = run
         if bundles is None and not given.get("ask"):
@@ -306,6 +312,8 @@ class Drive:
                 self.responses.append(command)
             case Flush():
                 self._store(journal)
+            case Aside():
+                self.asides.append(command)
             case Settle():
                 return self.settle_error
         return None

@@ -124,7 +124,7 @@ def test_a_failed_question_leaves_nothing_to_resume() -> None:
         (DataError(reason="x"), "rollback", "failed", "rollback"),
         (DataError(reason="x"), "commit", "finished", "commit"),
         (DataError(reason="x"), "ignore", "finished", "commit"),
-        (DataError(reason="x"), "break", "incomplete", "hold"),
+        (DataError(reason="x"), "break", "finished", "commit"),
         (VendorUnavailable(status=500), None, "incomplete", "hold"),
     ],
 )

@@ -319,7 +319,7 @@ class PostgresBacklog:
     async def run_row(self, organization_id: UUID, run: UUID) -> tuple[DueRun, str] | None:
         """A run's row."""
         rows = await self._line.fetch("run_row", {"organization": organization_id, "run": run})
-        return (DueRun(*rows[0][:7]), rows[0][7]) if rows else None
+        return (DueRun(*rows[0][:-1]), rows[0][-1]) if rows else None
 
     async def release(self, claims: Sequence[Claim]) -> None:
         """Gives claims back in one transaction: lock in order, delete the empty, reset the rest."""
@@ -434,6 +434,8 @@ def _group(writes: Sequence[Write]) -> dict[str, Any]:
         "run_failed": Ints(row.failed_module for _, row in rows),
         "run_dropped": Texts(row.dropped for _, row in rows),
         "run_names": Texts(row.name for _, row in rows),
+        "run_warnings": Ints(row.warnings for _, row in rows),
+        "run_origins": Uuids(row.origin for _, row in rows),
         "done_claims": Ints(position(write) for write in done),
         "done_organizations": Uuids(write.claim.organization_id for write in done),
         "done_ids": Uuids(write.run_id for write in done),

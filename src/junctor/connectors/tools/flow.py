@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Annotated, Any
 
 from junctor.connectors.tools.base import Mapper, builtin, placeholder
+from junctor.errors import DataError
 from junctor.language.connector import Bundle, Connector, Field, Kind
 from junctor.language.forms import build, fields_of
 from junctor.language.values import to_array
@@ -77,6 +78,8 @@ _flow(
 @builtin.module("Resume", kind="directive", name="Resume", raw=True)
 def resume(_parameters: Mapper, mapper: Mapper) -> Bundle:
     """After an error: goes on with these values in place of the failed module's result."""
+    if not isinstance(mapper, Mapping):
+        raise DataError(reason="Resume has no substitute output: give its fields values")
     return dict(mapper)
 
 

@@ -94,6 +94,8 @@ class Asking:
     """The module's connection."""
     prepared: Prepared | None = None
     staged: Staged = field(default_factory=Staged)
+    origin: UUID | None = None
+    """The run that this one was set aside from: what that began goes on."""
 
     def bound(self, kind: str) -> UUID | None:
         """What the placed module is bound to: ``bound("stores")`` is its data store's id."""

@@ -10,12 +10,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from junctor.adapters.postgres.calls import Callee, Ended, PostgresCalls
 from junctor.engine.commands import Address
@@ -46,9 +43,7 @@ def child_id(run_id: UUID, address: Address, number: int = 0) -> UUID:
     A UUIDv7 of the caller's millisecond, so that a partition is found from it. ``number`` counts
     called runs that were discarded.
     """
-    cycle, module, path, _ = address
-    seed = msgspec.msgpack.encode((run_id.bytes, cycle, module, path, number))
-    return ids.uuid7(ids.milliseconds(run_id), blake2b(seed, digest_size=10).digest())
+    return ids.derived(run_id, *address[:3], number)
 
 
 async def call(ask: CallScenario, asking: Asking) -> dict[str, Any]:
@@ -65,7 +60,7 @@ async def call(ask: CallScenario, asking: Asking) -> dict[str, Any]:
     again = asking.address.attempt > 0
     number = 0
     while True:
-        run_id = child_id(asking.run_id, asking.address, number)
+        run_id = child_id(asking.origin or asking.run_id, asking.address, number)
         callee = await calls.callee(organization_id, target, run_id)
         if callee is None:
             raise Misconfigured(

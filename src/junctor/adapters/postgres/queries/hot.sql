@@ -122,11 +122,11 @@ left join lateral (
 order by w.i, d.id
 
 -- name: due
--- Waiting runs whose time has come, of one claim.
-select r.id, r.version, r.retention, r.trigger, r.actor, r.started_at, r.segments
+-- Runs whose time has come, of one claim: their wait is over, or they are to be tried again.
+select r.id, r.version, r.retention, r.trigger, r.actor, r.started_at, r.segments, r.edited
 from runs r
 where r.organization_id = %(organization)s and r.scenario_id = %(scenario)s
-  and r.order_key = %(order_key)s and r.state = 'waiting' and r.due_at <= clock_timestamp()
+  and r.order_key = %(order_key)s and r.state in ('waiting', 'incomplete') and r.due_at <= clock_timestamp()
   and r.id <> all(%(busy)s::uuid[])
 order by r.due_at, r.id limit %(limit)s
 
@@ -150,7 +150,7 @@ select s.seq, s.data, s.blobs from segments s
 where s.organization_id = %(organization)s and s.run_id = %(run)s order by s.seq
 
 -- name: run_row
-select id, version, retention, trigger, actor, started_at, segments, state from runs
+select id, version, retention, trigger, actor, started_at, segments, edited, state from runs
 where organization_id = %(organization)s and id = %(run)s
 
 -- name: commit
@@ -174,24 +174,26 @@ with held as materialized (
   on conflict do nothing
 ), ended as (
   insert into runs as r (organization_id, id, retention, scenario_id, version, order_key, state, wait_reason,
-    due_at, trigger, actor, started_at, ended_at, operations, bytes, segments, error, failed_module, dropped, name)
+    due_at, trigger, actor, started_at, ended_at, operations, bytes, segments, error, failed_module, dropped, name,
+    warnings, origin)
   select u.organization_id, u.id, u.retention, u.scenario_id, u.version, u.order_key, u.state, u.wait_reason,
     u.due_at, u.trigger, u.actor, u.started_at, u.ended_at, u.operations, u.bytes, u.segments,
-    u.error::jsonb, u.failed_module, u.dropped::jsonb, u.name
+    u.error::jsonb, u.failed_module, u.dropped::jsonb, u.name, u.warnings, u.origin
   from unnest(%(run_claims)s::int[], %(run_organizations)s::uuid[], %(run_ids)s::uuid[], %(run_retentions)s::text[],
     %(run_scenarios)s::uuid[], %(run_versions)s::int[], %(run_order_keys)s::text[], %(run_states)s::text[],
     %(run_wait_reasons)s::text[], %(run_dues)s::timestamptz[], %(run_triggers)s::text[], %(run_actors)s::text[],
     %(run_starts)s::timestamptz[], %(run_ends)s::timestamptz[], %(run_operations)s::bigint[], %(run_bytes)s::bigint[],
     %(run_segments)s::int[], %(run_errors)s::text[], %(run_failed)s::int[], %(run_dropped)s::text[],
-    %(run_names)s::text[])
+    %(run_names)s::text[], %(run_warnings)s::int[], %(run_origins)s::uuid[])
     u(claim, organization_id, id, retention, scenario_id, version, order_key, state, wait_reason, due_at, trigger,
-      actor, started_at, ended_at, operations, bytes, segments, error, failed_module, dropped, name)
+      actor, started_at, ended_at, operations, bytes, segments, error, failed_module, dropped, name,
+      warnings, origin)
   where u.claim in (select i from held)
   on conflict (organization_id, id, retention) do update
     set state = excluded.state, wait_reason = excluded.wait_reason, due_at = excluded.due_at,
         ended_at = excluded.ended_at, operations = excluded.operations, bytes = excluded.bytes,
         segments = excluded.segments, error = excluded.error, failed_module = excluded.failed_module,
-        dropped = excluded.dropped, name = excluded.name
+        dropped = excluded.dropped, name = excluded.name, warnings = excluded.warnings
     where r.state not in ('finished', 'discarded')
 ), left_inbox as (
   delete from inbox d using unnest(%(done_claims)s::int[], %(done_organizations)s::uuid[], %(done_ids)s::uuid[])
@@ -248,12 +250,12 @@ where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id an
 -- looked through after a crash stays as crashed: its lease is over, not away.
 update backlog b
 set lease_until = case when w.cautious then clock_timestamp() else '-infinity' end, fence = 0, owner = null, attempts = 0, oldest_at = clock_timestamp(),
-    idle = (b.n = w.n and not w.more), blocked_by_run = (
-      select r.id from runs r  -- unless a person gave it up while its claim was held
-      where r.organization_id = b.organization_id and r.id = w.blocked and r.state not in ('finished', 'discarded')),
+    idle = (b.n = w.n and not w.more), 
+    blocked_by_run = case when w.blocked is not null  -- or the next: it may have ended, or been given up
+      then next_blocker(b.organization_id, b.scenario_id, b.order_key, null) end,
     due_at = case when w.waits or b.due_at is not null then (
       select min(r.due_at) from runs r where r.organization_id = b.organization_id
-        and r.scenario_id = b.scenario_id and r.order_key = b.order_key and r.state = 'waiting') end
+        and r.scenario_id = b.scenario_id and r.order_key = b.order_key and r.state in ('waiting', 'incomplete')) end
 from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[], %(fences)s::bigint[],
   %(ns)s::bigint[], %(mores)s::bool[], %(waits)s::bool[], %(blocks)s::uuid[], %(cautious)s::bool[])
   w(organization_id, scenario_id, order_key, fence, n, more, waits, blocked, cautious)
@@ -318,9 +320,11 @@ with r as (
 ), dropped as (
   delete from inbox i using r where i.organization_id = r.organization_id and i.id = r.id
 ), freed as (
-  update backlog b set blocked_by_run = nullif(b.blocked_by_run, r.id), n = b.n + 1, idle = false,
+  update backlog b set n = b.n + 1, idle = false,
     due_at = (select min(w.due_at) from runs w where w.organization_id = b.organization_id
-      and w.scenario_id = b.scenario_id and w.order_key = b.order_key and w.state = 'waiting' and w.id <> r.id)
+      and w.scenario_id = b.scenario_id and w.order_key = b.order_key and w.state in ('waiting', 'incomplete') and w.id <> r.id),
+    blocked_by_run = case when b.blocked_by_run = r.id
+      then next_blocker(r.organization_id, r.scenario_id, r.order_key, r.id) else b.blocked_by_run end
   from r
   where b.organization_id = r.organization_id and b.scenario_id = r.scenario_id and b.order_key = r.order_key
 )
