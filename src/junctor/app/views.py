@@ -34,6 +34,10 @@ class RunView(msgspec.Struct, kw_only=True):
     failed_module: int | None
     dropped: Any
     name: str | None = None
+    warnings: int = 0
+    origin: str | None = None
+    edited: bool = False
+    skipped: bool = False
 
 
 def run_view(found: Run) -> RunView:
@@ -56,4 +60,8 @@ def run_view(found: Run) -> RunView:
         failed_module=found.failed_module,
         dropped=found.dropped,
         name=found.name,
+        warnings=found.warnings,
+        origin=ids.show("run", found.origin) if found.origin is not None else None,
+        edited=found.edited,
+        skipped=found.skipped,
     )

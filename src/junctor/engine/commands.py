@@ -58,6 +58,8 @@ class Call:
     """The evaluated mapper."""
     intent: bytes | None = None
     steps: Mapping[int, Any] = field(default_factory=dict)
+    timeout: float | None = None
+    """Seconds that a request may take, if the placed module says so."""
 
 
 @dataclass(frozen=True, slots=True)

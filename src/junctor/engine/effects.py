@@ -43,7 +43,8 @@ def call(
             if (run.ends if entry is None else entry.ends) > failed_at:
                 failures = 0
             elif entry is None or not _begun(entry):
-                seconds = node.retry.delay(failures, error)
+                salt = repr((run.context.header["run"], address))
+                seconds = node.retry.delay(failures, error, salt=salt)
                 if seconds is None:
                     raise Halt(error, last)
                 yield Wait(address, seconds, entry.due if entry is not None else None)
@@ -76,7 +77,15 @@ def command(node: Node, address: Address, arguments: Any, entry: Recorded | None
     """The call that the driver is asked for, with what is recorded of an earlier try of it."""
     assert node.definition is not None
     known = entry or Recorded()
-    return Call(address, node.definition, node.parameters, arguments, known.unanswered, known.steps)
+    return Call(
+        address,
+        node.definition,
+        node.parameters,
+        arguments,
+        known.unanswered,
+        known.steps,
+        node.timeout,
+    )
 
 
 def _begun(entry: Recorded) -> bool:

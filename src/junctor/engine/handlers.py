@@ -88,6 +88,9 @@ def _set_aside(
     again: dict[str, int] | None,
 ) -> Generator[Command, Any, None]:
     env[node.slot] = None
+    start = run.context.header.get("fork")
+    if start is not None and (start["module"], tuple(start["path"])) == (node.id, path):
+        raise halt  # it is this run that was set aside here, and it stays so
     run.warnings += 1
     if not halt.handled:
         yield fork(run, node, env, path, halt, again)

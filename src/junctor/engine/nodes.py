@@ -78,6 +78,8 @@ class Node:
     lanes: int = 1
     lane_call: Node | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeout: float | None = None
+    """Seconds that one of its requests may take; ``None``: as its connector says."""
 
 
 class Halt(Exception):

@@ -21,7 +21,7 @@ from junctor.language.connector import ModuleDef
 from junctor.language.expressions import FAILED, compile_value, uses
 from junctor.language.filters import compile_filter
 from junctor.language.forms import bind
-from junctor.language.retry import RetryPolicy
+from junctor.language.retry import RetryPolicy, timeout_of
 from junctor.language.scenario import Filter, Module, Scenario
 
 __all__ = ["Plan", "compile_plan"]
@@ -42,6 +42,8 @@ class Plan:
     """Whether a responder may answer the hook's caller."""
     order_key: Evaluate | None
     """Text by which runs are sequential, of an env with the trigger's bundle in slot 1."""
+    max_errors: int
+    """Failures in a row after which a scenario that asks for its items is switched off."""
     cycles: int
     """How often, at most, a run that is not one delivery's goes through its modules."""
     auto_commit: bool
@@ -97,6 +99,7 @@ def compile_plan(
         head=head,
         trigger=trigger,
         respond=any(_kind(node) == "responder" for node in compiler.nodes),
+        max_errors=scenario.settings.max_errors,
         cycles=max(1, scenario.settings.roundtrips),
         auto_commit=scenario.settings.auto_commit,
         trigger_last=scenario.settings.auto_commit_trigger_last,
@@ -285,6 +288,7 @@ class _Compiler:
             ),
             lanes=module.lanes,
             retry=RetryPolicy.of(module.flags, module.path),
+            timeout=timeout_of(module.flags, module.path),
             group_by=compile_value(group_by, seen) if group_by not in (None, "") else None,
             stop_if_empty=bool(module.flags.get("stopIfEmpty")),
             polls=definition.poll is not None,

@@ -26,6 +26,8 @@ class Claim:
     due: bool = False
     """Waiting runs may have come due."""
     blocked_by_run: UUID | None = None
+    errors: int = 0
+    """Failures in a row of its scenario."""
     crashes: int = 0
     """Owners in a row that have crashed with it."""
     cautious_until: UUID | None = None

@@ -198,6 +198,14 @@ class Run:
     dropped: Json | None
     name: str | None = None
     """Given by the run itself."""
+    warnings: int = 0
+    """Bundles that were set aside as runs of their own."""
+    origin: UUID | None = None
+    """The run that this one was set aside from, or repeats."""
+    edited: bool = False
+    """Somebody has changed bundles of it."""
+    skipped: bool = False
+    """What follows it in order goes on without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

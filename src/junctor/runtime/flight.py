@@ -11,6 +11,7 @@ from uuid import UUID
 
 from junctor.engine.commands import Command, Outcome, Result
 from junctor.engine.journal import Journal
+from junctor.errors import JunctorError
 from junctor.ports.backlog import Claim
 from junctor.ports.inbox import Answered
 from junctor.ports.ledger import Kept, Write
@@ -66,6 +67,8 @@ class Flight:
     visible: bool = False
     """Whether its row says that it is running."""
     state: str = "running"
+    error: JunctorError | None = None
+    """What ended it, if it failed."""
     returns: bool = False
     """Whether something of it is due later, by itself."""
     forks: list[Write] = field(default_factory=list)

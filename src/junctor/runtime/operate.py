@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -250,6 +251,8 @@ class Operator:
     ) -> tuple[Response, int]:
         """Sends one request; before one that must not be repeated, its intent is durable."""
         target = absolute(request, account.base_url) if account is not None else request
+        if call.timeout is not None:
+            target = replace(target, timeout=call.timeout)
         summary = {"method": target.method, "url": target.url.partition("?")[0]}
         await self._intend(flight, call, step, effect, fingerprint(target), summary)
         if account is not None:

@@ -20,6 +20,7 @@ from junctor.runtime.committer import Committer
 from junctor.runtime.drive import Driver
 from junctor.runtime.flight import Flight
 from junctor.runtime.flights import Flights
+from junctor.runtime.notices import Notices
 from junctor.runtime.plans import Prepared
 
 __all__ = ["POISON", "SLICE_RUNS", "Starter"]
@@ -49,6 +50,7 @@ class Starter:
         committer: Committer,
         *,
         prepare: Callable[..., Awaitable[Prepared | JunctorError]],
+        notices: Notices,
         lost: Callable[[Claim], None],
         wake: Callable[[], None],
     ) -> None:
@@ -57,6 +59,7 @@ class Starter:
         self.driver = driver
         self.committer = committer
         self.prepare = prepare
+        self.notices = notices
         self._lost = lost
         self._wake = wake
         self.tasks: set[asyncio.Task[None]] = set()
@@ -130,6 +133,8 @@ class Starter:
                 self._spawn(self._set_aside(flight, error))
                 return
         self.ended += 1
+        if self.notices.concerns(flight):
+            self._spawn(self.notices.ended(flight))
         claim = flight.claim
         claim.busy.discard(flight.run_id)
         if flight.state == "waiting" or flight.returns:

@@ -28,6 +28,7 @@ from junctor.runtime.committer import Committer
 from junctor.runtime.drive import SLICE, Driver
 from junctor.runtime.flights import Flights
 from junctor.runtime.heartbeat import Heartbeat
+from junctor.runtime.notices import Notices
 from junctor.runtime.plans import Plans, Prepared
 from junctor.runtime.services import Services, Tools
 from junctor.runtime.starting import SLICE_RUNS, Starter
@@ -99,6 +100,7 @@ class Worker:
             self.driver,
             self.committer,
             prepare=self._prepared,
+            notices=Notices(self._reads),
             lost=self._lost,
             wake=self._wake.set,
         )

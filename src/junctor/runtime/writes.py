@@ -66,7 +66,7 @@ def running_row(flight: Flight, due: datetime | None) -> RunRow:
 
 def last_write(flight: Flight, result: Result, now: float) -> Write:
     """The last write of a run that ended at ``now`` (epoch seconds)."""
-    flight.state = result.status
+    flight.state, flight.error = result.status, result.error
     if flight.answer is None and flight.server is not None:
         flight.answer = ACCEPTED if result.status == "finished" else FAILED
         flight.unsent_answer = True

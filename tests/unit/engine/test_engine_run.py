@@ -48,7 +48,7 @@ def test_a_resumed_failure_is_tried_again_with_all_its_attempts() -> None:
     assert [address.attempt for address in drive.addresses()] == [0, 1, 2, 3, 4]
     assert drive.run(resume=True).status == "finished"
     assert [address.attempt for address in drive.addresses()[5:8]] == [5, 6, 7]
-    assert [wait.seconds for wait in drive.waits] == [1, 2, 4, 8, 1, 2]
+    assert [wait.seconds for wait in drive.waits] == pytest.approx([1, 2, 4, 8, 1, 2], rel=0.2)
     assert arguments(drive.world.calls[5:]) == [{"n": 1}] * 3 + [{"after": 1}]
 
 
@@ -111,7 +111,8 @@ def test_a_wait_that_was_begun_keeps_its_end() -> None:
     index = next(i for i, record in enumerate(drive.records) if record[0] == 8)
     del drive.records[index + 1 :]
     drive.run(resume=True)
-    assert [(wait.seconds, wait.due) for wait in drive.waits] == [(1.0, None), (1.0, 1001.0)]
+    first, second = drive.waits
+    assert (first.due, second.due) == (None, 1000.0 + first.seconds)
 
 
 def test_a_sleep_is_slept_once() -> None:

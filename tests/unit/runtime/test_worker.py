@@ -13,7 +13,9 @@ from junctor.errors import Uncertain
 from junctor.language.connector import Request, Response
 from junctor.ports.inbox import NewDelivery
 from junctor.runtime.envelope import pack_manual
+from junctor.runtime.flight import Flight
 from junctor.runtime.flights import Flights
+from junctor.runtime.notices import Notices
 from junctor.runtime.starting import POISON
 from junctor.runtime.worker import Worker
 from tests.support import asynchronous
@@ -22,6 +24,16 @@ from tests.unit.runtime.drive_kit import OK, ORGANIZATION, SCENARIO, Bench, plac
 pytestmark = pytest.mark.timeout(10)
 SEND = placed(2, "send", {"text": "{{1.n}}"})
 BUSY = Response(429, {"retry-after": "60"}, b"")
+
+
+class Unheard(Notices):
+    """Nobody is told of anything."""
+
+    def __init__(self) -> None:
+        self.told: list[Flight] = []
+
+    async def ended(self, flight: Flight) -> None:
+        self.told.append(flight)
 
 
 def worker_on(bench: Bench) -> Worker:
@@ -39,6 +51,7 @@ def worker_on(bench: Bench) -> Worker:
     worker.committer, worker.driver = bench.committer, bench.driver
     worker.starter.committer, worker.starter.driver = bench.committer, bench.driver
     worker.starter.flights = Flights(bench.backlog, bench.vault, bench.blobs, worker._prepared)
+    worker.starter.notices = Unheard()
     worker.plans._cache[ORGANIZATION, SCENARIO, 1] = (float("inf"), bench.prepared)
     return worker
 

@@ -242,6 +242,7 @@ class PostgresBacklog:
                 retention=row[10],
                 cautious_until=row[11],
                 crashes=row[12],
+                errors=row[13],
             )
             for row in rows
         ]

@@ -4,7 +4,16 @@ The engine does the routing; the functions here decide only what values come out
 are those of Make's blueprints (``builtin:``, ``util:``, ``placeholder:``).
 """
 
-from junctor.connectors.tools import aggregators, flow, transforms, variables
+from junctor.connectors.tools import aggregators, flow, throwing, transforms, variables
 from junctor.connectors.tools.base import builtin, placeholder, util
 
-__all__ = ["aggregators", "builtin", "flow", "placeholder", "transforms", "util", "variables"]
+__all__ = [
+    "aggregators",
+    "builtin",
+    "flow",
+    "placeholder",
+    "throwing",
+    "transforms",
+    "util",
+    "variables",
+]

@@ -272,7 +272,8 @@ returning name
 
 -- name: runs
 select organization_id, id, scenario_id, version, retention, order_key, state, wait_reason, due_at, trigger, actor,
-  started_at, ended_at, operations, bytes, segments, error, failed_module, dropped, name
+  started_at, ended_at, operations, bytes, segments, error, failed_module, dropped, name, warnings,
+  origin, edited, skipped
 from runs
 where organization_id = %(organization)s and (%(scenario)s::uuid is null or scenario_id = %(scenario)s)
   and (%(states)s::text[] = '{}' or state = any(%(states)s)) and (%(before)s::uuid is null or id < %(before)s)
@@ -281,7 +282,8 @@ order by id desc limit %(limit)s
 
 -- name: run
 select organization_id, id, scenario_id, version, retention, order_key, state, wait_reason, due_at, trigger, actor,
-  started_at, ended_at, operations, bytes, segments, error, failed_module, dropped, name
+  started_at, ended_at, operations, bytes, segments, error, failed_module, dropped, name, warnings,
+  origin, edited, skipped
 from runs where organization_id = %(organization)s and id = %(id)s
 
 -- name: answer

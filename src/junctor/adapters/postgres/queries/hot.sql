@@ -98,7 +98,7 @@ select c.organization_id, c.scenario_id, c.order_key, c.fence, c.due_at, c.block
     select i.id from inbox i
     where i.organization_id = c.organization_id and i.scenario_id = c.scenario_id
       and i.order_key = c.order_key and i.parked_at is null
-    order by i.id desc limit 1) end as cautious_until, c.attempts
+    order by i.id desc limit 1) end as cautious_until, c.attempts, s.errors_in_row
 from claimed c join scenarios s on s.organization_id = c.organization_id and s.id = c.scenario_id
 
 -- name: take

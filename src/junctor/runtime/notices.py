@@ -1,0 +1,130 @@
+"""Notices: what somebody may have to know, written down where it happens.
+
+Failures of a scenario in a row are counted here, too; one that asks for its items by itself is
+switched off after as many as its settings say (``maxErrors``), as it would fail for ever. What
+comes by hook keeps coming in and is kept, so such a scenario stays on. Telling is another's work
+(`runtime.notifying`): a notice is a row, and lost with nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from junctor.adapters.postgres.hot import Line
+from junctor.adapters.postgres.queries import load
+from junctor.adapters.system import system_ids
+from junctor.errors import Retry
+from junctor.runtime.flight import Flight
+
+__all__ = ["Kind", "Notices"]
+
+log = structlog.get_logger(__name__)
+
+Kind = Literal[
+    "run_stopped",
+    "errors_repeated",
+    "scenario_deactivated",
+    "queue_full",
+    "connection_marked",
+    "connection_expires",
+    "key_old",
+    "unusual_use",
+    "disk_low",
+    "backup_failed",
+]
+"""``run_stopped``: a run is incomplete or uncertain and nobody tries it again by itself;
+``errors_repeated``: the 3rd, 10th, 100th … failure in a row; the others as they read.
+"""
+
+_REPEATED = frozenset({3, 10, 100, 1000, 10_000})
+_BY_ITSELF = frozenset({"delivery", "schedule"})
+"""What starts the runs that count: a person's own tries, repeats and calls do not."""
+
+
+class Notices:
+    """Writes notices. One per worker process."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._sql = load("notices")
+        self._ids = system_ids()
+
+    async def add(
+        self,
+        kind: Kind,
+        organization_id: UUID,
+        *,
+        scenario_id: UUID | None = None,
+        run_id: UUID | None = None,
+        subject: str = "",
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Writes one down."""
+        parameters = {
+            "organization": organization_id,
+            "id": self._ids.new(),
+            "kind": kind,
+            "scenario": scenario_id,
+            "run": run_id,
+            "subject": subject,
+            "params": msgspec.json.encode(dict(params or {})).decode(),
+        }
+        await self._execute("add_notice", parameters)
+
+    def concerns(self, flight: Flight) -> bool:
+        """Whether the end of a run changes anything that `ended` would write."""
+        if flight.trigger not in _BY_ITSELF and flight.trigger != "break":
+            return False
+        return flight.error is not None or (
+            flight.claim.errors > 0 and flight.trigger in _BY_ITSELF
+        )
+
+    async def ended(self, flight: Flight) -> None:
+        """Counts how a run ended; never raises, as the run is over whatever becomes of this."""
+        try:
+            await self._ended(flight)
+        except Exception as error:
+            log.warning("notice_not_written", run=str(flight.run_id), error=str(error))
+
+    async def _ended(self, flight: Flight) -> None:
+        claim, error = flight.claim, flight.error
+        where = {"organization": claim.organization_id, "scenario": claim.scenario_id}
+        if error is None:
+            claim.errors = 0
+            await self._execute("errors_over", where)
+            return
+        about: dict[str, Any] = {
+            "scenario_id": claim.scenario_id,
+            "run_id": flight.run_id,
+            "params": {"state": flight.state, **error.as_record()},
+        }
+        if flight.state in {"incomplete", "uncertain"} and not flight.returns:
+            await self.add("run_stopped", claim.organization_id, **about)
+        if flight.trigger not in _BY_ITSELF:
+            return
+        plan = flight.prepared.plan if flight.prepared is not None else None
+        asks = plan is not None and (flight.trigger == "schedule" or _polls(plan.head))
+        most = plan.max_errors if plan is not None and asks and not isinstance(error, Retry) else 0
+        ((count, off),) = await self._execute("error_counted", {**where, "most": most or None})
+        claim.errors = count
+        about["params"] = {**about["params"], "errors": count}
+        if off:
+            await self.add("scenario_deactivated", claim.organization_id, **about)
+        elif count in _REPEATED:
+            await self.add("errors_repeated", claim.organization_id, **about)
+
+    async def _execute(self, name: str, parameters: Mapping[str, Any]) -> list[Any]:
+        async def work(connection: Any) -> list[Any]:
+            cursor = await connection.execute(self._sql[name], parameters)
+            return await cursor.fetchall() if cursor.description else []
+
+        return await self._line.run(work)
+
+
+def _polls(head: Any) -> bool:
+    return head is not None and head.polls
