@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from junctor.connectors.signalwire.assumptions import CODES_FOR_NOW, STATUS_REFUSED
 from junctor.connectors.signalwire.budgets import BUDGETS
-from junctor.connectors.signalwire.phones import in_country
+from junctor.language.phones import in_country
 from junctor.errors import BundleInvalid, DataError, JunctorError, RateLimited, Reconnect
 from junctor.language.connector import Connection, Connector, Field, Request, Response, Secret
 
@@ -26,7 +26,8 @@ LAML = f"/api/laml/2010-04-01/Accounts/{PROJECT}"
 """Where the Compatibility API keeps a project."""
 
 _SPACE = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_PHONES = frozenset({"From", "To", "CallerId"})
+_PHONES = {"From": "from", "To": "to", "CallerId": "callerId"}
+"""Parameters that hold who calls or is called, and the fields of our forms that fill them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ def _with_phones(rows: Any, country: str) -> Any:
         return rows
     pairs: Iterable[tuple[str, Any]] = rows.items() if isinstance(rows, Mapping) else rows
     named = [
-        (key, in_country(value, country, field=key) if key in _PHONES else value)
+        (key, in_country(value, country, field=_PHONES[key]) if key in _PHONES else value)
         for key, value in pairs
     ]
     return dict(named) if isinstance(rows, Mapping) else tuple(named)
