@@ -35,6 +35,7 @@ __all__ = [
     "query_rows",
     "refusal",
     "relative",
+    "retry_after",
 ]
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]

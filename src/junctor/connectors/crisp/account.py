@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 from junctor.connectors.crisp.assumptions import read
 from junctor.connectors.crisp.budgets import BUDGETS
 from junctor.errors import DataError, JunctorError, RateLimited, Reconnect
+from junctor.language.calls import retry_after
 from junctor.language.connector import (
     Connection,
     Connector,
@@ -182,7 +183,10 @@ def refused(response: Response) -> JunctorError | None:
         return None
     reason = said(response) or "Enhance Your Calm"
     return RateLimited(
-        f"The vendor refused for now: too many requests ({reason}).", status=420, reason=reason
+        f"The vendor refused for now: too many requests ({reason}).",
+        retry_after=retry_after(response.headers),
+        status=420,
+        reason=reason,
     )
 
 

@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 from junctor.connectors.signalwire.assumptions import CODES_FOR_NOW, STATUS_REFUSED
 from junctor.connectors.signalwire.budgets import BUDGETS
-from junctor.language.phones import in_country
 from junctor.errors import BundleInvalid, DataError, JunctorError, RateLimited, Reconnect
+from junctor.language.calls import retry_after
 from junctor.language.connector import Connection, Connector, Field, Request, Response, Secret
+from junctor.language.phones import in_country
 
 __all__ = ["BASE", "LAML", "PROJECT", "Project", "base_of", "said", "sign", "signalwire"]
 
@@ -156,7 +157,10 @@ def errors(response: Response) -> JunctorError | None:
         )
     if any(code in CODES_FOR_NOW for code, _ in reasons):
         return RateLimited(
-            f"SignalWire refused for now: {text}.", status=response.status, reason=text
+            f"SignalWire refused for now: {text}.",
+            retry_after=retry_after(response.headers),
+            status=response.status,
+            reason=text,
         )
     return None
 
