@@ -161,8 +161,8 @@ def create_contact(
         ),
     ],
     phone: NewPhone,
-    first_name: Annotated[str, Field(label="First name", key="firstName")] = "",
-    last_name: Annotated[str, Field(label="Last name", key="lastName")] = "",
+    first_name: Annotated[str, Field(label="First name", key="firstName", example="Ada")] = "",
+    last_name: Annotated[str, Field(label="Last name", key="lastName", example="Lovelace")] = "",
     email: Email = "",
 ) -> Request:
     """Adds a contact to the phone directory; its phone number must be new there."""
@@ -182,10 +182,12 @@ def create_contact(
 @toky.action("Update a contact", effect="idempotent")
 def update_contact(
     phone: Phone,
-    first_name: Annotated[str, Field(label="First name", key="firstName")] = "",
-    last_name: Annotated[str, Field(label="Last name", key="lastName")] = "",
+    first_name: Annotated[str, Field(label="First name", key="firstName", example="Ada")] = "",
+    last_name: Annotated[str, Field(label="Last name", key="lastName", example="Lovelace")] = "",
     email: Email = "",
-    company: Annotated[str, Field(label="Company name", key="companyName")] = "",
+    company: Annotated[
+        str, Field(label="Company name", key="companyName", example="Analytical Engines")
+    ] = "",
 ) -> Request:
     """Changes the fields that are filled in of the contact with a phone number."""
     method, where = route("update_contact", path(_number(phone)))
@@ -252,7 +254,7 @@ def create_text_message(
             option_label="contact_name",
         ),
     ],
-    text: Annotated[str, Field(label="Text", multiline=True)],
+    text: Annotated[str, Field(label="Text", help="What the message says.", multiline=True)],
     email: Annotated[
         Agent,
         Field(
