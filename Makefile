@@ -8,7 +8,7 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test check fix docs bench lock build clean
+.PHONY: help run setup setup-dev test check fix docs snapshots bench lock build clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+: .*## |^[a-z-]+:  ##' Makefile \
@@ -38,6 +38,9 @@ fix: setup-dev  ## mend what the linter and the formatter can mend
 
 docs: setup-dev  ## remake the reference pages from the code
 	$(BIN)/python -m tools.reference
+
+snapshots: setup-dev  ## remake the snapshots of every module's form; read the difference like code
+	JUNCTOR_WRITE_SNAPSHOTS=1 $(BIN)/python -m pytest -q -n 0 tests/contract/test_connectors.py -k forms_stay
 
 bench: setup-dev  ## the benchmarks (BENCH=name for one; ARGS for its arguments)
 	@sh tools/bench.sh $(BENCH) $(ARGS)

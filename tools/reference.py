@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from junctor.language.connector import Connector
+from tools import quality
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
@@ -222,6 +223,7 @@ def pages() -> dict[Path, str]:
         "expressions.md": expressions_page(),
         "functions.md": functions_page(),
         "connectors.md": connectors_page(),
+        "quality.md": MADE + quality.page(quality.connectors()),
     }
     made["index.md"] = index_page(made)
     return {FOLDER / name: text for name, text in made.items()}

@@ -1,6 +1,6 @@
 """What every registered connector must do, ours and third parties' alike.
 
-New snapshots are written with ``JUNCTOR_WRITE_SNAPSHOTS=1``; review them like code.
+`make snapshots` writes new snapshots (``JUNCTOR_WRITE_SNAPSHOTS=1``); review them like code.
 """
 
 from __future__ import annotations
@@ -82,6 +82,12 @@ def test_every_form_is_plain_json_schema(module: ModuleDef) -> None:
     contracts.check_form(module)
 
 
+@each_connector
+def test_time_spans_and_money_have_units(connector: Connector) -> None:
+    for module in connector.modules.values():
+        contracts.check_units(module)
+
+
 @each_module
 def test_pick_lists_come_from_a_search_of_the_same_connector(module: ModuleDef) -> None:
     contracts.check_options(module, REGISTRY.find)
@@ -125,7 +131,10 @@ def test_forms_stay_as_they_were(connector: Connector) -> None:
     text = json.dumps(forms, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     if os.environ.get("JUNCTOR_WRITE_SNAPSHOTS"):
         file.write_text(text, encoding="utf-8")
-    assert json.loads(file.read_text(encoding="utf-8")) == forms
+    assert json.loads(file.read_text(encoding="utf-8")) == forms, (
+        "a form differs from its snapshot: if that is meant, `make snapshots`, and say in the "
+        "changelog what changes for scenarios that use the module"
+    )
 
 
 @each_call

@@ -6,7 +6,7 @@ import pytest
 from test_connectors_simulated import Do, play
 
 from junctor.connectors.highlevel import highlevel
-from junctor.errors import VendorRefused
+from junctor.errors import BundleInvalid, VendorRefused
 from junctor.simulators.highlevel import HighLevelSimulator
 from junctor.simulators.kit import Simulator
 
@@ -222,8 +222,10 @@ def test_polling_lists_what_there_is() -> None:
 
 def test_refusals_are_told_in_the_vendors_words() -> None:
     async def story(do: Do, _simulator: Simulator) -> None:
-        with pytest.raises(VendorRefused, match="phone must be a valid phone number"):
+        with pytest.raises(BundleInvalid, match="'phone': 'call me' is no phone number"):
             await do("createContact", phone="call me")
+        with pytest.raises(VendorRefused, match="email must be an email"):
+            await do("createContact", email="nobody")
         with pytest.raises(VendorRefused, match="does not have access to this location"):
             await do("listTags", locationId="elsewhere")
         with pytest.raises(VendorRefused, match="pipeline id is invalid"):

@@ -13,7 +13,7 @@ from tests.support import ROOT, SOURCE, tracked_files
 from tools import reference
 
 DOCS = ROOT / "docs"
-DEVELOPERS = {"JUNCTOR_SHARED"}
+DEVELOPERS = {"JUNCTOR_SHARED", "JUNCTOR_WRITE_SNAPSHOTS"}
 """Settings of tests and tools, which the program itself doesn't read."""
 INTERNAL = re.compile(r"JUNCTOR_(CI|INTERNAL)_\w+")
 """What our own processes tell each other; not for users."""

@@ -258,8 +258,8 @@ def _part(head: bytes, data: bytes) -> tuple[str, Any]:
 
 
 class _Header(TypedDict, total=False):
-    key: Annotated[str, Field(label="Name")]
-    value: Annotated[str, Field(label="Value")]
+    key: Annotated[str, Field(label="Name", help="Of one header.")]
+    value: Annotated[str, Field(label="Value", help="As text.")]
 
 
 @gateway.module(
@@ -269,8 +269,12 @@ class _Header(TypedDict, total=False):
     aliases=("gateway:WebhookResponse",),
 )
 def webhook_respond(
-    status: Annotated[int, Field(label="Status", minimum=200, maximum=599)] = 200,
-    body: Annotated[Any, Field(label="Body", multiline=True)] = "",
+    status: Annotated[
+        int, Field(label="Status", help="Of the HTTP answer.", minimum=200, maximum=599)
+    ] = 200,
+    body: Annotated[
+        Any, Field(label="Body", help="Text as it is; anything else as JSON.", multiline=True)
+    ] = "",
     headers: Annotated[list[_Header], Field(label="Headers", advanced=True)] = [],  # noqa: B006  # a form's default; `bind` copies it
 ) -> Answer:
     """Answers whoever called the webhook that started this run; the first answer counts."""

@@ -30,7 +30,9 @@ _ITEMS = frozenset({"item", "entry"})
 _Url = Annotated[
     str, Field(label="URL", format="uri", example="https://example.com/feed", static=False)
 ]
-_Username = Annotated[str, Field(label="User name", advanced=True)]
+_Username = Annotated[
+    str, Field(label="User name", help="If the feed asks for one.", advanced=True)
+]
 _Password = Annotated[str, Field(label="Password", format="password", advanced=True)]
 _Include = Annotated[
     list[str],
@@ -41,7 +43,15 @@ _Include = Annotated[
         advanced=True,
     ),
 ]
-_Max = Annotated[int, Field(label="Maximum number of returned items", key="maxResults", minimum=1)]
+_Max = Annotated[
+    int,
+    Field(
+        label="Maximum number of returned items",
+        key="maxResults",
+        help="The most items of one cycle.",
+        minimum=1,
+    ),
+]
 _Gzip = Annotated[bool, Field(label="Request compressed content", advanced=True)]
 
 

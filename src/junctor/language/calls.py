@@ -35,6 +35,7 @@ __all__ = [
     "query_rows",
     "refusal",
     "relative",
+    "retry_after",
 ]
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -43,8 +44,8 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 class Row(TypedDict, total=False):
     """One line of a table of names and values; either of two spellings of each is read."""
 
-    key: Annotated[str, Field(label="Name")]
-    value: Annotated[str, Field(label="Value")]
+    key: Annotated[str, Field(label="Name", help="Of one header or parameter.")]
+    value: Annotated[str, Field(label="Value", help="As text.")]
 
 
 def effect_of_method(method: str) -> Effect:

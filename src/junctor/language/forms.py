@@ -231,10 +231,16 @@ _SIMPLE: dict[Any, dict[str, Any]] = {
 }
 
 
+def _said(field: Field) -> dict[str, Any]:
+    """What a column of rows, or a part of a collection, tells who fills it."""
+    told = {"title": field.label, "description": field.help, "x-example": field.example}
+    return {key: text for key, text in told.items() if key == "title" or text not in ("", None)}
+
+
 def _schema(hint: Any) -> dict[str, Any]:
     hint, field = bare(hint)
     hint, _ = optional(hint)
-    schema: dict[str, Any] = {"title": field.label} if field is not None else {}
+    schema: dict[str, Any] = _said(field) if field is not None else {}
     if hint in _SIMPLE:
         return {**schema, **_SIMPLE[hint]}
     origin, inner = get_origin(hint), get_args(hint)

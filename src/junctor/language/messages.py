@@ -130,7 +130,11 @@ class Response:
         try:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise DataError(reason=f"the answer is not valid JSON ({error})") from error
+            kind = self.headers.get("content-type", "").partition(";")[0].strip() or "of no type"
+            begun = " ".join(self.text()[:300].split())[:80]
+            raise DataError(
+                reason=f"the answer is not valid JSON ({error}) but {kind} and begins {begun!r}"
+            ) from error
 
     def text(self) -> str:
         """The body as text, by the declared character set, else UTF-8."""

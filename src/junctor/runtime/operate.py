@@ -32,7 +32,7 @@ from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
 from junctor.runtime.effects import completed, perform, sent_bytes
 from junctor.runtime.flight import Flight, by_itself
 from junctor.runtime.keeper import Keeper
-from junctor.runtime.outcomes import half_done, refusal
+from junctor.runtime.outcomes import half_done, named, refusal
 from junctor.runtime.services import Asking, Services, asked
 from junctor.runtime.staging import Staged
 
@@ -224,6 +224,7 @@ class Operator:
             )
         elif isinstance(error, Uncertain) and effect != "once":
             error = VendorUnavailable(f"No complete answer: {error.message}", status=0)
+        named(error, self._connector(call.module.connector), call.module)
         flight.journal.failed(call.address, error)
         await self._keeper.settled(flight)
         return Outcome(error=error, bytes=counted)

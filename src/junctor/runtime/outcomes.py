@@ -18,7 +18,7 @@ from junctor.errors import (
 )
 from junctor.language.connector import Bundle, Connector, Effect, ModuleDef, Response
 
-__all__ = ["bundles_of", "dig", "half_done", "refusal", "retry_after"]
+__all__ = ["bundles_of", "dig", "half_done", "named", "refusal", "retry_after"]
 
 
 def refusal(connector: Connector | None, response: Response, effect: Effect) -> JunctorError:
@@ -34,9 +34,15 @@ def refusal(connector: Connector | None, response: Response, effect: Effect) -> 
     reason = _reason(connector, response)
     status = response.status
     if status == 401:
-        return Reconnect(f"The vendor refused the connection (401): {reason}")
+        return Reconnect(
+            f"The vendor refused the connection (401): {reason.rstrip('.')}. Reconnect the account."
+        )
     if status == 429:
-        return RateLimited(retry_after=retry_after(response), reason=reason)
+        return RateLimited(
+            f"The vendor refused for now: too many requests ({reason}).",
+            retry_after=retry_after(response),
+            reason=reason,
+        )
     if status >= 500 and status != 503 and effect == "once":
         return Uncertain(f"The vendor answered {status} ({reason}); whether it acted is unknown")
     if status >= 500:
@@ -44,6 +50,19 @@ def refusal(connector: Connector | None, response: Response, effect: Effect) -> 
         error.retry_after = retry_after(response)
         return error
     return VendorRefused(status=status, reason=reason)
+
+
+def named(error: JunctorError, connector: Connector | None, module: ModuleDef) -> JunctorError:
+    """The same error, saying whose it is: the labels of connector and module lead its message and
+    are among its parameters. Field, value and the vendor's words are in the rest.
+    """
+    label = connector.label if connector is not None else module.connector
+    where = f"{label}, {module.label}: "
+    error.params = {"connector": label, "module": module.label, **error.params}
+    if not error.message.startswith(where):
+        error.message = where + error.message
+        error.args = (error.message,)
+    return error
 
 
 def half_done(error: JunctorError) -> Uncertain:

@@ -38,6 +38,7 @@ from junctor.language.connector import (
     Token,
 )
 from junctor.language.forms import Slot, build, schema_of, secrets_of, slots_of
+from junctor.testing.contracts_fields import check_units
 
 __all__ = [
     "SECRET",
@@ -58,6 +59,7 @@ __all__ = [
     "check_repeatable",
     "check_signing",
     "check_strange_deliveries",
+    "check_units",
     "check_words",
     "delivery",
     "first_request",
@@ -410,6 +412,7 @@ def _of_module(
         _bound(check_words, module),
         _bound(check_form, module),
         _bound(check_options, module, find),
+        _bound(check_units, module),
     ]
     if is_call(module):
         found += [_bound(one, module) for one in (check_repeatable, check_climbing, check_effect)]

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from junctor.connectors.highlevel import events, generated, highlevel
-from junctor.connectors.highlevel.account import BASE, PrivateIntegration, e164, said, sign
+from junctor.connectors.highlevel.account import BASE, PrivateIntegration, said, sign
 from junctor.connectors.highlevel.assumptions import RSA_KEY
 from junctor.connectors.highlevel.event_types import EVENTS, FAMILIES, events_of
 from junctor.connectors.highlevel.table import MADE
@@ -90,7 +90,7 @@ def test_a_note_is_written() -> None:
 
 
 def test_a_body_of_your_own_is_left_alone() -> None:
-    body = {"locationId": "other", "phone": "555"}
+    body = {"locationId": "other", "phone": "+15550100199"}
     assert sign(Request("POST", BASE, json=body), ACCOUNT).json == body
 
 
@@ -100,13 +100,29 @@ def test_a_body_of_your_own_is_left_alone() -> None:
         ("(555) 010-0199", "us", "+15550100199"),
         ("030 123456", "DE", "+4930123456"),
         ("+44 20 7946 0958", "US", "+442079460958"),
-        ("anonymous", "US", "anonymous"),
-        ("12", "US", "12"),
-        ("030 123456", "", "030 123456"),
+        ("", "US", ""),
     ],
 )
 def test_phone_numbers(phone: str, country: str, expected: str) -> None:
-    assert e164(phone, country) == expected
+    account = replace(ACCOUNT, country=country)
+    for key in ("phone", "toNumber"):
+        assert sign(Request("POST", BASE, json={key: phone}), account).json == {key: expected}
+    where = f"{BASE}/contacts/search/duplicate"
+    asked = sign(Request("GET", where, query={"number": phone}), account)
+    assert asked.query == {"number": expected}
+
+
+@pytest.mark.parametrize("phone", ["anonymous", "12", "030 123456"])
+def test_what_is_no_phone_number_is_named(phone: str) -> None:
+    account = replace(ACCOUNT, country="")
+    with pytest.raises(BundleInvalid, match="is no phone number") as caught:
+        sign(Request("POST", BASE, json={"phone": phone}), account)
+    assert caught.value.params["field"] == "phone"
+
+
+def test_the_number_of_an_invoice_is_no_phone_number() -> None:
+    body = {"number": "2026-0012"}
+    assert sign(Request("PUT", BASE + "/invoices/1", json=body), ACCOUNT).json == body
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from junctor.connectors.signalwire import calls, cxml, hooks, messages, signalwi
 from junctor.connectors.signalwire.account import Project, base_of, errors, said, sign
 from junctor.connectors.signalwire.deliveries import SIGNED, call_of, once_per, read
 from junctor.connectors.signalwire.fields import created
-from junctor.connectors.signalwire.phones import in_country
 from junctor.errors import BundleInvalid, RateLimited, Reconnect, Unauthorized
 from junctor.language.connector import Delivery, Request, Response, Secret
 from junctor.language.forms import bind
+from junctor.language.phones import in_country
 from junctor.language.polling import fresh
 
 KEY = "PSK_0123456789"

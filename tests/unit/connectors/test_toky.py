@@ -93,11 +93,11 @@ def test_corrections_change_addresses_and_names() -> None:
         key.first_name = firstname
     """
     assert (
-        signed(next(modules.get_contact(phone="+1")), corrections).url
-        == BASE + "/contacts/by-phone/%2B1"
+        signed(next(modules.get_contact(phone="+15550100199")), corrections).url
+        == BASE + "/contacts/by-phone/%2B15550100199"
     )
-    update = signed(modules.update_contact(phone="+1", first_name="A"), corrections)
-    assert (update.method, update.url) == ("POST", BASE + "/contacts/%2B1/edit")
+    update = signed(modules.update_contact(phone="+15550100199", first_name="A"), corrections)
+    assert (update.method, update.url) == ("POST", BASE + "/contacts/%2B15550100199/edit")
     assert update.json == {"firstname": "A"}
     assert signed(modules.list_text_messages(), corrections).url == BASE + "/sms/history"
     assert signed(modules.list_voicemails(), corrections).url == BASE + "/voicemails"

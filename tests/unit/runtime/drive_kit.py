@@ -15,6 +15,7 @@ from junctor.language.connector import Answer, Bundle, Connector, Field, Flow, R
 from junctor.language.scenario import Module, Scenario, Settings
 from junctor.ports.backlog import Claim
 from junctor.ports.inbox import NewDelivery
+from junctor.ports.transport import Transport
 from junctor.ports.vault import Keyring
 from junctor.runtime.accounts import Accounts
 from junctor.runtime.committer import Committer
@@ -99,10 +100,6 @@ def placed(id_: int, name: str, mapper: Any = None, **rest: Any) -> Module:
     return Module(id=id_, module=f"world:{name}", mapper=mapper, path=f"flow[{id_}]", **rest)
 
 
-def _find(name: str) -> Any:
-    return world.modules.get(name.removeprefix("world:"))
-
-
 class Bench:
     """One delivery of a scenario: trigger, then ``flow``. ``handler`` is the vendor."""
 
@@ -113,7 +110,15 @@ class Bench:
         order_key: str = "",
         trigger: str = "start",
         settings: Settings = Settings(),  # noqa: B008  # frozen
+        connectors: Mapping[str, Connector] | None = None,
+        transport: Transport | None = None,
+        accounts: Callable[[Transport], Accounts] | None = None,
+        bindings: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
+        """``connectors``: others besides `world`, whose modules go through ``transport``, if it is
+        given, with the connections of ``accounts`` that ``bindings`` names.
+        """
+        self.connectors = {"world": world, **(connectors or {})}
         self.time = 1_800_000_000.0
         self.slept: list[float] = []
         self.store = MemoryStore(clock=lambda: self.time)
@@ -123,17 +128,20 @@ class Bench:
         self.blobs, self.vault = FakeBlobs(), FakeVault()
         self.committer = Committer(MemoryLedger(self.store), self.blobs)
         self.transport = FakeTransport(handler)
-        self.services = Services(Tools(line=Line("", patience=0), transport=self.transport))
+        through = transport or self.transport
+        self.services = Services(Tools(line=Line("", patience=0), transport=through))
         self.driver = Driver(
             self.committer,
-            Accounts(
+            accounts(through)
+            if accounts is not None
+            else Accounts(
                 Line("", patience=0),  # never used: the connector has no connections
                 vault=self.vault,
-                transport=self.transport,
-                connector=lambda _: world,
+                transport=through,
+                connector=self.connectors.get,
             ),
-            self.transport,
-            lambda _: world,
+            through,
+            self.connectors.get,
             self.services,
             clock=lambda: self.time,
             sleep=self._sleep,
@@ -144,15 +152,20 @@ class Bench:
             scenario_id=SCENARIO,
             version=1,
             name="test",
-            plan=compile_plan(scenario, _find, version=1),
+            plan=compile_plan(scenario, self._find, version=1),
             zone=UTC,
             locale="en",
             country="",
             organization_name="o",
+            bindings=bindings or {},
         )
         self.flights = Flights(self.backlog, self.vault, self.blobs, self._prepare)
         self.order_key = order_key
         self.keyring: Keyring | None = None
+
+    def _find(self, id_: str) -> Any:
+        connector, _, name = id_.partition(":")
+        return self.connectors[connector].modules.get(name)
 
     def serve(self, **services: Any) -> None:
         """Has what is asked for done by these functions, by the asks' names."""

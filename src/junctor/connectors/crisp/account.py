@@ -9,7 +9,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from junctor.connectors.crisp.assumptions import read
 from junctor.connectors.crisp.budgets import BUDGETS
-from junctor.errors import DataError, JunctorError, RateLimited
+from junctor.errors import DataError, JunctorError, RateLimited, Reconnect
+from junctor.language.calls import retry_after
 from junctor.language.connector import (
     Connection,
     Connector,
@@ -19,6 +20,7 @@ from junctor.language.connector import (
     Secret,
     path,
 )
+from junctor.language.phones import in_country
 
 __all__ = ["BASE", "VERIFY", "WEBSITE", "WEBSITES", "below", "crisp", "said"]
 
@@ -56,6 +58,16 @@ class Token:
         Literal["website", "plugin", "user"],
         Field(label="Tier", help="Which kind of token it is."),
     ] = "website"
+    country: Annotated[
+        str,
+        Field(
+            label="Country",
+            help="Two letters, such as US: whose numbers are meant where one has no country code. "
+            "Empty: such numbers go to Crisp as they are typed.",
+            example="US",
+            advanced=True,
+        ),
+    ] = ""
     corrections: Annotated[
         str,
         Field(
@@ -80,6 +92,8 @@ def sign(request: Request, account: Token) -> Request:
     if isinstance(body, dict) and VERIFY in body:
         as_text = facts["delete_website"] == "text"
         body = {"verify": body[VERIFY]["secret"] if as_text else body[VERIFY]}
+    if isinstance(body, dict):
+        body = _dialable(body, account.country)
     pair = f"{account.identifier.strip()}:{account.key.strip()}"
     headers = {
         **request.headers,
@@ -87,6 +101,22 @@ def sign(request: Request, account: Token) -> Request:
         facts["tier_header"]: account.tier,
     }
     return replace(request, url=url, headers=headers, json=body)
+
+
+def _dialable(body: dict[str, Any], country: str) -> dict[str, Any]:
+    """The body with its phone numbers, also a person's and a company's, in E.164 form."""
+    made = dict(body)
+    for key, value in body.items():
+        if key in {"person", "company"} and isinstance(value, dict):
+            made[key] = _dialable(value, country)
+        elif key == "phone":
+            made[key] = in_country(value, country, field=key, senders=False, national=True)
+        elif key == "phones" and isinstance(value, list):
+            made[key] = [
+                in_country(each, country, field="company_phones", senders=False, national=True)
+                for each in value
+            ]
+    return made
 
 
 def _with_website(url: str, website: str) -> str:
@@ -138,12 +168,25 @@ def said(response: Response) -> str:
 
 
 def refused(response: Response) -> JunctorError | None:
-    """Crisp says that it is asked too often with 420 as well as with 429."""
+    """What a refusal means beyond the general rules: that the token may not, and that Crisp is
+    asked too often, which it says with 420 as well as with 429.
+    """
+    if response.status == 403 and said(response).startswith("not_allowed"):
+        reason = said(response)
+        return Reconnect(
+            f"Crisp refused the connection (403): {reason}. Give the token that scope in Crisp, or "
+            "connect with a token of the tier that this module asks for.",
+            status=403,
+            reason=reason,
+        )
     if response.status != 420:
         return None
     reason = said(response) or "Enhance Your Calm"
     return RateLimited(
-        f"The vendor refused for now: too many requests ({reason}).", status=420, reason=reason
+        f"The vendor refused for now: too many requests ({reason}).",
+        retry_after=retry_after(response.headers),
+        status=420,
+        reason=reason,
     )
 
 

@@ -91,6 +91,7 @@ _PLACE: tuple[tuple[str, str, Any, dict[str, Any]], ...] = (
     ("coordinates.latitude", "Latitude", float, {"minimum": -90, "maximum": 90}),
     ("coordinates.longitude", "Longitude", float, {"minimum": -180, "maximum": 180}),
 )
+_MONEY = {"help": "In a currency of your choice: Crisp keeps the number only."}
 _OFFSET = {"help": "Minutes from UTC.", "example": 60}
 
 FIELDS: tuple[Row, ...] = (
@@ -133,9 +134,9 @@ FIELDS: tuple[Row, ...] = (
         for key, label, hint, more in _PLACE
     ),
     ("employees", "company.metrics.employees", int, "Number of employees", {"minimum": 0}),
-    ("market_cap", "company.metrics.market_cap", float, "Market capitalization", {}),
-    ("raised", "company.metrics.raised", float, "Money raised", {}),
-    ("arr", "company.metrics.arr", float, "Annual recurring revenue", {}),
+    ("market_cap", "company.metrics.market_cap", float, "Market capitalization", _MONEY),
+    ("raised", "company.metrics.raised", float, "Money raised", _MONEY),
+    ("arr", "company.metrics.arr", float, "Annual recurring revenue", _MONEY),
     ("tags", "company.tags", list[str], "Tags", {}),
     ("segments", "segments", list[str], "Segments", {"example": ["customer"]}),
     ("notepad", "notepad", str, "Private notepad", {"multiline": True}),

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-import phonenumbers
-
 from junctor.connectors.highlevel.budgets import BUDGETS
 from junctor.errors import DataError, Misconfigured
 from junctor.language.connector import (
@@ -26,6 +24,7 @@ from junctor.language.connector import (
     path,
 )
 from junctor.language.oauth import Client
+from junctor.language.phones import in_country
 
 __all__ = ["BASE", "LOCATION", "OWN", "PHONES", "V3", "VERSION", "highlevel", "said"]
 
@@ -49,8 +48,11 @@ of a sub-account."""
 LOCATION = "{location}"
 """In path, query or body: the connection's location, put in when the request is signed. At the same
 time phone numbers (`PHONES`) are brought into E.164 form by the connection's country."""
-PHONES = ("phone", "fromNumber", "toNumber", "number")
-"""Fields of bodies and queries that hold a phone number."""
+PHONES = {"phone": False, "fromNumber": True, "toNumber": True}
+"""Fields of bodies and queries that hold a phone number, and whether a sender's name or a short
+code will do, too."""
+_DUPLICATE = "/contacts/search/duplicate"
+"""The only operation whose ``number`` is a phone number; others number invoices and orders."""
 OWN = ("locationId", "altId", "location_id")
 """Fields of bodies and queries that may hold `LOCATION`."""
 
@@ -147,6 +149,10 @@ def sign(request: Request, account: PrivateIntegration) -> Request:
         )
     if isinstance(query, Mapping):
         query = _filled(query, account)
+        if url.endswith(_DUPLICATE) and "number" in query:
+            query["number"] = in_country(
+                query["number"], account.country, field="number", senders=False
+            )
     if isinstance(body, dict):
         body = _filled(body, account)
     if LOCATION in url:
@@ -159,21 +165,10 @@ def _filled(values: Mapping[str, Any], account: PrivateIntegration) -> dict[str,
     for key in OWN:
         if made.get(key) == LOCATION:
             made[key] = account.location_id
-    for key in PHONES:
-        if isinstance(made.get(key), str):
-            made[key] = e164(made[key], account.country)
+    for key, senders in PHONES.items():
+        if key in made:
+            made[key] = in_country(made[key], account.country, field=key, senders=senders)
     return made
-
-
-def e164(phone: str, country: str) -> str:
-    """A phone number in E.164 form; as it was, if it can't be read as one."""
-    try:
-        number = phonenumbers.parse(phone, country.strip().upper() or None)
-    except phonenumbers.NumberParseException:
-        return phone
-    if not phonenumbers.is_possible_number(number):
-        return phone
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def said(response: Response) -> str:

@@ -214,23 +214,25 @@ operation(
 # Calendars
 
 _ROWS = list[dict[str, Any]]
+_IN_UNIT = "In the unit that the next field says."
 _SETTINGS = (
     field("description", "Description", multiline=True),
     field("groupId", "Group", options=lists.calendar_group),
     field("slug", "Address (slug)"),
     flag("isActive", "Active"),
-    number("slotDuration", "Length of an appointment", minimum=0),
+    number("slotDuration", "Length of an appointment", help=_IN_UNIT, minimum=0),
     field("slotDurationUnit", "Length is in", Unit),
-    number("slotInterval", "Every", minimum=0, advanced=True),
+    number("slotInterval", "Every", help=_IN_UNIT, minimum=0, advanced=True),
     field("slotIntervalUnit", "Every is in", Unit, advanced=True),
-    number("slotBuffer", "Pause after", minimum=0, advanced=True),
-    number("preBuffer", "Pause before", minimum=0, advanced=True),
+    number("slotBuffer", "Pause after", help=_IN_UNIT, minimum=0, advanced=True),
+    field("slotBufferUnit", "Pause after is in", Unit, advanced=True),
+    number("preBuffer", "Pause before", help=_IN_UNIT, minimum=0, advanced=True),
     field("preBufferUnit", "Pause before is in", Unit, advanced=True),
     number("appoinmentPerSlot", "Appointments per slot", minimum=0, advanced=True),
     number("appoinmentPerDay", "Appointments per day", minimum=0, advanced=True),
-    number("allowBookingAfter", "Earliest booking ahead", minimum=0, advanced=True),
+    number("allowBookingAfter", "Earliest booking ahead", help=_IN_UNIT, minimum=0, advanced=True),
     field("allowBookingAfterUnit", "Earliest is in", Ahead, advanced=True),
-    number("allowBookingFor", "Latest booking ahead", minimum=0, advanced=True),
+    number("allowBookingFor", "Latest booking ahead", help=_IN_UNIT, minimum=0, advanced=True),
     field("allowBookingForUnit", "Latest is in", Literal["days", "weeks", "months"], advanced=True),
     field(
         "eventType",

@@ -162,7 +162,7 @@ operation(
     items="opportunity",
 )
 _MORE = (
-    number("monetaryValue", "Value", minimum=0),
+    number("monetaryValue", "Value", help="In the currency of the location.", minimum=0),
     user_id("assignedTo", "Assigned to"),
     field(
         "forecastExpectedCloseDate",

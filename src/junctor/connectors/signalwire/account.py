@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 from junctor.connectors.signalwire.assumptions import CODES_FOR_NOW, STATUS_REFUSED
 from junctor.connectors.signalwire.budgets import BUDGETS
-from junctor.connectors.signalwire.phones import in_country
 from junctor.errors import BundleInvalid, DataError, JunctorError, RateLimited, Reconnect
+from junctor.language.calls import retry_after
 from junctor.language.connector import Connection, Connector, Field, Request, Response, Secret
+from junctor.language.phones import in_country
 
 __all__ = ["BASE", "LAML", "PROJECT", "Project", "base_of", "said", "sign", "signalwire"]
 
@@ -26,7 +27,8 @@ LAML = f"/api/laml/2010-04-01/Accounts/{PROJECT}"
 """Where the Compatibility API keeps a project."""
 
 _SPACE = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_PHONES = frozenset({"From", "To", "CallerId"})
+_PHONES = {"From": "from", "To": "to", "CallerId": "callerId"}
+"""Parameters that hold who calls or is called, and the fields of our forms that fill them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,7 @@ def _with_phones(rows: Any, country: str) -> Any:
         return rows
     pairs: Iterable[tuple[str, Any]] = rows.items() if isinstance(rows, Mapping) else rows
     named = [
-        (key, in_country(value, country, field=key) if key in _PHONES else value)
+        (key, in_country(value, country, field=_PHONES[key]) if key in _PHONES else value)
         for key, value in pairs
     ]
     return dict(named) if isinstance(rows, Mapping) else tuple(named)
@@ -155,7 +157,10 @@ def errors(response: Response) -> JunctorError | None:
         )
     if any(code in CODES_FOR_NOW for code, _ in reasons):
         return RateLimited(
-            f"SignalWire refused for now: {text}.", status=response.status, reason=text
+            f"SignalWire refused for now: {text}.",
+            retry_after=retry_after(response.headers),
+            status=response.status,
+            reason=text,
         )
     return None
 

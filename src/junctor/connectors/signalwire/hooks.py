@@ -12,9 +12,9 @@ from junctor.connectors.signalwire.assumptions import FALLBACK
 from junctor.connectors.signalwire.deliveries import SIGNED, call_of, once_per, read
 from junctor.connectors.signalwire.handlers import CALLS, MESSAGES
 from junctor.connectors.signalwire.lists import list_numbers
-from junctor.connectors.signalwire.phones import in_country
 from junctor.errors import BundleInvalid
 from junctor.language.connector import Answer, Bundle, Delivery, Field, HookDef, Secret
+from junctor.language.phones import in_country
 from junctor.language.verifiers import check_secret
 
 __all__ = ["MessageSettings", "Number", "SigningKey", "VoiceSettings"]

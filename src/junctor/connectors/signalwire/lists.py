@@ -41,7 +41,9 @@ def list_numbers(
 
 @signalwire.search("List applications", items="applications", paging=PAGES, limit_field="limit")
 def list_applications(
-    friendly_name: Annotated[str, Field(label="Name", key="friendlyName")] = "",
+    friendly_name: Annotated[
+        str, Field(label="Name", key="friendlyName", help="Only applications of this name.")
+    ] = "",
     limit: Limit = 100,
 ) -> Request:
     """Gives the LaML applications of the project."""
@@ -62,7 +64,13 @@ def list_recordings(
         str, Field(label="Call SID", key="callSid", help="Recordings of this call.")
     ] = "",
     conference_sid: Annotated[
-        str, Field(label="Conference SID", key="conferenceSid", advanced=True)
+        str,
+        Field(
+            label="Conference SID",
+            key="conferenceSid",
+            help="Recordings of this conference.",
+            advanced=True,
+        ),
     ] = "",
     date_created_type: Annotated[
         When, Field(label="Created is", key="dateCreatedType", help="Only with a date.")

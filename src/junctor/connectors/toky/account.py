@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
+from urllib.parse import quote, unquote
 
 from junctor.connectors.toky.assumptions import corrected
 from junctor.errors import DataError
 from junctor.language.connector import Connection, Connector, Field, Request, Response, Secret
+from junctor.language.phones import in_country
 
 __all__ = ["BASE", "said", "toky"]
 
@@ -18,7 +20,19 @@ BASE = "https://api.toky.co/v1"
 class ApiKey:
     """A Toky account's API key: in its dashboard under Profile, API Keys (administrators only)."""
 
-    api_key: Annotated[Secret, Field(label="API key")]
+    api_key: Annotated[
+        Secret, Field(label="API key", help="In Toky's dashboard under Profile, API Keys.")
+    ]
+    country: Annotated[
+        str,
+        Field(
+            label="Country",
+            help="Two letters, such as US: whose numbers are meant where one has no country code. "
+            "Empty: such numbers go to Toky as they are typed.",
+            example="US",
+            advanced=True,
+        ),
+    ] = ""
     corrections: Annotated[
         str,
         Field(
@@ -32,9 +46,34 @@ class ApiKey:
 
 
 def sign(request: Request, account: ApiKey) -> Request:
-    """Adds the key's header, as Toky's developer pages describe."""
-    changed = corrected(request, account.corrections)
+    """Adds the key's header, as Toky's developer pages describe, and brings phone numbers into
+    E.164 form.
+    """
+    changed = corrected(_dialable(request, account.country), account.corrections)
     return changed.with_headers(X_Toky_Key=str(account.api_key))
+
+
+_PHONES = {"phone": False, "from": True, "to": True}
+"""Keys of bodies that hold a phone number, and whether a sender's name or a short code will do."""
+
+
+def _dialable(request: Request, country: str) -> Request:
+    """The request with every phone number of its body and its address in E.164 form."""
+    head, slash, last = request.url.rpartition("/")
+    typed = unquote(last)
+    if head.endswith("/contacts") and (typed.startswith("+") or (country and typed.isdigit())):
+        number = in_country(typed, country, field="phone", senders=False)
+        request = replace(request, url=head + slash + quote(number, safe=""))
+    body = request.json
+    if not isinstance(body, dict) or not _PHONES.keys() & body.keys():
+        return request
+    made = {
+        key: in_country(value, country, field=key, senders=_PHONES[key], national=True)
+        if key in _PHONES
+        else value
+        for key, value in body.items()
+    }
+    return replace(request, json=made)
 
 
 def said(response: Response) -> str:

@@ -15,7 +15,7 @@ from junctor.connectors.toky.recovery import (
     contact_in,
     digits,
 )
-from junctor.errors import VendorRefused
+from junctor.errors import BundleInvalid, VendorRefused
 from junctor.language.calls import add_api_call, refusal
 from junctor.language.connector import Bundle, Field, Flow, Paging, Poll, Request, path
 
@@ -88,7 +88,7 @@ Phone = Annotated[
     str,
     Field(
         label="Phone number",
-        help="With the country code.",
+        help="With the country code, or a number of the connection's country.",
         example="+15551234567",
         format="phone",
         options=list_contacts,
@@ -99,7 +99,10 @@ Phone = Annotated[
 NewPhone = Annotated[
     str,
     Field(
-        label="Phone number", help="With the country code.", example="+15551234567", format="phone"
+        label="Phone number",
+        help="With the country code, or a number of the connection's country.",
+        example="+15551234567",
+        format="phone",
     ),
 ]
 Agent = Annotated[
@@ -115,6 +118,18 @@ Agent = Annotated[
 Email = Annotated[str, Field(label="E-mail", key="email", format="email")]
 
 
+def _number(phone: str) -> str:
+    """The number as Toky keys its directory. `BundleInvalid` on what has no digit, or letters."""
+    number = digits(phone)
+    if any(letter.isalpha() for letter in number) or not any(map(str.isdigit, number)):
+        raise BundleInvalid(
+            field="phone",
+            reason=f"{phone[:40]!r} is no phone number; write it with its country code, such as "
+            "+12025550142",
+        )
+    return number
+
+
 @toky.action("Get a contact", effect="read")
 def get_contact(phone: Phone) -> Flow:
     """Gives the contact with a phone number; an unknown number gives an empty bundle.
@@ -122,7 +137,7 @@ def get_contact(phone: Phone) -> Flow:
     So a router after it can tell known callers from unknown ones: the filter *phone exists* lets
     only known ones through.
     """
-    method, where = route("get_contact", path(digits(phone)))
+    method, where = route("get_contact", path(_number(phone)))
     response = yield Request(method, where, raises=False)
     if response.status == 404:
         return {}
@@ -146,8 +161,8 @@ def create_contact(
         ),
     ],
     phone: NewPhone,
-    first_name: Annotated[str, Field(label="First name", key="firstName")] = "",
-    last_name: Annotated[str, Field(label="Last name", key="lastName")] = "",
+    first_name: Annotated[str, Field(label="First name", key="firstName", example="Ada")] = "",
+    last_name: Annotated[str, Field(label="Last name", key="lastName", example="Lovelace")] = "",
     email: Email = "",
 ) -> Request:
     """Adds a contact to the phone directory; its phone number must be new there."""
@@ -158,7 +173,7 @@ def create_contact(
             created_by=created_by,
             first_name=first_name,
             last_name=last_name,
-            phone=digits(phone),
+            phone=_number(phone),
             email=email,
         ),
     )
@@ -167,13 +182,15 @@ def create_contact(
 @toky.action("Update a contact", effect="idempotent")
 def update_contact(
     phone: Phone,
-    first_name: Annotated[str, Field(label="First name", key="firstName")] = "",
-    last_name: Annotated[str, Field(label="Last name", key="lastName")] = "",
+    first_name: Annotated[str, Field(label="First name", key="firstName", example="Ada")] = "",
+    last_name: Annotated[str, Field(label="Last name", key="lastName", example="Lovelace")] = "",
     email: Email = "",
-    company: Annotated[str, Field(label="Company name", key="companyName")] = "",
+    company: Annotated[
+        str, Field(label="Company name", key="companyName", example="Analytical Engines")
+    ] = "",
 ) -> Request:
     """Changes the fields that are filled in of the contact with a phone number."""
-    method, where = route("update_contact", path(digits(phone)))
+    method, where = route("update_contact", path(_number(phone)))
     body = _fields(first_name=first_name, last_name=last_name, email=email, company=company)
     return Request(method, where, json=body)
 
@@ -229,7 +246,7 @@ def create_text_message(
         str,
         Field(
             label="To",
-            help="With the country code.",
+            help="With the country code, or a number of the connection's country.",
             example="+15551234567",
             format="phone",
             options=list_contacts,
@@ -237,7 +254,7 @@ def create_text_message(
             option_label="contact_name",
         ),
     ],
-    text: Annotated[str, Field(label="Text", multiline=True)],
+    text: Annotated[str, Field(label="Text", help="What the message says.", multiline=True)],
     email: Annotated[
         Agent,
         Field(

@@ -200,11 +200,12 @@ def _sent(arguments: Mapping[str, Any], at: datetime) -> Asked:
     """
     since = at - EARLY
     rows = yield from rows_since(*route("list_messages"), since, filtered=True)
-    wanted = (digits(arguments["from_"]), digits(arguments["to"]), arguments["text"])
     found = [
         row
         for row in rows
-        if (digits(str(row.get("from"))), digits(str(row.get("to"))), row.get("text")) == wanted
+        if row.get("text") == arguments["text"]
+        and same_number(str(row.get("from")), arguments["from_"])
+        and same_number(str(row.get("to")), arguments["to"])
         and row.get("direction") != "inbound"
         and _at(row) <= at + LATE
     ]
@@ -239,6 +240,22 @@ def contact_in(found: Any) -> Bundle:
 def digits(phone: str) -> str:
     """A phone number as Toky keys its directory: no blanks, dots or brackets."""
     return "".join(letter for letter in phone if letter not in " ()-./\u00a0")
+
+
+def same_number(listed: str, typed: str) -> bool:
+    """Whether Toky's number can be the one that was typed, maybe without its country code.
+
+    In doubt it is: a message taken for sent is not sent twice.
+    """
+    if digits(listed) == digits(typed):
+        return True
+    ends = ["".join(filter(str.isdigit, each)).lstrip("0") for each in (listed, typed)]
+    shorter, longer = sorted(ends, key=len)
+    return len(shorter) >= _NATIONAL and longer.endswith(shorter)
+
+
+_NATIONAL = 7
+"""Digits from which on a number without its country code can be told from others."""
 
 
 MESSAGE_SENT = Probe(ask=_sent)
