@@ -55,9 +55,7 @@ def test_an_older_item_that_appears_late_is_not_taken() -> None:
     assert fresh([at(5, "e"), at(1, "x")], state, DATED)[0] == []
 
 
-LATE = Poll(
-    id=lambda item: item["id"], date=lambda item: item.get("at"), overlap=timedelta(days=2)
-)
+LATE = Poll(id=lambda item: item["id"], date=lambda item: item.get("at"), overlap=timedelta(days=2))
 
 
 def test_an_item_that_appears_late_is_taken_within_the_overlap() -> None:

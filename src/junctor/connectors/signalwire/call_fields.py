@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from junctor.connectors.signalwire.fields import HttpMethod
-from junctor.connectors.signalwire.lists import list_applications, list_numbers
+from junctor.connectors.signalwire.lists import list_applications, number_field
 from junctor.language.connector import Field
 
 Identifier = Annotated[
@@ -40,14 +40,7 @@ CallUrl = Annotated[
 ]
 From = Annotated[
     str,
-    Field(
-        label="From",
-        help="A number of the project, or a SIP address.",
-        format="phone",
-        options=list_numbers,
-        option_value="number",
-        option_label="name",
-    ),
+    number_field("From", "A number of the project, or a SIP address."),
 ]
 To = Annotated[
     str,

@@ -33,36 +33,25 @@ from junctor.connectors.signalwire.call_fields import (
     Trim,
 )
 from junctor.connectors.signalwire.fields import (
+    NEW,
     PAGES,
     Depth,
     Limit,
     When,
-    created,
     instant,
     needed,
     rows,
-    sid,
     when,
 )
-from junctor.connectors.signalwire.lists import list_numbers
+from junctor.connectors.signalwire.lists import number_field
+from junctor.connectors.signalwire.probes import CALL_MADE
 from junctor.errors import BundleInvalid
-from junctor.language.connector import Field, Flow, Poll, Request, path
+from junctor.language.connector import Field, Flow, Request, path
 
 CALLS = f"{LAML}/Calls"
 
 CallStatus = Literal[
     "queued", "ringing", "in-progress", "canceled", "completed", "busy", "failed", "no-answer"
-]
-Party = Annotated[
-    str,
-    Field(
-        label="Phone number",
-        format="phone",
-        example="+12025550142",
-        options=list_numbers,
-        option_value="number",
-        option_label="name",
-    ),
 ]
 
 
@@ -79,25 +68,11 @@ def search_calls(
     end_time: Annotated[datetime | None, Field(label="End time", key="endTime")] = None,
     from_: Annotated[
         str,
-        Field(
-            label="From",
-            help="Calls from this number.",
-            format="phone",
-            options=list_numbers,
-            option_value="number",
-            option_label="name",
-        ),
+        number_field("From", "Calls from this number."),
     ] = "",
     to: Annotated[
         str,
-        Field(
-            label="To",
-            help="Calls to this number.",
-            format="phone",
-            options=list_numbers,
-            option_value="number",
-            option_label="name",
-        ),
+        number_field("To", "Calls to this number."),
     ] = "",
     parent_call_sid: Annotated[
         str,
@@ -138,11 +113,11 @@ CallSid = Annotated[
     items="calls",
     paging=PAGES,
     limit_field="depth",
-    poll=Poll(id=sid, date=created),
+    poll=NEW,
 )
 def watch_new_calls(
-    from_: Annotated[Party, Field(label="From", format="phone", advanced=True)] = "",
-    to: Annotated[Party, Field(label="To", format="phone", advanced=True)] = "",
+    from_: Annotated[str, number_field("From", advanced=True)] = "",
+    to: Annotated[str, number_field("To", advanced=True)] = "",
     status: Annotated[CallStatus | None, Field(label="Status", advanced=True)] = None,
     limit: Limit = 10,
     depth: Depth = 1000,
@@ -162,7 +137,7 @@ def get_call(call_sid: CallSid) -> Request:
     return Request("GET", CALLS + path(call_sid))
 
 
-@signalwire.action("Create a call", effect="once")
+@signalwire.action("Create a call", effect="once", probe=CALL_MADE)
 def create_call(
     from_: From,
     to: To,

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from junctor.connectors.signalwire.account import LAML, signalwire
 from junctor.connectors.signalwire.fields import (
+    NEW,
     PAGES,
     Depth,
     Limit,
     When,
-    created,
     day,
+    filtered,
     rows,
-    sid,
     when,
 )
-from junctor.language.connector import Field, Flow, Paging, Poll, Request, path
+from junctor.language.connector import Field, Flow, Paging, Request, path
 
 REST = "/api/relay/rest"
 REST_PAGES = Paging(style="next_url", size=1000, limit_param="page_size", next_key="links.next")
 """The REST API's lists: ``data``, and the next address in ``links``."""
 RECORDINGS = f"{LAML}/Recordings"
+FAXES = f"{LAML}/Faxes"
 
 
 @signalwire.search("List numbers", items="data", paging=REST_PAGES, limit_field="limit")
@@ -37,6 +39,19 @@ def list_numbers(
     del limit
     query = rows(("filter_number", phone_number), ("filter_name", name))
     return Request("GET", f"{REST}/phone_numbers", query=query)
+
+
+def number_field(label: str, help_text: str = "", *, advanced: bool = False) -> Field:
+    """A phone number, with those of the project to pick from."""
+    return Field(
+        label=label,
+        help=help_text,
+        format="phone",
+        options=list_numbers,
+        option_value="number",
+        option_label="name",
+        advanced=advanced,
+    )
 
 
 @signalwire.search("List applications", items="applications", paging=PAGES, limit_field="limit")
@@ -90,6 +105,11 @@ RecordingSid = Annotated[
 ]
 
 
+def _recorded_since(request: Request, since: datetime) -> Request:
+    # Days after this one; a day more, as SignalWire does not say whose.
+    return filtered(request, when("DateCreated", "after", day(since - timedelta(days=2))))
+
+
 @signalwire.module(
     "Watch new recordings",
     kind="trigger",
@@ -97,7 +117,7 @@ RecordingSid = Annotated[
     items="recordings",
     paging=PAGES,
     limit_field="depth",
-    poll=Poll(id=sid, date=created),
+    poll=replace(NEW, since=_recorded_since),
 )
 def watch_new_recordings(limit: Limit = 10, depth: Depth = 1000) -> Request:
     """Starts when there is a new recording.
@@ -129,7 +149,12 @@ def list_faxes(
 ) -> Request:
     """Gives faxes sent and received, newest first."""
     del limit
-    return Request("GET", f"{LAML}/Faxes", query=rows(("From", from_), ("To", to)))
+    return Request("GET", FAXES, query=rows(("From", from_), ("To", to)))
+
+
+def _faxed_since(request: Request, since: datetime) -> Request:
+    moment = (since - timedelta(seconds=1)).astimezone(UTC)  # later than, by whole seconds
+    return filtered(request, ("DateCreatedAfter", moment.strftime("%Y-%m-%dT%H:%M:%SZ")))
 
 
 @signalwire.module(
@@ -139,9 +164,9 @@ def list_faxes(
     items="faxes",
     paging=PAGES,
     limit_field="depth",
-    poll=Poll(id=sid, date=created),
+    poll=replace(NEW, since=_faxed_since),
 )
 def watch_new_faxes(limit: Limit = 10, depth: Depth = 1000) -> Request:
     """Starts when there is a new fax, in or out."""
     del limit, depth
-    return Request("GET", f"{LAML}/Faxes")
+    return Request("GET", FAXES)
