@@ -27,7 +27,7 @@ def listing(poll: Poll = POLL) -> ModuleDef:
         name="watch",
         label="Watch",
         kind="trigger",
-        function=lambda: Request("GET", "/items"),
+        function=lambda **_: Request("GET", "/items"),
         items="items",
         paging=Paging(style="next_url", size=10, limit_param="size", next_key="next"),
         poll=poll,
