@@ -59,6 +59,7 @@ async def test_calls_while_nobody_listened_arrive_once(database_url: str, folder
             keep(who="{{1.From}}"),
         )
         number, other = it.sim.state.numbers.values()
+        before = dict(number)
         door = await set_up(it, path, number=number["id"])
         active = await it.client.post(f"{path}/activate", headers=ANY)
         assert active.status_code == 200, active.text
@@ -79,6 +80,11 @@ async def test_calls_while_nobody_listened_arrive_once(database_url: str, folder
             found = await it.first_bundles(await it.ended(path, 3))
         assert Counter(each["CallSid"] for each in found) == Counter(made)
         assert Counter(each["CallStatus"] for each in found) == {"ringing": 1, "failed": 2}
+        stopped = await it.client.post(f"{path}/deactivate", headers=ANY)
+        assert stopped.status_code == 200, stopped.text
+        changed = {key for key in before if number[key] != before[key]} - {"call_fallback_url"}
+        assert changed == set(), "what handled the number before handles it again"
+        assert not number["call_fallback_url"]
 
 
 @asynchronous

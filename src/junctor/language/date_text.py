@@ -48,10 +48,10 @@ def date_of_text(text: str, zone: tzinfo) -> datetime | None:
         found = _lenient_date(text) if found is None else found
         if found is None:
             return None
-    except ValueError:
+    except (ValueError, OverflowError):
         try:
             found = _lenient_date(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if found is None:
             return None

@@ -24,6 +24,7 @@ __all__ = [
     "filtered",
     "instant",
     "rows",
+    "second",
     "sid",
     "when",
 ]
@@ -63,6 +64,11 @@ def instant(moment: datetime) -> str:
 def day(moment: datetime) -> str:
     """A day as messages, recordings and faxes are filtered by it: YYYY-MM-DD, in UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d")
+
+
+def second(moment: datetime) -> str:
+    """A moment as faxes are filtered by it: ISO 8601, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def rows(*pairs: tuple[str, Any]) -> tuple[tuple[str, str], ...]:

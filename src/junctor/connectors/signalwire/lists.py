@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from junctor.connectors.signalwire.account import LAML, signalwire
@@ -16,6 +16,7 @@ from junctor.connectors.signalwire.fields import (
     day,
     filtered,
     rows,
+    second,
     when,
 )
 from junctor.language.connector import Field, Flow, Paging, Request, path
@@ -65,10 +66,13 @@ def list_applications(
 
 
 @signalwire.search("List number groups", items="data", paging=REST_PAGES, limit_field="limit")
-def list_number_groups(limit: Limit = 100) -> Request:
+def list_number_groups(
+    name: Annotated[str, Field(label="Name", help="Whole or a part of it.")] = "",
+    limit: Limit = 100,
+) -> Request:
     """Gives the number groups of the project, which choose the best number to send from."""
     del limit
-    return Request("GET", f"{REST}/number_groups")
+    return Request("GET", f"{REST}/number_groups", query=rows(("filter_name", name)))
 
 
 @signalwire.search("List recordings", items="recordings", paging=PAGES, limit_field="limit")
@@ -145,16 +149,28 @@ def delete_recording(recording_sid: RecordingSid) -> Flow:
 def list_faxes(
     from_: Annotated[str, Field(label="From", format="phone")] = "",
     to: Annotated[str, Field(label="To", format="phone")] = "",
+    created_after: Annotated[
+        datetime | None, Field(label="Created after", key="createdAfter", advanced=True)
+    ] = None,
+    created_until: Annotated[
+        datetime | None, Field(label="Created until", key="createdUntil", advanced=True)
+    ] = None,
     limit: Limit = 10,
 ) -> Request:
     """Gives faxes sent and received, newest first."""
     del limit
-    return Request("GET", FAXES, query=rows(("From", from_), ("To", to)))
+    query = rows(
+        ("From", from_),
+        ("To", to),
+        ("DateCreatedAfter", created_after and second(created_after)),
+        ("DateCreatedOnOrBefore", created_until and second(created_until)),
+    )
+    return Request("GET", FAXES, query=query)
 
 
 def _faxed_since(request: Request, since: datetime) -> Request:
-    moment = (since - timedelta(seconds=1)).astimezone(UTC)  # later than, by whole seconds
-    return filtered(request, ("DateCreatedAfter", moment.strftime("%Y-%m-%dT%H:%M:%SZ")))
+    # Later than this, by whole seconds.
+    return filtered(request, ("DateCreatedAfter", second(since - timedelta(seconds=1))))
 
 
 @signalwire.module(

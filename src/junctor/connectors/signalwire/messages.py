@@ -111,10 +111,27 @@ def get_message(message_sid: MessageSid) -> Request:
 
 
 @signalwire.search("List a message's media", items="media_list", paging=PAGES, limit_field="limit")
-def list_message_media(message_sid: MessageSid, limit: Limit = 10) -> Request:
+def list_message_media(
+    message_sid: MessageSid,
+    date_created_type: Annotated[
+        When,
+        Field(label="Created is", key="dateCreatedType", help="Only with a date.", advanced=True),
+    ] = "at",
+    date_created: Annotated[
+        datetime | None,
+        Field(
+            label="Created",
+            key="dateCreated",
+            help="Only its day counts, in UTC.",
+            advanced=True,
+        ),
+    ] = None,
+    limit: Limit = 10,
+) -> Request:
     """Gives the files that came or went with a message."""
     del limit
-    return Request("GET", MESSAGES + path(message_sid, "Media"))
+    pairs = [when("DateCreated", date_created_type, day(date_created))] if date_created else []
+    return Request("GET", MESSAGES + path(message_sid, "Media"), query=rows(*pairs))
 
 
 @signalwire.action("Create a message", effect="once", probe=MESSAGE_SENT)
