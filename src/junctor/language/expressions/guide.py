@@ -120,7 +120,7 @@ COERCIONS = (
         "date",
         "A number is milliseconds since 1970. Text: ISO 8601; `YYYY-MM-DD`, `YYYY/MM/DD`, "
         "`MM/DD/YYYY` or `D.M.YYYY`, then a time as `HH:mm[:ss]` or `h:mm A`, then `+0200` or "
-        "`GMT+02:00`; or as mail and HTTP write dates. Without a time zone it is the organisation's",
+        "`GMT+02:00`; or as in mail and HTTP. Without a time zone it is the organisation's",
         (
             (0, "1970-01-01T00:00:00.000Z"),
             ("2026-11-21", "2026-11-21T00:00:00.000Z"),
