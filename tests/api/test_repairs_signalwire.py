@@ -4,6 +4,7 @@ once, uncertain calls and messages settle themselves, and polls ask for what is 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -144,3 +145,26 @@ async def test_what_was_sent_is_found_and_the_run_goes_on(
         made = (await it.client.get(f"/api/v1/runs/{run['id']}/operations")).json()["operations"]
         assert made[2]["bundles"][0]["sid"] == sid
         assert made[2]["bundles"][0]["day"] == it.sim.clock.date().strftime("%Y-%m-%d")
+
+
+@asynchronous
+async def test_a_poll_asks_for_what_is_new(database_url: str, folder: Path) -> None:
+    async with standing(database_url, folder, "signalwire") as it, own_worker(it.core):
+        path = await it.scenario(
+            ("signalwire:watchNewMessages", {"limit": 10}), keep(body="{{1.body}}"), instant=False
+        )
+        for turn, body in enumerate(("", "One", "Two"), start=1):
+            if body:
+                await it.admin("/inbound-messages", {"body": body, "times": 0})
+            started = await it.client.post(f"{path}/runs", json={})
+            assert started.status_code == 202, started.text
+            runs = await it.ended(path, turn)
+            given = []
+            for run in runs:
+                made = (await it.client.get(f"/api/v1/runs/{run['id']}/operations")).json()
+                given += [each["body"] for each in made["operations"][0]["bundles"]]
+            assert sorted(given) == ["One", "Two"][: turn - 1]
+        rows = it.sim.journal.as_record(operation="list_messages")["requests"]
+        sizes = [re.search(r"PageSize=(\d+)", row["target"]) for row in rows]
+        assert Counter(found[1] for found in sizes if found)["1000"] == 1
+        assert {found[1] for found in sizes if found} == {"1000", "100"}
