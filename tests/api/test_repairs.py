@@ -6,133 +6,34 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-import httpx
 import psycopg
 import pytest
 
-from junctor.app.core import Core, open_core
 from junctor.app.oneshot import own_worker
-from junctor.app.owner import ensure_owner
 from junctor.app.repair import fill_gaps
-from junctor.app.server import open_application
-from junctor.app.settings import Settings
 from junctor.app.settling import probe_uncertain, settle
 from junctor.language import ids
 from junctor.runtime.heartbeat import Heartbeat
-from junctor.simulators.kit import running
 from junctor.simulators.toky import TokySimulator
+from tests.api.repair_stand import Stand, standing
 from tests.support import asynchronous
 
 pytestmark = pytest.mark.timeout(60)
-ANY = {"if-match": "*"}
 NUMBER = "+12025550199"
-
-
-@dataclass
-class Stand:
-    """The application, its owner's client, and the vendor."""
-
-    client: httpx.AsyncClient
-    core: Core
-    sim: TokySimulator
-    organization: UUID
-    connection: str
-    url: str
-
-    async def admin(self, path: str, order: dict[str, Any]) -> Any:
-        async with httpx.AsyncClient() as client:
-            made = await client.post(f"{self.sim.origin}/_sim{path}", json=order)
-        assert made.status_code < 300, made.text
-        return made.json()
-
-    async def scenario(self, *modules: tuple[str, dict[str, Any]], instant: bool = True) -> str:
-        """An active scenario, its modules bound to the account; its path in the API."""
-        placed = [
-            {"id": n, "module": name, "version": 1, "parameters": {}, "mapper": mapper}
-            for n, (name, mapper) in enumerate(modules, start=1)
-        ]
-        blueprint = {"name": "s", "flow": placed, "metadata": {"version": 1, "instant": instant}}
-        made = await self.client.post("/api/v1/scenarios", json={"blueprint": blueprint})
-        assert made.status_code == 201, made.text
-        path = f"/api/v1/scenarios/{made.json()['id']}"
-        if any(name.startswith("toky:") for name, _ in modules):
-            bound = await self.client.put(
-                f"{path}/draft", json={"connections": {"toky": self.connection}}, headers=ANY
-            )
-            assert bound.status_code == 200, bound.text
-        active = await self.client.post(f"{path}/activate", headers=ANY)
-        assert active.status_code == 200, active.text
-        return path
-
-    async def door(self, scenario: str) -> str:
-        hooks = (await self.client.get("/api/v1/hooks")).json()["items"]
-        (hook,) = [each for each in hooks if each["scenario"] == scenario.rpartition("/")[2]]
-        return "/hook/" + str(hook["url"].rpartition("/")[2])
-
-    async def ended(self, scenario: str, count: int, *, state: str = "finished") -> list[Any]:
-        """Its runs, once there are so many in this state and none that goes on."""
-        shown = scenario.rpartition("/")[2]
-        while True:
-            found = (await self.client.get("/api/v1/runs", params={"scenario": shown})).json()
-            runs: list[Any] = found["items"]
-            if len(runs) == count and {run["state"] for run in runs} == {state}:
-                return runs
-            await asyncio.sleep(0.01)
-
-    async def callids(self, runs: list[Any]) -> Counter[str]:
-        found: Counter[str] = Counter()
-        for run in runs:
-            made = (await self.client.get(f"/api/v1/runs/{run['id']}/operations")).json()
-            found[made["operations"][0]["bundles"][0]["callid"]] += 1
-        return found
-
-
-@asynccontextmanager
-async def standing(url: str, folder: Path) -> AsyncIterator[Stand]:
-    async with running(TokySimulator(seed=3)) as sim:
-        address = sim.origin.removeprefix("http://")
-        settings = Settings(data_dir=folder, public="https://hooks.test", egress_allow=(address,))
-        async with (
-            open_core(settings, url) as core,
-            open_application(settings, url, name="serverrepairs") as application,
-        ):
-            await ensure_owner(core)
-            with psycopg.connect(url, autocommit=True) as db:  # those of other tests
-                db.execute("update scenarios set active = false")
-            organization = (await core.catalog.organizations())[0].organization_id
-            _, token = await core.catalog.create_token(
-                organization, actor="test", name=f"o{sim.origin}", scopes=["owner"]
-            )
-            async with httpx.AsyncClient(
-                transport=httpx.ASGITransport(application, raise_app_exceptions=False),
-                base_url="http://testserver",
-                headers={"authorization": f"Bearer {str.__str__(token)}"},
-            ) as client:
-                made = await client.post(
-                    "/api/v1/connections",
-                    json={
-                        "name": f"Toky {sim.origin}",
-                        "connector": "toky",
-                        "base_url": sim.origin + "/v1",
-                        "values": {"api_key": sim.credentials["api_key"]},
-                    },
-                )
-                assert made.status_code == 201, made.text
-                yield Stand(client, core, sim, organization, made.json()["id"], url)
 
 
 SET = (
     "util:SetVariables",
     {"scope": "roundtrip", "variables": [{"name": "c", "value": "{{1.callid}}"}]},
 )
+
+
+async def callids(it: Stand, runs: list[Any]) -> Counter[str]:
+    return Counter(bundle["callid"] for bundle in await it.first_bundles(runs))
 
 
 @pytest.fixture
@@ -158,7 +59,7 @@ async def test_calls_while_nobody_listened_arrive_once(database_url: str, folder
         assert (await it.client.post(door, json={"callid": made["callids"][4]})).status_code == 200
         async with own_worker(it.core):
             runs = await it.ended(path, 5)
-        assert await it.callids(runs) == Counter(made["callids"])
+        assert await callids(it, runs) == Counter(made["callids"])
 
 
 @asynchronous
@@ -228,7 +129,7 @@ async def test_after_a_downtime_what_was_missed_is_fetched_by_itself(
         assert await fill_gaps(it.core) == {"gaps": 1, "stored": 0, "left": 0}
         assert (await fill_gaps(it.core))["gaps"] == 0
         async with own_worker(it.core):
-            assert await it.callids(await it.ended(path, 3)) == Counter(made["callids"])
+            assert await callids(it, await it.ended(path, 3)) == Counter(made["callids"])
 
 
 def text(sim: TokySimulator) -> dict[str, Any]:

@@ -25,12 +25,12 @@ from junctor.app.core import Core
 from junctor.app.demo_check import compare, expect
 from junctor.app.owner import ensure_organization
 from junctor.app.scenarios import find_scenario, import_scenario
-from junctor.app.simulators import VENDORS, Simulators
+from junctor.app.simulators import OTHERS, VENDORS, Simulators
 from junctor.errors import Misconfigured, NotFound
 from junctor.language import forms
 from junctor.ports.catalog import Connection, Run, Scenario
 
-__all__ = ["CALLS", "Outcome", "example", "prepare", "run_calls"]
+__all__ = ["CALLS", "Outcome", "connect_others", "example", "prepare", "run_calls"]
 
 ACTOR = "system:demo"
 CALLS = 100
@@ -76,6 +76,13 @@ async def prepare(core: Core, simulators: Simulators) -> tuple[Scenario, bool]:
     if done.warnings:
         raise Misconfigured(" ".join(done.warnings))
     return done.scenario, new
+
+
+async def connect_others(core: Core, simulators: Simulators) -> None:
+    """Connections to the vendors that the demo's scenario does without. Safe to repeat."""
+    organization_id = await ensure_organization(core)
+    for connector, name in OTHERS.items():
+        await _connect(core, organization_id, connector, name, await simulators.facts(connector))
 
 
 async def _connect(

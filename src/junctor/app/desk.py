@@ -37,15 +37,15 @@ from junctor.language.connector import (
     Connection,
     Connector,
     Effect,
+    ModuleDef,
     Multipart,
-    Poll,
     Request,
     Response,
     Secret,
 )
-from junctor.language.polling import fresh
+from junctor.language.polling import fresh, listed_since
 from junctor.runtime.accounts import absolute
-from junctor.runtime.effects import perform
+from junctor.runtime.effects import Send, perform
 from junctor.runtime.outcomes import half_done, refusal
 from junctor.testing.cases import Given, Rule
 from junctor.testing.matching import as_data, differences, glob
@@ -137,9 +137,10 @@ class Desk:
                 acted |= good and effect == "once" and request.method.upper() not in _LOOKS
                 return response
 
-            bundles = _now(perform(module, arguments, send))
-            if module.poll is not None:
-                bundles = self._fresh(call, module.poll, bundles, arguments)
+            if module.poll is None:
+                bundles = _now(perform(module, arguments, send))
+            else:
+                bundles = self._fresh(call, module, arguments, send)
             if self._auto_commit:
                 self._records.commit()
             return Outcome(bundles=bundles)
@@ -154,13 +155,18 @@ class Desk:
             return self._failed(known, effect)
 
     def _fresh(
-        self, call: Call, poll: Poll, items: list[Bundle], arguments: Mapping[str, Any]
+        self, call: Call, module: ModuleDef, arguments: Mapping[str, Any], send: Send
     ) -> list[Bundle]:
         """What a trigger has not given before in this rehearsal."""
+        poll = module.poll
+        assert poll is not None
         state = self._records.do(call, ReadState())
+        start = self._given.start or "all"
+        since = listed_since(state, poll, start=start)
+        items = _now(perform(module, arguments, send, since=since))
         limit = arguments.get(poll.limit_field)
         most = None if limit is None else int(limit)
-        bundles, after = fresh(items, state, poll, limit=most, start=self._given.start or "all")
+        bundles, after = fresh(items, state, poll, limit=most, start=start)
         self._records.do(call, WriteState(after))
         return bundles
 

@@ -14,9 +14,12 @@ from junctor.app.settings import free_port, is_free
 from junctor.app.supervisor import Child, junctor_command
 from junctor.errors import Misconfigured
 
-__all__ = ["VENDORS", "Simulators"]
+__all__ = ["OTHERS", "VENDORS", "Simulators"]
 
 VENDORS = {"toky": "Toky (simulated)", "highlevel": "HighLevel (simulated)"}
+"""Those of the demo's scenario, and what their connections are called."""
+OTHERS = {"signalwire": "SignalWire (simulated)", "crisp": "Crisp (simulated)"}
+"""Those that are there to be tried out; they start when the demo has been shown."""
 FIRST_PORT = 8801
 SPEED = "10"
 """The vendors' clocks run so much faster: HighLevel's window of 100 requests in 10 s takes 1 s."""
@@ -30,25 +33,37 @@ class Simulators:
     def __init__(self, data_dir: Path) -> None:
         self._file = data_dir / "demo.json"
         self.ports: dict[str, int] = {}
+        self._seeds: dict[str, int] = {}
         self._facts: dict[str, dict[str, Any]] = {}
 
-    def start(self, machine: Machine) -> None:
-        """Starts them under the machine's supervisor."""
+    def start(self, machine: Machine, *, others: bool = False) -> None:
+        """Starts those of the scenario under the machine's supervisor; with ``others``, the rest
+        have their addresses from now on, too, and wait for `start_others`.
+        """
         kept = self._kept()
         used: set[int] = set()
-        seeds = {}
-        for position, name in enumerate(VENDORS):
+        for position, name in enumerate((*VENDORS, *OTHERS) if others else VENDORS):
             port = kept["ports"].get(name, FIRST_PORT + position)
             while port in used or not is_free("127.0.0.1", port):
                 port = free_port("127.0.0.1", port + 1)
             used.add(port)
             self.ports[name] = port
-            seeds[name] = kept["seeds"].get(name) or secrets.randbelow(2**31)
-            options = ("--port", str(port), "--seed", str(seeds[name]), "--clock-factor", SPEED)
-            command = junctor_command("sim", name, *options, "--json")
-            machine.start_child(Child(name=f"sim-{name}", command=command))
-        self._file.write_text(json.dumps({"ports": self.ports, "seeds": seeds}))
+            self._seeds[name] = kept["seeds"].get(name) or secrets.randbelow(2**31)
+        for name in VENDORS:
+            self._start(machine, name)
+        now = {"ports": kept["ports"] | self.ports, "seeds": kept["seeds"] | self._seeds}
+        self._file.write_text(json.dumps(now))
         self._file.chmod(0o600)
+
+    def start_others(self, machine: Machine) -> None:
+        """Starts the rest."""
+        for name in OTHERS:
+            self._start(machine, name)
+
+    def _start(self, machine: Machine, name: str) -> None:
+        options = ("--port", str(self.ports[name]), "--seed", str(self._seeds[name]))
+        command = junctor_command("sim", name, *options, "--clock-factor", SPEED, "--json")
+        machine.start_child(Child(name=f"sim-{name}", command=command))
 
     def _kept(self) -> dict[str, dict[str, int]]:
         try:

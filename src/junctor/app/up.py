@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from junctor.app.machine import Machine
 from junctor.app.settings import Settings
+from junctor.errors import JunctorError
 from junctor.language.connector import Secret
 
 __all__ = ["run_up"]
@@ -31,7 +32,7 @@ async def run_up(settings: Settings, *, demo: bool, calls: int | None) -> None:
             from junctor.app.simulators import Simulators
 
             simulators = Simulators(settings.data_dir)
-            simulators.start(machine)
+            simulators.start(machine, others=True)
         addresses = simulators.addresses if simulators is not None else ()
         machine.start_processes(allow=addresses)
         await machine.database_ready()
@@ -51,7 +52,16 @@ async def run_up(settings: Settings, *, demo: bool, calls: int | None) -> None:
                 _greet(console, machine.settings, token)
             for line in await reconcile_all(core, actor="system:up"):
                 say(line)
-        console.print("Ctrl-C stops everything.", style="dim")
+            console.print("Ctrl-C stops everything.", style="dim")
+            if simulators is not None:
+                # Only now: until the demo had run, they would have slowed it.
+                from junctor.app.demo import connect_others
+
+                simulators.start_others(machine)
+                try:
+                    await connect_others(core, simulators)
+                except JunctorError as error:
+                    say(f"The other simulated vendors are not connected: {error.message}")
         await asyncio.Event().wait()
     finally:
         with suppress(OSError):  # the terminal may be gone

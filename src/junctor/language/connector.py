@@ -18,7 +18,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -36,6 +36,7 @@ from junctor.language.messages import (
     Tls,
 )
 from junctor.language.oauth import OAuth, Token
+from junctor.language.paging import Paging
 from junctor.language.recovery import Asked, Backfill, Missed, Probe
 
 __all__ = [
@@ -191,25 +192,6 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paging:
-    """How a search asks for more. Values other than ``style`` are names of parameters or keys.
-
-    styles: ``offset`` (limit + offset), ``skip`` (limit + skip), ``page`` (number in the query),
-    ``path`` (``{page}`` in the URL), ``cursor`` (a key of the answer goes into a parameter),
-    ``next_url`` (a key of the answer is the next address: only ever followed on the same origin).
-    """
-
-    style: Literal["offset", "skip", "page", "path", "cursor", "next_url"]
-    size: int = 100
-    limit_param: str = "limit"
-    param: str = ""
-    next_key: str = ""
-    """Dotted path in the answer to the cursor or the next URL; empty or absent there: last page."""
-    first: int = 0
-    """Number of the first page, or the first offset."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
     """How a trigger that polls tells new items from old. Its function lists like a search's; the
     framework remembers where it was, passes on what is new, oldest first, and no more than the
@@ -229,6 +211,13 @@ class Poll:
     complete: Callable[[Bundle, Mapping[str, Any]], Asks] | None = None
     """Where the listing is light: makes the bundles of an item that is passed on, from it and the
     function's arguments. It may be done again, so what it asks for must bear that."""
+    overlap: timedelta = timedelta(0)
+    """How much older than the newest item passed on a new one may be."""
+    page: int | None = None
+    """Once it has looked before, a listing that is newest first ends with the first page, of this
+    size, that holds an item older than that. ``None``: it lists to its limit each time."""
+    since: Callable[[Request, datetime], Request] | None = None
+    """The function's request for no older items; it may list more, and never less."""
 
 
 Signer = Callable[[Request, Any], Request]

@@ -1,7 +1,8 @@
 """Dates as people and services write them: what a text must look like to pass for a date.
 
 ISO 8601 and the forms that Make documents for coercion: year first with ``-`` or ``/``, month first
-with ``/``, day first with ``.``, then a time of 24 or 12 hours, then an offset or GMT.
+with ``/``, day first with ``.``, then a time of 24 or 12 hours, then an offset or GMT. Also the
+dates of mail and HTTP (RFC 5322, once 2822; RFC 9110), which many services give.
 """
 
 from __future__ import annotations
@@ -27,6 +28,17 @@ _DATE = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
+_MAIL = re.compile(
+    r"""
+    (?: (?: Mon | Tue | Wed | Thu | Fri | Sat | Sun ) ,? \s+ )?
+    (?P<day>\d{1,2}) \s+ (?P<month>[A-Za-z]{3}) \s+ (?P<year>\d{4}) \s+
+    (?P<hour>\d{2}) : (?P<minute>\d{2}) (?: : (?P<second>\d{2}) )? \s+
+    (?P<zone> GMT | UTC? | Z | [+-]\d{4} ) (?: \s+ \( [^()]* \) )?
+    """,
+    re.VERBOSE | re.ASCII | re.IGNORECASE,
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
 
 @lru_cache(maxsize=2048)
 def date_of_text(text: str, zone: tzinfo) -> datetime | None:
@@ -36,10 +48,10 @@ def date_of_text(text: str, zone: tzinfo) -> datetime | None:
         found = _lenient_date(text) if found is None else found
         if found is None:
             return None
-    except ValueError:
+    except (ValueError, OverflowError):
         try:
             found = _lenient_date(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if found is None:
             return None
@@ -54,7 +66,7 @@ def date_of_text(text: str, zone: tzinfo) -> datetime | None:
 def _lenient_date(text: str) -> datetime | None:
     match = _DATE.fullmatch(text)
     if match is None:
-        return None
+        return _mail_date(text)
     part = match.groupdict()
     year, month, day = (
         int(part[f"{name}1"] or part[f"{name}2"] or part[f"{name}3"]) for name in "ymd"
@@ -71,6 +83,24 @@ def _lenient_date(text: str) -> datetime | None:
     if part["offset"]:
         return moment.replace(tzinfo=UTC) - offset_of(part["offset"])
     return moment.replace(tzinfo=UTC) if part["zone"] else moment
+
+
+def _mail_date(text: str) -> datetime | None:
+    """``Thu, 30 Jul 2015 20:12:31 +0000``. Its weekday is not looked at."""
+    match = _MAIL.fullmatch(text)
+    if match is None or match["month"].lower() not in _MONTHS:
+        return None
+    moment = datetime(
+        int(match["year"]),
+        _MONTHS.index(match["month"].lower()) + 1,
+        int(match["day"]),
+        int(match["hour"]),
+        int(match["minute"]),
+        int(match["second"] or 0),
+        tzinfo=UTC,
+    )
+    zone = match["zone"]
+    return moment - offset_of(zone) if zone[0] in "+-" else moment
 
 
 def offset_of(text: str) -> timedelta:

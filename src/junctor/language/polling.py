@@ -9,10 +9,39 @@ from typing import Any
 from junctor.errors import Misconfigured
 from junctor.language.connector import Bundle, Poll
 
-__all__ = ["REMEMBERED", "fresh"]
+__all__ = ["REMEMBERED", "fresh", "listed_since", "reaches"]
 
 REMEMBERED = 5_000
 """Ids kept besides those of the last listing."""
+
+
+def listed_since(
+    state: Mapping[str, Any] | None, poll: Poll, *, start: str = "now"
+) -> datetime | None:
+    """From when on a listing must hold all that there is; ``None``: from the beginning.
+
+    What is older is not new, whatever the listing holds. `Misconfigured` as `fresh`.
+    """
+    if poll.mark is not None or poll.date is None:
+        return None
+    if state is None:
+        return _start(start)
+    date, floor = _date(state.get("date")), _date(state.get("from"))
+    if date is None:
+        return None
+    try:
+        since = date - poll.overlap
+    except OverflowError:
+        return date
+    return max(since, floor) if floor is not None else since
+
+
+def reaches(page: Sequence[Bundle], poll: Poll, since: datetime | None) -> bool:
+    """Whether a listing that is newest first has come to what is older than ``since``."""
+    if since is None or poll.date is None or not poll.newest_first:
+        return False
+    date = poll.date
+    return any(_before(date(item), since) for item in page)
 
 
 def fresh(
@@ -26,8 +55,8 @@ def fresh(
     """The new items, oldest first, at most ``limit``; and what to remember: ``date`` and ``ids``.
 
     Without a state the trigger has never looked: ``start`` says where it begins. ``now`` takes all
-    that is there as seen, ``all`` as new, an ISO date what is not older. `Misconfigured` on another
-    text.
+    that is there as seen, ``all`` as new, an ISO date what is not older (and with an overlap, that
+    date is remembered as ``from``). `Misconfigured` on another text.
 
     If ``poll`` has a mark, ``marks`` are remembered in place of ids: those of what was passed on
     and is still listed, so that an item is passed on again once its mark is another one.
@@ -40,7 +69,7 @@ def fresh(
     if poll.date is not None:
         listed.sort(key=lambda each: each[1] or _NEVER)
     first = state is None
-    since = _start(start) if state is None else _date(state.get("date"))
+    since = listed_since(state, poll, start=start)
     known = set(() if state is None else state.get("ids", ()))
     listed = list({each[0]: each for each in listed}.values())
     new = [each for each in listed if each[0] not in known and not _before(each[1], since)]
@@ -49,11 +78,15 @@ def fresh(
     still = [each[0] for each in listed if each[0] in seen]
     older = list(() if state is None else state.get("ids", ()))
     dates = [each[1] for each in taken if each[1] is not None]
-    date = max([*dates, since]) if dates and since else max(dates, default=since)
-    remembered = {
+    before = since if state is None else _date(state.get("date"))
+    date = max([*dates, before]) if dates and before else max(dates, default=before)
+    remembered: dict[str, Any] = {
         "date": date.isoformat() if date else None,
         "ids": list(dict.fromkeys([*older[-REMEMBERED:], *still])),
     }
+    floor = since.isoformat() if first and since else (state or {}).get("from")
+    if floor and poll.overlap:
+        remembered["from"] = floor
     if first and start == "now":
         return [], remembered
     return [each[2] for each in taken], remembered

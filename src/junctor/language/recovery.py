@@ -15,7 +15,11 @@ from typing import Any
 
 from junctor.language.messages import Request, Response
 
-__all__ = ["Asked", "Backfill", "Missed", "Probe"]
+__all__ = ["ADDRESS", "Asked", "Backfill", "Missed", "Probe"]
+
+ADDRESS = "$address"
+"""In the settings that a backfill gets: how every address of the hook ends, for vendors that can't
+be asked by hook but say which of their places (numbers, applications) send to which address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +45,9 @@ Backfill = Callable[
 ]
 """``backfill(since, settings)`` gives all that happened at ``since`` or later, in any order.
 
-``settings`` are the hook's own, without secrets. Requests go through the hook's connection, and a
-refusal ends it as in a module. What is given twice, or came already, is stored once.
+``settings`` are the hook's own, without secrets, and `ADDRESS`. Requests go through the hook's
+connection, and a refusal ends it as in a module. What is given twice, or came already, is stored
+once.
 """
 
 Asked = Generator[Request, Response, "dict[str, Any] | bool | None"]

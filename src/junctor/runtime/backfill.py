@@ -20,6 +20,7 @@ from junctor.adapters.postgres.hot import Line, PostgresInbox
 from junctor.errors import BundleInvalid, Misconfigured
 from junctor.language.connector import Connector, Delivery, Missed, ModuleDef, Request, Response
 from junctor.language.ids import Ids
+from junctor.language.recovery import ADDRESS
 from junctor.ports.catalog import Hook as Listed
 from junctor.ports.inbox import NewDelivery
 from junctor.ports.vault import Vault
@@ -133,7 +134,7 @@ class Filler:
                 reason=f"{hook.module.id} can't say what it missed; its vendor has no such list"
             )
         assert listed.connection_id is not None
-        flow = backfill(since, hook.settings)
+        flow = backfill(since, {**hook.settings, ADDRESS: f"/hook/{listed.token}"})
         try:
             request = next(flow)
             for _ in range(MOST_REQUESTS):

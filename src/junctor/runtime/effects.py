@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from junctor.errors import DataError, Misconfigured
 from junctor.language.connector import Ask, Bundle, ModuleDef, Paging, Poll, Request
 from junctor.language.hosts import origin
+from junctor.language.polling import reaches
 from junctor.runtime.outcomes import bundles_of, dig
 
 __all__ = ["MOST_PAGES", "Send", "completed", "perform", "sent_bytes"]
@@ -22,14 +24,25 @@ MOST_PAGES = 10_000
 """A search that asks for more pages than this is going round in circles."""
 
 
-async def perform(module: ModuleDef, arguments: Mapping[str, Any], send: Send) -> list[Bundle]:
-    """The bundles of one operation of an action or search."""
+async def perform(
+    module: ModuleDef,
+    arguments: Mapping[str, Any],
+    send: Send,
+    *,
+    since: datetime | None = None,
+) -> list[Bundle]:
+    """The bundles of one operation of an action or search.
+
+    ``since``: of a trigger that polls, what is older need not be listed (`polling.listed_since`).
+    """
     made = module.function(**arguments)
+    if since is not None and isinstance(made, Request) and module.poll and module.poll.since:
+        made = module.poll.since(made, since)
     if isinstance(made, Ask):
         return _bundles(await send(made, 0))
     if isinstance(made, Request):
         if module.paging is not None:
-            return await _paged(module, made, module.paging, arguments, send)
+            return await _paged(module, made, module.paging, arguments, send, since)
         return bundles_of(module, await send(made, 0))
     step = 0
     try:
@@ -74,9 +87,17 @@ def _bundles(result: Any) -> list[Bundle]:
 
 
 async def _paged(
-    module: ModuleDef, first: Request, paging: Paging, arguments: Mapping[str, Any], send: Send
+    module: ModuleDef,
+    first: Request,
+    paging: Paging,
+    arguments: Mapping[str, Any],
+    send: Send,
+    since: datetime | None,
 ) -> list[Bundle]:
-    """All pages of a search, up to its limit."""
+    """All pages of a search, up to its limit; of a trigger that polls, up to what is older."""
+    poll = module.poll if module.poll and module.poll.page and since is not None else None
+    if poll is not None and poll.page:
+        paging = dataclasses.replace(paging, size=min(paging.size, poll.page))
     wanted = arguments.get(module.limit_field) if module.limit_field else None
     most = int(wanted) if wanted is not None else None
     found: list[Bundle] = []
@@ -93,7 +114,7 @@ async def _paged(
         answer = await send(request, number)
         page = bundles_of(module, answer)
         found.extend(page)
-        if not page:
+        if not page or (poll is not None and reaches(page, poll, since)):
             break
         if paging.style in {"offset", "skip"}:
             place += len(page)

@@ -24,12 +24,19 @@ from junctor.errors import (
 )
 from junctor.language import forms
 from junctor.language.asks.records import ReadState, WriteState
-from junctor.language.connector import Ask, Connector, Effect, Poll, Request, Response
-from junctor.language.polling import fresh
+from junctor.language.connector import (
+    Ask,
+    Connector,
+    Effect,
+    ModuleDef,
+    Request,
+    Response,
+)
+from junctor.language.polling import fresh, listed_since
 from junctor.ports.ledger import Kept
 from junctor.ports.transport import Transport
 from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
-from junctor.runtime.effects import completed, perform, sent_bytes
+from junctor.runtime.effects import Send, completed, perform, sent_bytes
 from junctor.runtime.flight import Flight, by_itself
 from junctor.runtime.keeper import Keeper
 from junctor.runtime.outcomes import half_done, named, refusal
@@ -115,11 +122,10 @@ class Operator:
                 mark = flight.staged.mark() if writes else None
                 try:
                     for _ in range(MOST_TRIES):
-                        bundles = await perform(module, arguments, send)
-                        if module.poll is not None:
-                            bundles = await self._new(
-                                flight, module.poll, bundles, arguments, asking()
-                            )
+                        if module.poll is None:
+                            bundles = await perform(module, arguments, send)
+                        else:
+                            bundles = await self._new(flight, module, arguments, send, asking())
                         spent = round((time.perf_counter() - begun) * 1000, 3)
                         if await self._recorded(flight, call, mark, bundles, counted, spent):
                             break
@@ -174,13 +180,17 @@ class Operator:
     async def _new(
         self,
         flight: Flight,
-        poll: Poll,
-        items: list[dict[str, Any]],
+        module: ModuleDef,
         arguments: Mapping[str, Any],
+        send: Send,
         asking: Asking,
     ) -> list[dict[str, Any]]:
         """What a trigger has not given before; where it is now is staged."""
+        poll = module.poll
+        assert poll is not None
         state = await self._services.do(ReadState(), asking)
+        since = listed_since(state, poll, start=flight.start)
+        items = await perform(module, arguments, send, since=since)
         limit = arguments.get(poll.limit_field)
         bundles, after = fresh(
             items, state, poll, limit=None if limit is None else int(limit), start=flight.start

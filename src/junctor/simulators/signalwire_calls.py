@@ -19,6 +19,7 @@ from junctor.simulators.people import stranger, uuid_text
 from junctor.simulators.signalwire_state import (
     Outcome,
     call_row,
+    fax_row,
     message_row,
     recording_row,
     shown_date,
@@ -54,6 +55,8 @@ class InboundCalls(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": 
     seconds: int = 20
     leaves_message: bool = True
     """Whether the caller speaks when a recording begins."""
+    told: bool = True
+    """Whether SignalWire's requests reach anybody; if not, the calls fail unheard."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= 100_000:
@@ -69,7 +72,7 @@ class InboundMessage(msgspec.Struct, forbid_unknown_fields=True, rename={"from_"
     media: tuple[str, ...] = ()
     """Addresses of its files."""
     times: int = 1
-    """How often SignalWire tells of it."""
+    """How often SignalWire tells of it; 0: nobody hears."""
 
 
 class OutcomeBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -241,6 +244,11 @@ async def _goes_out(
     told("completed")
 
 
+def recording_url(sim: SignalWireSimulator, row: Row) -> str:
+    """Where a recording is, as callbacks say it."""
+    return f"{sim.origin}/api/laml/2010-04-01/Accounts/{sim.project}/Recordings/{row['sid']}"
+
+
 def recorded(sim: SignalWireSimulator, call: Row, seconds: int, callback: str) -> Row:
     """A recording of a call is there; the callback is told."""
     row = recording_row(sim.chance, sim.clock.date(), sim.project, call["sid"], seconds=seconds)
@@ -249,7 +257,7 @@ def recorded(sim: SignalWireSimulator, call: Row, seconds: int, callback: str) -
         "AccountSid": sim.project,
         "CallSid": call["sid"],
         "RecordingSid": row["sid"],
-        "RecordingUrl": f"{sim.origin}/recordings/{row['sid']}.mp3",
+        "RecordingUrl": recording_url(sim, row),
         "RecordingStatus": "completed",
         "RecordingDuration": str(seconds),
         "RecordingChannels": "1",
@@ -274,6 +282,11 @@ def come_in(sim: SignalWireSimulator, order: InboundCalls) -> list[Row]:
         )
         call |= {"phone_number_sid": number["id"], "status": "ringing"}
         sim.state.calls[call["sid"]] = call
+        if number["call_receive_mode"] == "fax":
+            fax = fax_row(sim.chance, sim.clock.date(), sim.project, call["from"], call["to"])
+            sim.state.faxes[call["sid"]] = fax | {
+                "sid": call["sid"], "direction": "inbound", "status": "receiving",
+            }  # fmt: skip
         sim.deliveries.spawn(_comes_in(sim, call, number, order))
         made.append(call)
     return made
@@ -281,7 +294,7 @@ def come_in(sim: SignalWireSimulator, order: InboundCalls) -> list[Row]:
 
 async def _comes_in(sim: SignalWireSimulator, call: Row, number: Row, order: InboundCalls) -> None:
     urls = (number["call_request_url"] or "", number["call_fallback_url"] or "")
-    if number["call_handler"] != "laml_webhooks":
+    if number["call_handler"] != "laml_webhooks" or not order.told:
         urls = ("", "")
     form = voice_form(call)
     if number["call_receive_mode"] == "fax":
@@ -297,13 +310,16 @@ async def _comes_in(sim: SignalWireSimulator, call: Row, number: Row, order: Inb
         await _follows(sim, call, root, order)
         call["duration"] = order.seconds if len(root) else 0
         move(sim, call, "completed")
+    if (fax := sim.state.faxes.get(call["sid"])) is not None:
+        fax["status"] = "received" if call["status"] == "completed" else "failed"
     status = {name: voice_form(call)[name] for name in ("AccountSid", "CallSid", "From", "To")}
     status |= {
         "CallStatus": "failed" if call["status"] == "failed" else "completed",
         "CallDuration": str(call["duration"]),
         "Timestamp": shown_date(sim.clock.date()),
     }
-    tell(sim, "number_status", number["call_status_callback_url"] or "", status, call["sid"])
+    if order.told:
+        tell(sim, "number_status", number["call_status_callback_url"] or "", status, call["sid"])
 
 
 async def _follows(sim: SignalWireSimulator, call: Row, root: Element, order: InboundCalls) -> None:
@@ -318,7 +334,7 @@ async def _follows(sim: SignalWireSimulator, call: Row, root: Element, order: In
         form = {
             **voice_form(call),
             "RecordingSid": row["sid"],
-            "RecordingUrl": f"{sim.origin}/recordings/{row['sid']}.mp3",
+            "RecordingUrl": recording_url(sim, row),
             "RecordingDuration": str(order.seconds),
         }
         urls = (record.get("action") or str(number.get("call_request_url") or ""),)

@@ -18,6 +18,7 @@ from junctor.simulators.signalwire_form import DIGITS, Form, check_url, choice, 
 from junctor.simulators.signalwire_state import (
     account_row,
     application_row,
+    between,
     fax_row,
     matching,
     recording_row,
@@ -328,6 +329,7 @@ class Laml:
     def _list_faxes(self, request: Request) -> Reply:
         plain = {"From": "from", "To": "to"}
         rows = matching(self._sim.state.faxes.values(), request.query, plain, {})
+        rows = between(rows, request.query, "DateCreatedAfter", "DateCreatedOnOrBefore")
         return self._page(request, "faxes", rows[::-1], "Faxes")
 
     def _send_fax(self, request: Request) -> Reply:

@@ -18,6 +18,7 @@ __all__ = [
     "Outcome",
     "SignalWireState",
     "account_row",
+    "between",
     "call_row",
     "fax_row",
     "keys",
@@ -382,6 +383,19 @@ def matching(
                 wanted = _date(query[name + sign], name)
                 found = [row for row in found if _compares(row.get(key), wanted, sign)]
     return found
+
+
+def between(rows: list[Row], query: Mapping[str, str], after: str, until: str) -> list[Row]:
+    """Rows, dated in ISO 8601, made later than one parameter says and not after the other."""
+    for name, wanted in ((after, True), (until, False)):
+        if query.get(name):
+            moment, _ = _date(query[name], name)
+            rows = [
+                row
+                for row in rows
+                if (datetime.fromisoformat(row["date_created"]) > moment) is wanted
+            ]
+    return rows
 
 
 def _date(text: str, name: str) -> tuple[datetime, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,13 +13,22 @@ import pytest
 
 from junctor.connectors.signalwire import calls, cxml, hooks, messages, signalwire
 from junctor.connectors.signalwire.account import Project, base_of, errors, said, sign
-from junctor.connectors.signalwire.deliveries import SIGNED, call_of, once_per, read
+from junctor.connectors.signalwire.deliveries import (
+    SIGNED,
+    call_of,
+    call_status,
+    incoming_call,
+    incoming_message,
+    message_status,
+    read,
+    recording_status,
+)
 from junctor.connectors.signalwire.fields import created
 from junctor.errors import BundleInvalid, RateLimited, Reconnect, Unauthorized
 from junctor.language.connector import Delivery, Request, Response, Secret
 from junctor.language.forms import bind
 from junctor.language.phones import in_country
-from junctor.language.polling import fresh
+from junctor.language.polling import fresh, listed_since
 
 KEY = "PSK_0123456789"
 
@@ -225,6 +235,26 @@ def test_polling_gives_what_is_new_oldest_first() -> None:
     assert created({"date_created": "soon"}) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [
+        ("watchNewCalls", {}),
+        ("watchNewMessages", {}),
+        ("watchNewRecordings", {"DateCreated>": "2018-08-12"}),
+        ("watchNewFaxes", {"DateCreatedAfter": "2018-08-14T07:59:59Z"}),
+    ],
+)
+def test_a_poll_asks_for_what_can_be_new(name: str, query: dict[str, str]) -> None:
+    module = signalwire.modules[name]
+    poll = module.poll
+    assert poll is not None
+    since = listed_since({"date": "2018-08-14T12:00:00+00:00"}, poll)
+    assert since is not None
+    request = module.function(**bind(module, {}, {}))
+    asked = poll.since(request, since) if poll.since else request
+    assert dict(asked.query) == query
+
+
 def test_own_cxml_must_be_a_response() -> None:
     cxml.check_own("own", "<Response><Say>Hi</Say></Response>")
     cxml.check_own("own", cxml.EMPTY)
@@ -301,14 +331,41 @@ def test_deliveries_come_as_forms_queries_and_json() -> None:
     assert media["Media"] == [{"url": "u", "contentType": "image/png"}]
 
 
-def test_one_event_has_one_key_and_the_order_is_by_call() -> None:
-    dedup = once_per("CallSid", "CallStatus", "RecordingSid")
-    ringing = delivery(b"CallSid=c&CallStatus=ringing")
-    assert dedup(ringing) == "c:ringing:"
-    assert dedup(delivery(b"CallSid=c&CallStatus=completed")) == "c:completed:"
-    assert call_of(ringing) == "c"
-    swml = delivery(b'{"call":{"call_id":"s","call_state":"created"}}', "application/json")
-    assert (dedup(swml), call_of(swml)) == ("s:created", "s")
+SWML = delivery(b'{"call":{"call_id":"s","call_state":"created"}}', "application/json")
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "wanted"),
+    [
+        (incoming_call, delivery(b"CallSid=c&CallStatus=ringing"), "c:ringing:"),
+        (incoming_call, delivery(b"CallSid=c"), "c:ringing:"),
+        (incoming_call, SWML, "s:ringing:"),
+        (incoming_call, delivery(b"CallSid=c&CallStatus=in-progress"), "c:in-progress:"),
+        (incoming_call, delivery(b"CallSid=c&CallStatus=x&RecordingSid=r"), "c:recorded:r"),
+        (incoming_call, delivery(b"FaxSid=f&FaxStatus=receiving"), "fax:f:"),
+        (incoming_call, delivery(b"FaxSid=f&FaxStatus=received"), "fax:f:received"),
+        (incoming_call, delivery(b""), None),
+        (incoming_message, delivery(b"MessageSid=m&MessageStatus=received"), "m"),
+        (incoming_message, delivery(b'{"message":{"message_id":"m"}}', "application/json"), "m"),
+        (incoming_message, delivery(b"{", "application/json"), None),
+        (call_status, delivery(b"CallSid=c&CallStatus=ringing&SequenceNumber=1"), "c:ringing:1"),
+        (call_status, delivery(b"CallSid=c&CallStatus=busy&SequenceNumber=1"), "c:busy:"),
+        (call_status, delivery(b""), None),
+        (message_status, delivery(b"MessageSid=m&MessageStatus=sent"), "m:sent"),
+        (recording_status, delivery(b"RecordingSid=r&RecordingStatus=completed"), "r:completed:"),
+        (recording_status, delivery(b"RecordingSid=r&TranscriptionSid=t"), "r::t"),
+        (recording_status, delivery(b""), None),
+    ],
+)
+def test_one_event_has_one_key(
+    key: Callable[[Delivery], str | None], given: Delivery, wanted: str | None
+) -> None:
+    assert key(given) == wanted
+
+
+def test_the_order_is_by_call() -> None:
+    assert call_of(delivery(b"CallSid=c&CallStatus=ringing")) == "c"
+    assert call_of(SWML) == "s"
     assert call_of(delivery(b"")) is None
 
 

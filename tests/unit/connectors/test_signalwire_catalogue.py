@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from datetime import datetime
 from types import GeneratorType
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
@@ -59,6 +60,38 @@ def test_what_is_made_by_hand_asks_what_the_catalogue_says(operation: str, name:
     body = catalogue()["types"].get(body.get("$ref"), body)
     assert set(dict(form)) <= set(body.get("properties", {}))
     assert bool(row.get("form")) == (request.form is not None)
+
+
+@pytest.mark.parametrize(("operation", "name"), HAND_MADE.items())
+def test_what_is_made_by_hand_offers_all_that_the_catalogue_has(operation: str, name: str) -> None:
+    module, row = signalwire.modules[name], OPERATIONS[operation]
+    asked: set[str] = set()
+    for without in ("callUrl", "applicationSid"):  # a call has one of them
+        given = {
+            slot.key: FILLED.get(slot.key, sample(slot.hint, slot.field.minimum))
+            for slot in slots_of(module.function)
+            if slot.key not in {without, "callIdentifier", "contentType"}
+        }
+        made = module.function(**bind(module, given, {}))
+        request = next(made) if isinstance(made, GeneratorType) else made
+        asked |= {key.rstrip("<>") for key in (*dict(request.query), *dict(request.form or ()))}
+    body = row.get("body", {})
+    body = catalogue()["types"].get(body.get("$ref"), body)
+    offered = {*row.get("query", {}), *body.get("properties", {})}
+    paging = {"Page", "PageSize", "PageToken", "page_number", "page_size", "page_token"}
+    assert {key.rstrip("<>") for key in offered} - paging <= asked
+
+
+FILLED = {"from": "+12025550199", "to": "+12025550142", "sendDigits": "1", "maxPrice": "0.02"}
+
+
+def sample(hint: Any, minimum: float | None) -> Any:
+    """Some value of a field's type."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)[0]
+    if get_origin(hint) is list:
+        return [sample(get_args(hint)[0], None)]
+    return {bool: True, int: int(minimum or 1), float: 1.5, datetime: "2026-01-02"}.get(hint, "x")
 
 
 def test_a_generated_module_sends_a_form_where_the_vendor_takes_one() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from junctor.errors import Misconfigured
 from junctor.language.connector import Poll
-from junctor.language.polling import REMEMBERED, fresh
+from junctor.language.polling import REMEMBERED, fresh, listed_since, reaches
 
 DATED = Poll(id=lambda item: item["id"], date=lambda item: item.get("at"))
 PLAIN = Poll(id=lambda item: item["id"], newest_first=False)
@@ -53,6 +53,43 @@ def test_two_items_of_one_instant_are_two() -> None:
 def test_an_older_item_that_appears_late_is_not_taken() -> None:
     _, state = fresh([at(5, "e")], None, DATED, start="all")
     assert fresh([at(5, "e"), at(1, "x")], state, DATED)[0] == []
+
+
+LATE = Poll(id=lambda item: item["id"], date=lambda item: item.get("at"), overlap=timedelta(days=2))
+
+
+def test_an_item_that_appears_late_is_taken_within_the_overlap() -> None:
+    _, state = fresh([at(5, "e")], None, LATE, start="all")
+    assert listed_since(state, LATE) == datetime(2026, 11, 3, tzinfo=UTC)
+    found, state = fresh([at(5, "e"), at(3, "x"), at(2, "old")], state, LATE)
+    assert found == [at(3, "x")]
+    assert fresh([at(5, "e"), at(3, "x")], state, LATE)[0] == []
+    assert listed_since(state, LATE) == datetime(2026, 11, 3, tzinfo=UTC), "it never goes back"
+
+
+def test_the_overlap_does_not_reach_back_before_the_beginning() -> None:
+    _, state = fresh([at(5, "e")], None, LATE, start="2026-11-04")
+    found, state = fresh([at(5, "e"), at(3, "x")], state, LATE)
+    assert found == []
+    assert fresh([at(6, "f"), at(4, "y"), at(3, "x")], state, LATE)[0] == [at(4, "y"), at(6, "f")]
+
+
+def test_from_when_on_a_listing_must_be_whole() -> None:
+    assert listed_since(None, DATED) is None
+    assert listed_since(None, DATED, start="all") is None
+    assert listed_since(None, DATED, start="2026-11-02") == datetime(2026, 11, 2, tzinfo=UTC)
+    assert listed_since({"date": None, "ids": []}, DATED) is None
+    assert listed_since({"date": "0001-01-01T00:00:00+00:00", "ids": []}, LATE) is not None
+    assert listed_since({"date": "2026-11-02T00:00:00+00:00"}, PLAIN) is None
+    assert listed_since({"date": "2026-11-02T00:00:00+00:00"}, MARKED) is None
+
+
+def test_a_listing_ends_where_it_is_older() -> None:
+    since = datetime(2026, 11, 2, tzinfo=UTC)
+    assert reaches([at(3, "c"), at(1, "a")], DATED, since)
+    assert not reaches([at(3, "c"), at(2, "b"), {"id": "undated"}], DATED, since)
+    assert not reaches([at(1, "a")], DATED, None)
+    assert not reaches([{"id": "a"}], PLAIN, since)
 
 
 def test_what_is_listed_stays_known_however_long_the_list() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from junctor.connectors.signalwire.fields import HttpMethod
-from junctor.connectors.signalwire.lists import list_applications, list_numbers
+from junctor.connectors.signalwire.lists import list_applications, number_field
 from junctor.language.connector import Field
 
 Identifier = Annotated[
@@ -40,14 +40,7 @@ CallUrl = Annotated[
 ]
 From = Annotated[
     str,
-    Field(
-        label="From",
-        help="A number of the project, or a SIP address.",
-        format="phone",
-        options=list_numbers,
-        option_value="number",
-        option_label="name",
-    ),
+    number_field("From", "A number of the project, or a SIP address."),
 ]
 To = Annotated[
     str,
@@ -211,4 +204,100 @@ Timeout = Annotated[
 Trim = Annotated[
     Literal["trim-silence", "do-not-trim"] | None,
     Field(label="Trim", help="Whether silence at both ends of a recording goes.", advanced=True),
+]
+
+# What follows is not in Make's module.
+
+SpeechThreshold = Annotated[
+    int | None,
+    Field(
+        label="Speech threshold",
+        key="machineDetectionSpeechThreshold",
+        help="Milliseconds of voice that only a machine speaks for; 2,400 if empty.",
+        minimum=1000,
+        maximum=6000,
+        advanced=True,
+    ),
+]
+SpeechEnd = Annotated[
+    int | None,
+    Field(
+        label="Speech end threshold",
+        key="machineDetectionSpeechEndThreshold",
+        help="Milliseconds of silence after which the voice has finished; 1,200 if empty.",
+        minimum=500,
+        maximum=5000,
+        advanced=True,
+    ),
+]
+SilenceTimeout = Annotated[
+    int | None,
+    Field(
+        label="Silence timeout",
+        key="machineDetectionSilenceTimeout",
+        help="Milliseconds to wait for a voice; 5,000 if empty.",
+        minimum=2000,
+        maximum=10_000,
+        advanced=True,
+    ),
+]
+WordsThreshold = Annotated[
+    int | None,
+    Field(
+        label="Words threshold",
+        key="machineWordsThreshold",
+        help="So many words that only a machine says; 6 if empty.",
+        minimum=1,
+        maximum=100,
+        advanced=True,
+    ),
+]
+Background = Annotated[
+    bool | None,
+    Field(
+        label="Detect in the background",
+        key="asyncAmd",
+        help="The call goes on while it is found out who answered.",
+        advanced=True,
+    ),
+]
+BackgroundCallback = Annotated[
+    str,
+    Field(
+        label="Background detection callback",
+        key="asyncAmdStatusCallback",
+        format="uri",
+        advanced=True,
+    ),
+]
+BackgroundMethod = Annotated[
+    HttpMethod | None,
+    Field(
+        label="Background detection callback method",
+        key="asyncAmdStatusCallbackMethod",
+        advanced=True,
+    ),
+]
+PartialResults = Annotated[
+    bool | None,
+    Field(
+        label="Partial results of detection",
+        key="asyncAmdPartialResults",
+        help="Whether the callback is told while it is not yet sure.",
+        advanced=True,
+    ),
+]
+Track = Annotated[
+    Literal["inbound", "outbound", "both"] | None,
+    Field(label="Recording track", key="recordingTrack", advanced=True),
+]
+HighestPrice = Annotated[
+    float | None,
+    Field(
+        label="Highest price per minute",
+        key="maxPricePerMinute",
+        help="In US dollars; a dearer call is not made.",
+        minimum=0,
+        advanced=True,
+    ),
 ]

@@ -8,6 +8,9 @@ from typing import Annotated, Literal
 from junctor.connectors.signalwire.account import LAML, signalwire
 from junctor.connectors.signalwire.call_fields import (
     Application,
+    Background,
+    BackgroundCallback,
+    BackgroundMethod,
     CallerId,
     CallUrl,
     Channels,
@@ -17,52 +20,48 @@ from junctor.connectors.signalwire.call_fields import (
     FallbackMethod,
     FallbackUrl,
     From,
+    HighestPrice,
     Identifier,
     Method,
+    PartialResults,
     Record,
     RecordingCallback,
     RecordingEvents,
     RecordingMethod,
+    SilenceTimeout,
     SipPassword,
     SipUser,
+    SpeechEnd,
+    SpeechThreshold,
     StatusCallback,
     StatusEvents,
     StatusMethod,
     Timeout,
     To,
+    Track,
     Trim,
+    WordsThreshold,
 )
 from junctor.connectors.signalwire.fields import (
+    NEW,
     PAGES,
     Depth,
     Limit,
     When,
-    created,
     instant,
     needed,
     rows,
-    sid,
     when,
 )
-from junctor.connectors.signalwire.lists import list_numbers
+from junctor.connectors.signalwire.lists import number_field
+from junctor.connectors.signalwire.probes import CALL_MADE
 from junctor.errors import BundleInvalid
-from junctor.language.connector import Field, Flow, Poll, Request, path
+from junctor.language.connector import Field, Flow, Request, path
 
 CALLS = f"{LAML}/Calls"
 
 CallStatus = Literal[
     "queued", "ringing", "in-progress", "canceled", "completed", "busy", "failed", "no-answer"
-]
-Party = Annotated[
-    str,
-    Field(
-        label="Phone number",
-        format="phone",
-        example="+12025550142",
-        options=list_numbers,
-        option_value="number",
-        option_label="name",
-    ),
 ]
 
 
@@ -79,25 +78,11 @@ def search_calls(
     end_time: Annotated[datetime | None, Field(label="End time", key="endTime")] = None,
     from_: Annotated[
         str,
-        Field(
-            label="From",
-            help="Calls from this number.",
-            format="phone",
-            options=list_numbers,
-            option_value="number",
-            option_label="name",
-        ),
+        number_field("From", "Calls from this number."),
     ] = "",
     to: Annotated[
         str,
-        Field(
-            label="To",
-            help="Calls to this number.",
-            format="phone",
-            options=list_numbers,
-            option_value="number",
-            option_label="name",
-        ),
+        number_field("To", "Calls to this number."),
     ] = "",
     parent_call_sid: Annotated[
         str,
@@ -138,11 +123,11 @@ CallSid = Annotated[
     items="calls",
     paging=PAGES,
     limit_field="depth",
-    poll=Poll(id=sid, date=created),
+    poll=NEW,
 )
 def watch_new_calls(
-    from_: Annotated[Party, Field(label="From", format="phone", advanced=True)] = "",
-    to: Annotated[Party, Field(label="To", format="phone", advanced=True)] = "",
+    from_: Annotated[str, number_field("From", advanced=True)] = "",
+    to: Annotated[str, number_field("To", advanced=True)] = "",
     status: Annotated[CallStatus | None, Field(label="Status", advanced=True)] = None,
     limit: Limit = 10,
     depth: Depth = 1000,
@@ -162,7 +147,7 @@ def get_call(call_sid: CallSid) -> Request:
     return Request("GET", CALLS + path(call_sid))
 
 
-@signalwire.action("Create a call", effect="once")
+@signalwire.action("Create a call", effect="once", probe=CALL_MADE)
 def create_call(
     from_: From,
     to: To,
@@ -188,38 +173,16 @@ def create_call(
     status_callback_method: StatusMethod = None,
     timeout: Timeout = None,
     trim: Trim = None,
-    async_amd: Annotated[
-        bool | None,
-        Field(
-            label="Detect in the background",
-            key="asyncAmd",
-            help="The call goes on while it is found out who answered.",
-            advanced=True,
-        ),
-    ] = None,
-    async_amd_status_callback: Annotated[
-        str,
-        Field(
-            label="Background detection callback",
-            key="asyncAmdStatusCallback",
-            format="uri",
-            advanced=True,
-        ),
-    ] = "",
-    recording_track: Annotated[
-        Literal["inbound", "outbound", "both"] | None,
-        Field(label="Recording track", key="recordingTrack", advanced=True),
-    ] = None,
-    max_price_per_minute: Annotated[
-        float | None,
-        Field(
-            label="Highest price per minute",
-            key="maxPricePerMinute",
-            help="In US dollars; a dearer call is not made.",
-            minimum=0,
-            advanced=True,
-        ),
-    ] = None,
+    machine_detection_speech_threshold: SpeechThreshold = None,
+    machine_detection_speech_end_threshold: SpeechEnd = None,
+    machine_detection_silence_timeout: SilenceTimeout = None,
+    machine_words_threshold: WordsThreshold = None,
+    async_amd: Background = None,
+    async_amd_status_callback: BackgroundCallback = "",
+    async_amd_status_callback_method: BackgroundMethod = None,
+    async_amd_partial_results: PartialResults = None,
+    recording_track: Track = None,
+    max_price_per_minute: HighestPrice = None,
 ) -> Request:
     """Calls somebody. What happens in the call is said by an application or an address."""
     application, url = _identified(call_identifier, application_sid, call_url, required=True)
@@ -250,8 +213,14 @@ def create_call(
             ("StatusCallbackMethod", status_callback_method),
             ("Timeout", timeout),
             ("Trim", trim),
+            ("MachineDetectionSpeechThreshold", machine_detection_speech_threshold),
+            ("MachineDetectionSpeechEndThreshold", machine_detection_speech_end_threshold),
+            ("MachineDetectionSilenceTimeout", machine_detection_silence_timeout),
+            ("MachineWordsThreshold", machine_words_threshold),
             ("AsyncAmd", async_amd),
             ("AsyncAmdStatusCallback", async_amd_status_callback),
+            ("AsyncAmdStatusCallbackMethod", async_amd_status_callback_method),
+            ("AsyncAmdPartialResults", async_amd_partial_results),
             ("RecordingTrack", recording_track),
             ("MaxPricePerMinute", max_price_per_minute),
         ),

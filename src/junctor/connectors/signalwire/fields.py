@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Annotated, Any, Literal
 
 from junctor.errors import BundleInvalid
-from junctor.language.connector import Bundle, Field, Paging
+from junctor.language.connector import Bundle, Field, Paging, Poll, Request
 
 __all__ = [
+    "NEW",
     "PAGES",
     "Depth",
     "HttpMethod",
     "Limit",
     "When",
     "created",
+    "dated",
     "day",
+    "filtered",
     "instant",
     "rows",
+    "second",
     "sid",
     "when",
 ]
@@ -61,6 +66,11 @@ def day(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d")
 
 
+def second(moment: datetime) -> str:
+    """A moment as faxes are filtered by it: ISO 8601, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def rows(*pairs: tuple[str, Any]) -> tuple[tuple[str, str], ...]:
     """What is filled in, as names and values of a query or form; a list repeats its name."""
     made: list[tuple[str, str]] = []
@@ -82,8 +92,12 @@ def sid(bundle: Bundle) -> str:
 
 
 def created(bundle: Bundle) -> datetime | None:
-    """When it was made: RFC 2822 text, of faxes ISO 8601."""
-    text = bundle.get("date_created")
+    """When it was made."""
+    return dated(bundle.get("date_created"))
+
+
+def dated(text: Any) -> datetime | None:
+    """One of SignalWire's dates: RFC 2822 text, of faxes ISO 8601; ``None`` if it is neither."""
     if not isinstance(text, str):
         return None
     for read in (parsedate_to_datetime, datetime.fromisoformat):
@@ -93,6 +107,19 @@ def created(bundle: Bundle) -> datetime | None:
             continue
         return found if found.tzinfo else found.replace(tzinfo=UTC)
     return None
+
+
+def filtered(request: Request, *pairs: tuple[str, str]) -> Request:
+    """A listing with more filters."""
+    return replace(request, query={**dict(request.query), **dict(pairs)})
+
+
+NEW = Poll(id=sid, date=created, overlap=timedelta(hours=4), page=100)
+"""How triggers that poll tell what is new. What comes into the state that one waits for up to four
+hours later, as long as a message may wait to be sent if nobody says otherwise, is new, too. Calls
+and messages are not filtered by date: ``StartTime`` and ``DateSent`` are empty, and so fit no
+filter, where a call never began or a message was not sent.
+"""
 
 
 def needed(field: str, value: str, why: str) -> str:

@@ -7,6 +7,7 @@ made again: `HAND_MADE` says which.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
@@ -17,6 +18,7 @@ from junctor.connectors.signalwire.calls import CallSid
 from junctor.connectors.signalwire.fields import PAGES
 from junctor.connectors.signalwire.lists import REST_PAGES
 from junctor.connectors.signalwire.messages import MessageSid
+from junctor.connectors.signalwire.probes import MADE
 from junctor.language.catalogue import Conventions, modules_from
 
 __all__ = ["HAND_MADE", "catalogue"]
@@ -63,9 +65,11 @@ CONVENTIONS = Conventions(
         for row in _facts["operations"]
         if row["name"].startswith("lamlUpdate")
     },
+    # Its documents call them partial updates: what is left out stays.
+    patch="idempotent",
     error_text=said,
     note=lambda row: f"Of SignalWire's {row['api']} API.",
 )
 
 for _module in modules_from(_facts, "signalwire", CONVENTIONS, taken=HAND_MADE):
-    signalwire.add(_module)
+    signalwire.add(replace(_module, probe=MADE.get(_module.name)))

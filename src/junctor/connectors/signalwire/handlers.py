@@ -7,6 +7,7 @@ with the hook and put back when the scenario stops (`PUT /api/relay/rest/phone_n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from junctor.connectors.signalwire.assumptions import CLEARED, FALLBACK
@@ -14,7 +15,30 @@ from junctor.connectors.signalwire.lists import REST
 from junctor.errors import DataError, Misconfigured
 from junctor.language.connector import Request, Response, Takeover, path
 
-__all__ = ["CALLS", "CALL_STATUS", "MESSAGES"]
+__all__ = ["CALLED", "CALLS", "CALL_ENDED", "CALL_STATUS", "MESSAGED", "MESSAGES", "Event"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Where a number, or its application, says which address is told of an event."""
+
+    of_number: tuple[str, ...]
+    application: str
+    """The number's application, which stands in place of an address."""
+    of_application: tuple[str, ...]
+
+
+CALLED = Event(
+    ("call_request_url", "call_fallback_url"),
+    "call_laml_application_id",
+    ("voice_url", "voice_fallback_url"),
+)
+CALL_ENDED = Event(("call_status_callback_url",), "call_laml_application_id", ("status_callback",))
+MESSAGED = Event(
+    ("message_request_url", "message_fallback_url"),
+    "message_laml_application_id",
+    ("sms_url", "sms_fallback_url"),
+)
 
 _CALL_HANDLERS = frozenset(
     (

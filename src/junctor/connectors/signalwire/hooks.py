@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from junctor.connectors.signalwire import cxml
 from junctor.connectors.signalwire.account import signalwire
 from junctor.connectors.signalwire.assumptions import FALLBACK
-from junctor.connectors.signalwire.deliveries import SIGNED, call_of, once_per, read
-from junctor.connectors.signalwire.handlers import CALLS, MESSAGES
+from junctor.connectors.signalwire.deliveries import (
+    SIGNED,
+    call_of,
+    incoming_call,
+    incoming_message,
+    read,
+)
+from junctor.connectors.signalwire.handlers import CALLED, CALLS, MESSAGED, MESSAGES
 from junctor.connectors.signalwire.lists import list_numbers
+from junctor.connectors.signalwire.missed import missed_calls, missed_messages
 from junctor.errors import BundleInvalid
 from junctor.language.connector import Answer, Bundle, Delivery, Field, HookDef, Secret
 from junctor.language.phones import in_country
@@ -229,7 +237,7 @@ def _dial(settings: Mapping[str, Any]) -> str:
     "Watch calls",
     hook=HookDef(
         verify=SIGNED,
-        dedup=once_per("CallSid", "CallStatus", "RecordingSid"),
+        dedup=incoming_call,
         order_key=call_of,
         register=CALLS,
         settings=VoiceSettings,
@@ -237,6 +245,7 @@ def _dial(settings: Mapping[str, Any]) -> str:
         answer_to=voice_answer_to,
         away=voice_away,
         may_respond=True,
+        backfill=partial(missed_calls, CALLED),
     ),
 )
 def watch_calls(delivery: Delivery) -> Iterable[Bundle]:
@@ -296,13 +305,14 @@ def message_away(delivery: Delivery, settings: Mapping[str, Any]) -> Answer:
     "Watch messages",
     hook=HookDef(
         verify=SIGNED,
-        dedup=once_per("MessageSid", "MessageStatus"),
+        dedup=incoming_message,
         order_key=call_of,
         register=MESSAGES,
         settings=MessageSettings,
         answer=message_answer,
         away=message_away,
         may_respond=True,
+        backfill=partial(missed_messages, MESSAGED),
     ),
 )
 def watch_messages(delivery: Delivery) -> Iterable[Bundle]:

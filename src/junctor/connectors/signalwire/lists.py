@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from junctor.connectors.signalwire.account import LAML, signalwire
 from junctor.connectors.signalwire.fields import (
+    NEW,
     PAGES,
     Depth,
     Limit,
     When,
-    created,
     day,
+    filtered,
     rows,
-    sid,
+    second,
     when,
 )
-from junctor.language.connector import Field, Flow, Paging, Poll, Request, path
+from junctor.language.connector import Field, Flow, Paging, Request, path
 
 REST = "/api/relay/rest"
 REST_PAGES = Paging(style="next_url", size=1000, limit_param="page_size", next_key="links.next")
 """The REST API's lists: ``data``, and the next address in ``links``."""
 RECORDINGS = f"{LAML}/Recordings"
+FAXES = f"{LAML}/Faxes"
 
 
 @signalwire.search("List numbers", items="data", paging=REST_PAGES, limit_field="limit")
@@ -39,6 +42,19 @@ def list_numbers(
     return Request("GET", f"{REST}/phone_numbers", query=query)
 
 
+def number_field(label: str, help_text: str = "", *, advanced: bool = False) -> Field:
+    """A phone number, with those of the project to pick from."""
+    return Field(
+        label=label,
+        help=help_text,
+        format="phone",
+        options=list_numbers,
+        option_value="number",
+        option_label="name",
+        advanced=advanced,
+    )
+
+
 @signalwire.search("List applications", items="applications", paging=PAGES, limit_field="limit")
 def list_applications(
     friendly_name: Annotated[
@@ -52,10 +68,13 @@ def list_applications(
 
 
 @signalwire.search("List number groups", items="data", paging=REST_PAGES, limit_field="limit")
-def list_number_groups(limit: Limit = 100) -> Request:
+def list_number_groups(
+    name: Annotated[str, Field(label="Name", help="Whole or a part of it.")] = "",
+    limit: Limit = 100,
+) -> Request:
     """Gives the number groups of the project, which choose the best number to send from."""
     del limit
-    return Request("GET", f"{REST}/number_groups")
+    return Request("GET", f"{REST}/number_groups", query=rows(("filter_name", name)))
 
 
 @signalwire.search("List recordings", items="recordings", paging=PAGES, limit_field="limit")
@@ -98,6 +117,11 @@ RecordingSid = Annotated[
 ]
 
 
+def _recorded_since(request: Request, since: datetime) -> Request:
+    # Days after this one; a day more, as SignalWire does not say whose.
+    return filtered(request, when("DateCreated", "after", day(since - timedelta(days=2))))
+
+
 @signalwire.module(
     "Watch new recordings",
     kind="trigger",
@@ -105,7 +129,7 @@ RecordingSid = Annotated[
     items="recordings",
     paging=PAGES,
     limit_field="depth",
-    poll=Poll(id=sid, date=created),
+    poll=replace(NEW, since=_recorded_since),
 )
 def watch_new_recordings(limit: Limit = 10, depth: Depth = 1000) -> Request:
     """Starts when there is a new recording.
@@ -133,11 +157,28 @@ def delete_recording(recording_sid: RecordingSid) -> Flow:
 def list_faxes(
     from_: Annotated[str, Field(label="From", format="phone")] = "",
     to: Annotated[str, Field(label="To", format="phone")] = "",
+    created_after: Annotated[
+        datetime | None, Field(label="Created after", key="createdAfter", advanced=True)
+    ] = None,
+    created_until: Annotated[
+        datetime | None, Field(label="Created until", key="createdUntil", advanced=True)
+    ] = None,
     limit: Limit = 10,
 ) -> Request:
     """Gives faxes sent and received, newest first."""
     del limit
-    return Request("GET", f"{LAML}/Faxes", query=rows(("From", from_), ("To", to)))
+    query = rows(
+        ("From", from_),
+        ("To", to),
+        ("DateCreatedAfter", created_after and second(created_after)),
+        ("DateCreatedOnOrBefore", created_until and second(created_until)),
+    )
+    return Request("GET", FAXES, query=query)
+
+
+def _faxed_since(request: Request, since: datetime) -> Request:
+    # Later than this, by whole seconds.
+    return filtered(request, ("DateCreatedAfter", second(since - timedelta(seconds=1))))
 
 
 @signalwire.module(
@@ -147,9 +188,9 @@ def list_faxes(
     items="faxes",
     paging=PAGES,
     limit_field="depth",
-    poll=Poll(id=sid, date=created),
+    poll=replace(NEW, since=_faxed_since),
 )
 def watch_new_faxes(limit: Limit = 10, depth: Depth = 1000) -> Request:
     """Starts when there is a new fax, in or out."""
     del limit, depth
-    return Request("GET", f"{LAML}/Faxes")
+    return Request("GET", FAXES)

@@ -8,25 +8,25 @@ from typing import Annotated, Literal
 
 from junctor.connectors.signalwire.account import BASE, LAML, said, signalwire
 from junctor.connectors.signalwire.fields import (
+    NEW,
     PAGES,
     Depth,
     Limit,
     When,
-    created,
     day,
     needed,
     rows,
-    sid,
     when,
 )
 from junctor.connectors.signalwire.lists import (
     list_applications,
     list_number_groups,
-    list_numbers,
+    number_field,
 )
+from junctor.connectors.signalwire.probes import MESSAGE_SENT
 from junctor.errors import BundleInvalid
 from junctor.language.calls import add_api_call
-from junctor.language.connector import Field, Flow, Poll, Request, path
+from junctor.language.connector import Field, Flow, Request, path
 
 MESSAGES = f"{LAML}/Messages"
 LONGEST = 1600
@@ -50,25 +50,11 @@ def search_messages(
     ] = None,
     from_: Annotated[
         str,
-        Field(
-            label="From",
-            help="Messages from this number.",
-            format="phone",
-            options=list_numbers,
-            option_value="number",
-            option_label="name",
-        ),
+        number_field("From", "Messages from this number."),
     ] = "",
     to: Annotated[
         str,
-        Field(
-            label="To",
-            help="Messages to this number.",
-            format="phone",
-            options=list_numbers,
-            option_value="number",
-            option_label="name",
-        ),
+        number_field("To", "Messages to this number."),
     ] = "",
     status: Annotated[MessageStatus | None, Field(label="Status")] = None,
     limit: Limit = 10,
@@ -100,11 +86,11 @@ MessageSid = Annotated[
     items="messages",
     paging=PAGES,
     limit_field="depth",
-    poll=Poll(id=sid, date=created),
+    poll=NEW,
 )
 def watch_new_messages(
-    from_: Annotated[str, Field(label="From", format="phone", advanced=True)] = "",
-    to: Annotated[str, Field(label="To", format="phone", advanced=True)] = "",
+    from_: Annotated[str, number_field("From", advanced=True)] = "",
+    to: Annotated[str, number_field("To", advanced=True)] = "",
     status: Annotated[MessageStatus | None, Field(label="Status", advanced=True)] = None,
     limit: Limit = 10,
     depth: Depth = 1000,
@@ -125,13 +111,30 @@ def get_message(message_sid: MessageSid) -> Request:
 
 
 @signalwire.search("List a message's media", items="media_list", paging=PAGES, limit_field="limit")
-def list_message_media(message_sid: MessageSid, limit: Limit = 10) -> Request:
+def list_message_media(
+    message_sid: MessageSid,
+    date_created_type: Annotated[
+        When,
+        Field(label="Created is", key="dateCreatedType", help="Only with a date.", advanced=True),
+    ] = "at",
+    date_created: Annotated[
+        datetime | None,
+        Field(
+            label="Created",
+            key="dateCreated",
+            help="Only its day counts, in UTC.",
+            advanced=True,
+        ),
+    ] = None,
+    limit: Limit = 10,
+) -> Request:
     """Gives the files that came or went with a message."""
     del limit
-    return Request("GET", MESSAGES + path(message_sid, "Media"))
+    pairs = [when("DateCreated", date_created_type, day(date_created))] if date_created else []
+    return Request("GET", MESSAGES + path(message_sid, "Media"), query=rows(*pairs))
 
 
-@signalwire.action("Create a message", effect="once")
+@signalwire.action("Create a message", effect="once", probe=MESSAGE_SENT)
 def create_message(
     to: Annotated[
         str,
@@ -144,14 +147,7 @@ def create_message(
     ],
     from_: Annotated[
         str,
-        Field(
-            label="From",
-            help="A number of the project that can send; or give a message service.",
-            format="phone",
-            options=list_numbers,
-            option_value="number",
-            option_label="name",
-        ),
+        number_field("From", "A number of the project that can send; or give a message service."),
     ] = "",
     content_type: Annotated[
         Literal["body", "mediaUrl", "both"] | None,

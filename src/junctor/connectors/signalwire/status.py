@@ -4,26 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Literal
 
 from junctor.connectors.signalwire import cxml
 from junctor.connectors.signalwire.account import signalwire
-from junctor.connectors.signalwire.deliveries import SIGNED, call_of, once_per, read
-from junctor.connectors.signalwire.handlers import CALL_STATUS
+from junctor.connectors.signalwire.deliveries import (
+    SIGNED,
+    call_of,
+    call_status,
+    message_status,
+    read,
+    recording_status,
+)
+from junctor.connectors.signalwire.handlers import CALL_ENDED, CALL_STATUS
 from junctor.connectors.signalwire.hooks import Number, SigningKey
+from junctor.connectors.signalwire.missed import (
+    missed_call_states,
+    missed_message_states,
+    missed_recordings,
+)
 from junctor.language.connector import Bundle, Delivery, Field, HookDef
 from junctor.language.verifiers import check_secret
 
 __all__ = ["CallStatusSettings", "MessageStatusSettings", "RecordingSettings"]
 
 
+Everything = Annotated[
+    bool,
+    Field(
+        label="After a downtime, tell of all",
+        help="SignalWire doesn't list what named this address as its status callback. On: after a "
+        "downtime the state of everything in the project is told. Off: only that of calls to "
+        "numbers that send here.",
+        advanced=True,
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallStatusSettings:
+class Keyed:
+    """What every status callback must be signed with."""
+
+    signing_key: SigningKey
+
+    def __post_init__(self) -> None:
+        """Refuses a key that would let nobody in."""
+        check_secret("signing_key", self.signing_key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStatusSettings(Keyed):
     """Which changes to tell of. The address goes into the status callback of a call, of a number
     or of an application.
     """
 
-    signing_key: SigningKey
     number: Number = ""
     statuses: Annotated[
         list[
@@ -34,21 +69,19 @@ class CallStatusSettings:
         ],
         Field(label="Statuses", help="None: all. A number tells of completed and failed only."),
     ] = field(default_factory=list)  # fmt: skip
-
-    def __post_init__(self) -> None:
-        """Refuses a key that would let nobody in."""
-        check_secret("signing_key", self.signing_key)
+    everything: Everything = False
 
 
 @signalwire.instant(
     "Watch call status",
     hook=HookDef(
         verify=SIGNED,
-        dedup=once_per("CallSid", "CallStatus", "SequenceNumber"),
+        dedup=call_status,
         order_key=call_of,
         register=CALL_STATUS,
         settings=CallStatusSettings,
         answer=cxml.answered(cxml.EMPTY),
+        backfill=partial(missed_call_states, CALL_ENDED),
     ),
 )
 def watch_call_status(delivery: Delivery) -> Iterable[Bundle]:
@@ -57,10 +90,9 @@ def watch_call_status(delivery: Delivery) -> Iterable[Bundle]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageStatusSettings:
+class MessageStatusSettings(Keyed):
     """Which changes to tell of. The address goes into the status callback of a message."""
 
-    signing_key: SigningKey
     statuses: Annotated[
         list[
             Literal[
@@ -70,20 +102,18 @@ class MessageStatusSettings:
         ],
         Field(label="Statuses", help="None: all."),
     ] = field(default_factory=list)  # fmt: skip
-
-    def __post_init__(self) -> None:
-        """Refuses a key that would let nobody in."""
-        check_secret("signing_key", self.signing_key)
+    everything: Everything = False
 
 
 @signalwire.instant(
     "Watch message status",
     hook=HookDef(
         verify=SIGNED,
-        dedup=once_per("MessageSid", "MessageStatus"),
+        dedup=message_status,
         order_key=call_of,
         settings=MessageStatusSettings,
         answer=cxml.answered(cxml.EMPTY),
+        backfill=missed_message_states,
     ),
 )
 def watch_message_status(delivery: Delivery) -> Iterable[Bundle]:
@@ -92,28 +122,25 @@ def watch_message_status(delivery: Delivery) -> Iterable[Bundle]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingSettings:
+class RecordingSettings(Keyed):
     """The address goes into the recording status callback of a call."""
 
-    signing_key: SigningKey
     statuses: Annotated[
         list[Literal["in-progress", "completed", "absent"]],
         Field(label="Statuses", help="None: all."),
     ] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        """Refuses a key that would let nobody in."""
-        check_secret("signing_key", self.signing_key)
+    everything: Everything = False
 
 
 @signalwire.instant(
     "Watch recordings",
     hook=HookDef(
         verify=SIGNED,
-        dedup=once_per("RecordingSid", "RecordingStatus", "TranscriptionSid"),
+        dedup=recording_status,
         order_key=call_of,
         settings=RecordingSettings,
         answer=cxml.answered(cxml.EMPTY),
+        backfill=missed_recordings,
     ),
 )
 def watch_recordings(delivery: Delivery) -> Iterable[Bundle]:

@@ -120,7 +120,7 @@ COERCIONS = (
         "date",
         "A number is milliseconds since 1970. Text: ISO 8601; `YYYY-MM-DD`, `YYYY/MM/DD`, "
         "`MM/DD/YYYY` or `D.M.YYYY`, then a time as `HH:mm[:ss]` or `h:mm A`, then `+0200` or "
-        "`GMT+02:00`. Without a time zone it is the organisation's",
+        "`GMT+02:00`; or as in mail and HTTP. Without a time zone it is the organisation's",
         (
             (0, "1970-01-01T00:00:00.000Z"),
             ("2026-11-21", "2026-11-21T00:00:00.000Z"),
@@ -128,6 +128,7 @@ COERCIONS = (
             ("2026/11/21 4:05 PM", "2026-11-21T16:05:00.000Z"),
             ("11/21/2026", "2026-11-21T00:00:00.000Z"),
             ("21.11.2026", "2026-11-21T00:00:00.000Z"),
+            ("Sat, 21 Nov 2026 10:30:00 +0200", "2026-11-21T08:30:00.000Z"),
             ("", None),
         ),
         ("soon", True, [1]),
