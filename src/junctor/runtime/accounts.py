@@ -35,7 +35,7 @@ from junctor.language.connector import (
     Token,
 )
 from junctor.language.hosts import origin
-from junctor.ports.transport import Transport
+from junctor.ports.transport import Files, Transport
 from junctor.ports.vault import Vault
 from junctor.runtime.governor import Governor
 from junctor.runtime.outcomes import refusal
@@ -124,9 +124,9 @@ def bound_ids(
 
 def fingerprint(request: Request) -> bytes:
     """16 bytes that change when what would be sent changes. Credentials are not part of it."""
-    body = request.body
+    body: Any = request.body
     if isinstance(body, Multipart):
-        body = tuple(dataclasses.astuple(part) for part in body.parts)  # type: ignore[assignment]  # only hashed
+        body = tuple(dataclasses.astuple(part) for part in body.parts)
     content = msgspec.msgpack.encode(
         (
             request.method,
@@ -270,6 +270,7 @@ class Accounts:
         *,
         run_id: UUID | None = None,
         marks: bool = True,
+        files: Files | None = None,
     ) -> Response:
         """The same with an account at hand. A token that is refused is fetched anew, once.
 
@@ -277,7 +278,7 @@ class Accounts:
         answer says so and ``marks`` is not off.
         """
         target = absolute(request, account.base_url)
-        once = functools.partial(self._try, account, target, run_id)
+        once = functools.partial(self._try, account, target, run_id, files)
         response, again = await self.governor.through(account, target, run_id, once)
         if response.status == 401 and again:  # refused, so nothing was done
             response, _ = await self.governor.through(account, target, run_id, once)
@@ -290,13 +291,13 @@ class Accounts:
         return response
 
     async def _try(
-        self, account: Account, target: Request, run_id: UUID | None
+        self, account: Account, target: Request, run_id: UUID | None, files: Files | None
     ) -> tuple[Response, bool]:
         """The answer, and whether another token may get a better one."""
         signed, used = await self._signed(account, target)
         begun = time.perf_counter()
         try:
-            response = await self._transport.send(signed)
+            response = await self._transport.send(signed, files)
         except JunctorError as error:
             spent = time.perf_counter() - begun
             for each in (account, *account.also):

@@ -100,7 +100,7 @@ class Recorder:
         at = datetime.now(UTC)
         status = response.status if response is not None else None
         sent = _size(request)
-        received = len(response.body) if response is not None else 0
+        received = response.size if response is not None else 0
         hour = at.replace(minute=0, second=0, microsecond=0)
         usage = self._usage.get((*key, hour))
         if usage is None:
