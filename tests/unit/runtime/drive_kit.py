@@ -123,7 +123,9 @@ class Bench:
         self.blobs, self.vault = FakeBlobs(), FakeVault()
         self.committer = Committer(MemoryLedger(self.store), self.blobs)
         self.transport = FakeTransport(handler)
-        self.services = Services(Tools(line=Line("", patience=0), transport=self.transport))
+        self.services = Services(
+            Tools(line=Line("", patience=0), transport=self.transport, blobs=self.blobs)
+        )
         self.driver = Driver(
             self.committer,
             Accounts(
