@@ -36,7 +36,7 @@ def test_the_page_comes_with_a_policy_that_lets_nothing_else_in() -> None:
             ):
                 answer = await call("GET", sim.admin_url + path)
                 assert answer.status == 200
-                assert answer.headers["content-type"] == f"text/{kind}; charset=utf-8"
+                assert answer.headers["content-type"] == f"{kind}; charset=utf-8"
                 policy = answer.headers["content-security-policy"]
                 assert policy.startswith(
                     "default-src 'none'; script-src 'self'; style-src 'self'; "
