@@ -239,3 +239,43 @@ async def test_no_token_is_in_any_table_or_answer(scene: Any, capfd: Any) -> Non
             coded = base64.b64encode(secret.encode()).decode()
             for form in (secret, secret.encode().hex(), coded):
                 assert form not in text
+
+
+@asynchronous
+async def test_a_client_secret_is_rotated_only_if_it_renews_the_access(scene: Any) -> None:
+    async with scene() as it:
+        await it.authorize()
+        where = f"/api/v1/connections/{it.id}/rotate"
+
+        async def rotate(secret: str) -> Any:
+            values = {"values": {"client_secret": secret}}
+            return await it.client.post(where, json=values, headers={"if-match": "*"})
+
+        it.sim.client_secret = "a-new-client-secret"
+        wrong = await rotate("another-client-secret")
+        assert wrong.status_code >= 400
+        assert "another-client-secret" not in wrong.text
+        shown = await it.shown()
+        assert (shown["reconnect"], shown["revision"]) == (None, 1)  # the old one goes on
+        assert await it.call() == 200
+        right = await rotate("a-new-client-secret")
+        assert right.status_code == 200, right.text
+        shown = await it.shown()
+        assert (shown["authorized"], shown["reconnect"]) == (True, None)
+        it.age()
+        assert await it.call() == 200  # renewed with the new secret
+
+
+@asynchronous
+async def test_a_new_grant_keeps_the_connection_and_its_id(scene: Any) -> None:
+    async with scene() as it:
+        await it.authorize()
+        it.change(
+            "update connection_states set broken_at = now(), broken_reason = 'revoked', "
+            "refused = true where connection_id = %(id)s"
+        )
+        with pytest.raises(Reconnect):
+            await it.call()
+        assert (await it.authorize()).status_code == 200
+        assert (await it.shown())["reconnect"] is None
+        assert await it.call() == 200

@@ -119,6 +119,25 @@ class RawServer:
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe")
         return False
 
+    async def do_zeros(self, writer: asyncio.StreamWriter, argument: str, _: bytes) -> bool:
+        return self._write(writer, 200, bytes(int(argument)))
+
+    async def do_long_cut(self, writer: asyncio.StreamWriter, argument: str, _: bytes) -> bool:
+        """So many bytes of one more."""
+        length = int(argument)
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {length + 1}\r\n\r\n".encode())
+        writer.write(bytes(length))
+        return False
+
+    async def do_long_cut_chunked(
+        self, writer: asyncio.StreamWriter, argument: str, _: bytes
+    ) -> bool:
+        """Whole chunks, but no last one."""
+        length = int(argument)
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(f"{length:x}\r\n".encode() + bytes(length) + b"\r\n")
+        return False
+
     async def do_garbage(self, writer: asyncio.StreamWriter, _: str, __: bytes) -> bool:
         writer.write(b"this is no HTTP at all\r\n\r\n")
         return False

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 from junctor.adapters.egress import Refused
-from junctor.errors import DataError
+from junctor.errors import DataError, Unsupported
+from junctor.language.files import Content, File, size_of
 from junctor.language.messages import Multipart, Request
+from junctor.ports.transport import Files
 
-__all__ = ["address_of", "body_of", "headers_of", "is_type"]
+__all__ = ["Streamed", "address_of", "body_of", "headers_of", "is_type"]
 
 _FRAMING = frozenset({"connection", "content-length", "host", "keep-alive", "transfer-encoding"})
 """Headers that are the client's own business: a mapped one could smuggle a second request."""
@@ -29,7 +32,39 @@ def address_of(request: Request) -> str:
     return f"{bare}{'&' if '?' in bare else '?'}{query}{mark}{fragment}"
 
 
-def body_of(request: Request) -> tuple[bytes | None, str | None]:
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A body that is sent a piece at a time."""
+
+    contents: tuple[Content, ...]
+    """One after the other."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all, as Content-Length says."""
+        return sum(size_of(content) for content in self.contents)
+
+    async def open(self, files: Files | None) -> AsyncIterator[bytes]:
+        """Its pieces, once the first of each file is there: nothing is sent of what is missing."""
+        if files is None:
+            raise Unsupported(what="sending a kept file from here (only a run has files)")
+        for content in self.contents:
+            if isinstance(content, File):
+                first = files.pieces(content)
+                await anext(first, b"")
+                await first.aclose()
+        return self._pieces(files)
+
+    async def _pieces(self, files: Files) -> AsyncIterator[bytes]:
+        for content in self.contents:
+            if isinstance(content, File):
+                async for piece in files.pieces(content):
+                    yield piece
+            else:
+                yield content
+
+
+def body_of(request: Request) -> tuple[bytes | Streamed | None, str | None]:
     """The body, and its content type if it has one by itself. `DataError` if JSON can't be made."""
     if request.json is not None:
         try:
@@ -40,11 +75,14 @@ def body_of(request: Request) -> tuple[bytes | None, str | None]:
         return _urlencoded(request.form).encode(), "application/x-www-form-urlencoded"
     if isinstance(request.body, Multipart):
         return _multipart(request.body)
+    if isinstance(request.body, File):
+        return Streamed((request.body,)), None
     return request.body, None
 
 
-def _multipart(body: Multipart) -> tuple[bytes, str]:
+def _multipart(body: Multipart) -> tuple[bytes | Streamed, str]:
     boundary = secrets.token_hex(16)
+    contents: list[Content] = []
     out = bytearray()
     for part in body.parts:
         out += (
@@ -56,9 +94,16 @@ def _multipart(body: Multipart) -> tuple[bytes, str]:
         else:
             kind = part.content_type or ""
         out += f"\r\nContent-Type: {_quoted(kind)}".encode() if kind else b""
-        out += b"\r\n\r\n" + part.data + b"\r\n"
+        out += b"\r\n\r\n"
+        if isinstance(part.data, File):
+            contents += (bytes(out), part.data)
+            out.clear()
+        else:
+            out += part.data
+        out += b"\r\n"
     out += f"--{boundary}--\r\n".encode()
-    return bytes(out), f"multipart/form-data; boundary={boundary}"
+    whole = Streamed((*contents, bytes(out))) if contents else bytes(out)
+    return whole, f"multipart/form-data; boundary={boundary}"
 
 
 def _quoted(text: str) -> str:

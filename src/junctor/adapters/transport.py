@@ -11,7 +11,7 @@ import asyncio
 import base64
 import socket
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NoReturn, Self
@@ -23,10 +23,12 @@ from yarl import URL
 
 from junctor.adapters.certificates import Contexts
 from junctor.adapters.egress import Egress, Refused
-from junctor.adapters.encoding import address_of, body_of, headers_of, is_type
+from junctor.adapters.encoding import Streamed, address_of, body_of, headers_of, is_type
 from junctor.errors import JunctorError, NotSent, Uncertain
 from junctor.language.cookies import cookie_header, jar_after
+from junctor.language.files import File
 from junctor.language.messages import NO_SECRET, Proxy, Request, Response
+from junctor.ports.transport import Files
 
 __all__ = ["AiohttpTransport"]
 
@@ -63,7 +65,7 @@ class AiohttpTransport:
         if session is not None:
             await session.close()
 
-    async def send(self, request: Request) -> Response:
+    async def send(self, request: Request, files: Files | None = None) -> Response:
         """See `ports.transport.Transport`."""
         progress = _Progress()
         host = ""
@@ -72,7 +74,7 @@ class AiohttpTransport:
                 url = address_of(request)
                 for hop in range(request.redirects + 1):
                     host = urlsplit(url).hostname or ""
-                    response = await self._once(request, url, progress)
+                    response = await self._once(request, url, progress, files)
                     if request.cookies is not None:
                         request = replace(request, cookies=response.cookies)
                     location = response.headers.get("location")
@@ -88,11 +90,15 @@ class AiohttpTransport:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             _fail(progress, host, _reason(error), error)
 
-    async def _once(self, request: Request, url: str, progress: _Progress) -> Response:
+    async def _once(
+        self, request: Request, url: str, progress: _Progress, files: Files | None
+    ) -> Response:
         data, content_type = body_of(request)
         headers = headers_of(request.headers, content_type)
         if request.cookies and not any(name.lower() == "cookie" for name in headers):
             headers |= _cookie(request, url)
+        if request.keep_above is not None:  # a file as it is, and as long as its length says
+            headers = {"Accept-Encoding": "identity", **headers}
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"}:
             raise Refused(f"only http and https addresses are called, not {parts.scheme!r}")
@@ -106,10 +112,12 @@ class AiohttpTransport:
         through: dict[str, Any] = {}
         if request.proxy is not None:
             through = await self._through(request.proxy, parts.hostname or "", port)
+        if isinstance(data, Streamed):
+            headers["Content-Length"] = str(data.size)
         async with self._ready().request(
             request.method,
             URL(url, encoded=url.isascii()),
-            data=data,
+            data=await data.open(files) if isinstance(data, Streamed) else data,
             headers=headers,
             skip_auto_headers=("Content-Type",),
             allow_redirects=False,
@@ -117,19 +125,13 @@ class AiohttpTransport:
             trace_request_ctx=progress,
             **through,
         ) as answer:
-            body = bytearray()
-            if (answer.content_length or 0) > request.max_bytes and request.method != "HEAD":
-                _too_long(request, parts.hostname)
-            async for chunk in answer.content.iter_any():
-                body += chunk
-                if len(body) > request.max_bytes:
-                    _too_long(request, parts.hostname)
+            body, kept = await _received(request, answer, files)
             found = dict(_lowered(answer.headers))
         jar = request.cookies or ()
         if request.cookies is not None and "set-cookie" in found:
             lines = found["set-cookie"].split("\n")
             jar = jar_after(jar, url, lines, date=found.get("date", ""))
-        return Response(answer.status, found, bytes(body), url, jar)
+        return Response(answer.status, found, body, url, jar, kept)
 
     async def _through(self, proxy: Proxy, host: str, port: int) -> dict[str, Any]:
         """What aiohttp must know of the proxy. Its own address is checked as it connects.
@@ -265,12 +267,47 @@ def _lowered(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield name, ("\n" if name == "set-cookie" else ", ").join(values)
 
 
-def _too_long(request: Request, host: str | None) -> NoReturn:
+async def _received(
+    request: Request, answer: aiohttp.ClientResponse, files: Files | None
+) -> tuple[bytes, File | None]:
+    """The body, or where it is kept; whole, or an error: aiohttp raises if it is cut off."""
+    keep = request.keep_above
+    most = request.max_bytes
+    if keep is not None and (files is None or not 200 <= answer.status < 300):
+        most = min(keep, most)
+        keep = None
+    if request.method != "HEAD" and (answer.content_length or 0) > most:
+        _too_long(most, answer.url.host)
+    body = bytearray()
+    pieces = answer.content.iter_any()
+    async for piece in pieces:
+        body += piece
+        if len(body) > most:
+            _too_long(most, answer.url.host)
+        if keep is not None and len(body) > keep:
+            assert files is not None
+            return b"", await files.keep(_counted(bytes(body), pieces, most, answer.url.host))
+    return bytes(body), None
+
+
+async def _counted(
+    begun: bytes, rest: AsyncIterator[bytes], most: int, host: str | None
+) -> AsyncIterator[bytes]:
+    yield begun
+    size = len(begun)
+    async for piece in rest:
+        size += len(piece)
+        if size > most:
+            _too_long(most, host)
+        yield piece
+
+
+def _too_long(most: int, host: str | None) -> NoReturn:
     raise Uncertain(
-        f"The answer of {host} is longer than {request.max_bytes} bytes.",
+        f"The answer of {host} is longer than {most} bytes.",
         host=host or "",
-        reason=f"the answer is longer than {request.max_bytes} bytes",
-        limit=request.max_bytes,
+        reason=f"the answer is longer than {most} bytes",
+        limit=most,
     )
 
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -18,8 +18,9 @@ from junctor.adapters.postgres.database import tenant
 from junctor.adapters.postgres.queries import load
 from junctor.app.connections import change_connection, definition_of, split_secrets
 from junctor.app.core import Core
+from junctor.app.logs import redact
 from junctor.app.settings import Settings
-from junctor.errors import Misconfigured, NotFound
+from junctor.errors import JunctorError, Misconfigured, NotFound
 from junctor.language import forms
 from junctor.ports.catalog import Connection
 from junctor.runtime.accounts import seal_aad
@@ -28,11 +29,14 @@ from junctor.runtime.outcomes import refusal
 
 __all__ = [
     "CALLBACK",
+    "Attention",
     "Day",
     "Key",
     "alerts_of",
+    "attention",
     "authorization_of",
     "authorizing",
+    "budgets_of",
     "callback_url",
     "days_of",
     "key_of",
@@ -52,6 +56,8 @@ FLOOR = 300
 """Requests in an hour below which no rate is unusual."""
 TIMES = 5
 """How many times the busiest hour of the week before is unusual."""
+GRANT_DAYS = 7
+"""Days before its end that one hears of access that can't be renewed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +219,74 @@ async def wait_authorization(
         await asyncio.sleep(pause)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """Something about a connection that a person should see to."""
+
+    connection: Connection
+    kind: Literal["reconnect", "unauthorized", "grant", "key", "alert"]
+    """It must be connected anew; nobody has allowed it yet; its access ends and can't be renewed;
+    its key is old; something is unusual."""
+    text: str
+
+
+async def attention(core: Core, organization_id: UUID) -> list[Attention]:
+    """What an organisation's connections need, by connection."""
+    out: list[Attention] = []
+    now = datetime.now(UTC)
+    cursor = None
+    while True:
+        page = await core.catalog.connections(organization_id, cursor=cursor, limit=200)
+        states = await states_of(core, organization_id, [each.id for each in page.items])
+        for each in page.items:
+            if each.id in states:
+                out += [
+                    Attention(connection=each, kind=kind, text=text)
+                    for kind, text in await _needs(core, each, states[each.id], now)
+                ]
+        cursor = page.cursor
+        if cursor is None:
+            return out
+
+
+async def _needs(
+    core: Core, connection: Connection, state: State, now: datetime
+) -> list[tuple[Any, str]]:
+    out: list[tuple[Any, str]] = []
+    connector = core.registry.connector(connection.connector)
+    kind = connector.connections.get(connection.kind) if connector is not None else None
+    if state.broken_at is not None:
+        reason = str(redact(state.broken_reason or "connect it anew")).rstrip(".")
+        out.append(("reconnect", f"must be connected anew: {reason}"))
+    elif kind is not None and kind.oauth is not None and not state.authorized:
+        out.append(("unauthorized", "is not authorised yet"))
+    elif kind is not None and kind.oauth is not None and state.expires_at is not None:
+        days = (state.expires_at - now).days
+        if days < GRANT_DAYS and not await _renewable(core, connection):
+            ended = state.expires_at <= now
+            ends = "that has ended" if ended else f"that ends in {days} days"
+            out.append(("grant", f"has access {ends} and can't be renewed"))
+    key = key_of(state, now)
+    if key.due:
+        out.append(("key", f"has a key of {key.age_days} days"))
+    out += [("alert", text) for text in alerts_of(await usage_of(core, connection), now)]
+    return out
+
+
+async def _renewable(core: Core, connection: Connection) -> bool:
+    try:
+        account = await core.accounts.get(connection.organization_id, connection.id)
+        return (await core.accounts.tokens.peek(account)).token.refresh is not None
+    except JunctorError:
+        return False
+
+
+async def budgets_of(core: Core, connection: Connection) -> list[dict[str, Any]]:
+    """What is known of the vendor's limits for it, as `Governor.budgets_of`."""
+    account = await core.accounts.get(connection.organization_id, connection.id)
+    return await core.accounts.governor.budgets_of(account)
+
+
 async def remind(core: Core, connection: Connection, days: int) -> None:
     """After how many days one is reminded to change the key; 0: never."""
     if not 0 <= days <= 3650:
@@ -230,18 +304,14 @@ async def rotate(
     values: Mapping[str, Any],
     revision: int | None = None,
 ) -> Connection:
-    """Changes the secrets in ``values``, once the connection's test has shown that they work.
+    """Changes the secrets in ``values``, once the connection's test has shown that they work; a
+    client secret (OAuth), once its tokens could be renewed with it.
 
     Until then, and if they don't, the old ones go on. `Misconfigured` if the kind can't be tested,
-    or a value is no secret; else the vendor's refusal.
+    or a value is no secret; else the vendor's refusal. A new grant is had by authorising anew.
     """
     found, kind, definition = definition_of(core, connection.connector, connection.kind)
-    if definition.oauth is not None:
-        raise Misconfigured(
-            "This connection's tokens change by themselves. A new client secret is set by changing "
-            "the connection; it is used from the next renewal on."
-        )
-    if definition.probe is not None or definition.test is None:
+    if definition.probe is not None or (definition.test is None and definition.oauth is None):
         raise Misconfigured(
             f"A {found.label} connection can't be tested beforehand: change it and test it."
         )
@@ -265,9 +335,12 @@ async def rotate(
     account = replace(
         account, organization_id=connection.organization_id, connection_id=connection.id
     )
-    answer = await core.accounts.test(account, marks=False)
-    if not 200 <= answer.status < 300:
-        raise refusal(found, answer, "read")
+    if definition.oauth is not None:
+        await core.accounts.tokens.prove(account)
+    else:
+        answer = await core.accounts.test(account, marks=False)
+        if not 200 <= answer.status < 300:
+            raise refusal(found, answer, "read")
     changed = await change_connection(
         core,
         connection.organization_id,

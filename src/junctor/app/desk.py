@@ -43,6 +43,7 @@ from junctor.language.connector import (
     Response,
     Secret,
 )
+from junctor.language.files import Content, File
 from junctor.language.polling import fresh, listed_since
 from junctor.runtime.accounts import absolute
 from junctor.runtime.effects import Send, perform
@@ -288,13 +289,24 @@ def shown_request(request: Request) -> dict[str, Any]:
         shown["form"] = _grouped(_pairs(request.form))
     if isinstance(request.body, Multipart):
         shown["parts"] = [
-            {"name": part.name, "data": as_data(part.data), "filename": part.filename}
+            {
+                "name": part.name,
+                "data": as_data(content_shown(part.data)),
+                "filename": part.filename,
+            }
             for part in request.body.parts
         ]
+    elif isinstance(request.body, File):
+        shown["body"] = content_shown(request.body)
     elif request.body is not None:
         shown |= content_of(request.body, headers.get("content-type", ""))
     masked: dict[str, Any] = _masked(shown)
     return masked
+
+
+def content_shown(content: Content) -> Any:
+    """What a part or a body holds; of a kept file, how long it is."""
+    return f"a file of {content.size:,} bytes" if isinstance(content, File) else content
 
 
 def content_of(body: bytes, content_type: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from junctor.adapters.egress import Egress
 from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.migrate import pending
 from junctor.app.activation import hooks_of
+from junctor.app.care import attention
 from junctor.app.cli.session import database
 from junctor.app.core import Core, open_core
 from junctor.app.machine import fetch_json
@@ -61,6 +62,7 @@ async def examine(settings: Settings) -> list[Finding]:
         found.append(await _try("worker", lambda: _worker(core)))
         found.append(await _try("public URL", lambda: _public_url(settings)))
         found.append(await _try("hooks", lambda: _hooks(core)))
+        found.append(await _try("connections", lambda: _connections(core)))
     return found
 
 
@@ -168,6 +170,34 @@ async def _public_url(settings: Settings) -> Finding:
         mend = "Only this machine reaches it: set JUNCTOR_PUBLIC_URL before using real vendors."
         return Finding("public URL", ok=True, message=f"{url} answers", mend=mend)
     return Finding("public URL", ok=True, message=f"{url} answers")
+
+
+_MENDS = {
+    "reconnect": "`junctor connections rotate NAME` or, with OAuth, `authorize NAME`",
+    "unauthorized": "`junctor connections authorize NAME`",
+    "grant": "`junctor connections authorize NAME`",
+    "key": "`junctor connections rotate NAME`, or `remind NAME DAYS` to be reminded later",
+    "alert": "`junctor connections show NAME` shows its last requests",
+}
+
+
+async def _connections(core: Core) -> Finding:
+    """Fails only for what does not work now; what will be is told all the same."""
+    found = [
+        each
+        for organization in await core.catalog.organizations()
+        for each in await attention(core, organization.organization_id)
+    ]
+    if not found:
+        return Finding("connections", ok=True, message="none needs anything")
+    told = "; ".join(f"'{each.connection.name}' {each.text.rstrip('.')}" for each in found)
+    mends = dict.fromkeys(_MENDS[each.kind] for each in found)
+    return Finding(
+        "connections",
+        ok=not any(each.kind in {"reconnect", "unauthorized"} for each in found),
+        message=told,
+        mend=". ".join(mends) + ".",
+    )
 
 
 def _local(url: str) -> bool:

@@ -166,24 +166,29 @@ def parsed(response: Response, *, always: bool = False) -> Any:
 
 
 def relative(url: str, *, base: str) -> str:
-    """A typed path, made relative to ``base``; `BundleInvalid` if it could leave it."""
+    """A typed path, made relative to ``base``, or a whole address as it is.
+
+    Only a request with its connection shows whether a whole address is of the connection's own
+    origin, which may be a space of the user's or a simulator: any other is refused there. Raises
+    `BundleInvalid` on what is neither, and on a path that climbs.
+    """
     parts = urlsplit(url.strip())
-    host = urlsplit(base)
-    elsewhere = (parts.scheme, parts.netloc) not in {("", ""), (host.scheme, host.netloc)}
-    if elsewhere:
+    whole = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    if not whole and (parts.scheme or parts.netloc):
         raise BundleInvalid(
             field="url",
-            reason=f"{url[:80]!r} is not an address of {host.netloc}; "
-            "give a path, or use the HTTP module",
+            reason=f"{url[:80]!r} is no path and no address; give a path such as /v1/items, or "
+            "a whole address that begins with https://",
         )
     path = "/" + parts.path.lstrip("/")
     if {".", ".."} & set(unquote(path).replace("\\", "/").split("/")):
         raise BundleInvalid(field="url", reason="a path may not hold '.' or '..' segments")
-    prefix = host.path.rstrip("/")
-    if prefix and (path == prefix or path.startswith(prefix + "/")):
+    prefix = urlsplit(base).path.rstrip("/")
+    if not whole and prefix and (path == prefix or path.startswith(prefix + "/")):
         path = path[len(prefix) :] or "/"
     quoted = quote(path, safe="/%:@!$&'()*+,;=~-._")
-    return f"{quoted}?{parts.query}" if parts.query else quoted
+    begin = f"{parts.scheme}://{parts.netloc}" if whole else ""
+    return begin + (f"{quoted}?{parts.query}" if parts.query else quoted)
 
 
 def add_api_call(
@@ -235,7 +240,13 @@ def add_api_call(
         }
 
     make_api_call.__annotations__["url"] = Annotated[
-        str, Field(label="URL", help=f"A path below {base}. {docs}", example=example)
+        str,
+        Field(
+            label="URL",
+            help=f"A path below {base}, or a whole address at the connection's own base URL. "
+            f"{docs}",
+            example=example,
+        ),
     ]
     connector.action("Make an API call", effect="once", effect_of=method_effect())(make_api_call)
 

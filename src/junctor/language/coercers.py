@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from junctor.errors import DataError
 from junctor.language.connector import Field, Secret
+from junctor.language.files import Content, File, file_of
 from junctor.language.values import coerce, show
 
 __all__ = ["Coercer", "bare", "coercer", "optional"]
@@ -32,7 +33,7 @@ def coercer(hint: Any) -> Coercer:
     """The conversion that a type hint stands for."""
     hint, _ = bare(hint)
     hint, nullable = optional(hint)
-    made = _coercer(hint)
+    made = _content if hint == Content else _coercer(hint)
     if not nullable:
         return made
     return lambda value, zone: None if value is None else made(value, zone)
@@ -56,6 +57,13 @@ def _coercer(hint: Any) -> Coercer:
     if hint in {dict, Mapping} or origin in {dict, Mapping}:
         return _collection(coercer(inner[1]) if inner else None)
     return lambda value, _zone: value
+
+
+def _content(value: Any, zone: tzinfo) -> Any:
+    if isinstance(value, File):
+        return value
+    file = file_of(value)
+    return coerce(value, "buffer", zone) if file is None else file
 
 
 def _choice(options: tuple[Any, ...]) -> Coercer:

@@ -28,6 +28,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from junctor.errors import BundleInvalid, DataError, Fault
 from junctor.language.coercers import Coercer, bare, coercer, optional
 from junctor.language.connector import Field, ModuleDef, Secret
+from junctor.language.files import Content
 from junctor.language.values import ERASE, IGNORE, show
 
 __all__ = ["Slot", "bind", "build", "fields_of", "form_of", "schema_of", "secrets_of", "slots_of"]
@@ -226,6 +227,7 @@ _SIMPLE: dict[Any, dict[str, Any]] = {
     bytes: {"type": "string", "contentEncoding": "base64", "x-type": "buffer"},
     datetime: {"type": "string", "format": "date-time", "x-type": "date"},
     Secret: {"type": "string", "format": "password", "writeOnly": True, "x-secret": True},
+    Content: {"type": "string", "contentEncoding": "base64", "x-type": "buffer"},
     Any: {},
     object: {},
 }

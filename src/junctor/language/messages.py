@@ -10,6 +10,7 @@ import msgspec
 
 from junctor.errors import DataError
 from junctor.language.cookies import Cookie
+from junctor.language.files import Content, File, file_of
 
 __all__ = ["NO_SECRET", "Multipart", "Part", "Proxy", "Request", "Response", "Secret", "Tls"]
 
@@ -28,7 +29,7 @@ class Part:
     """One part of a multipart body; ``filename`` makes it a file."""
 
     name: str
-    data: bytes
+    data: Content
     filename: str | None = None
     content_type: str | None = None
 
@@ -78,11 +79,15 @@ class Request:
     json: Any = field(default=None, kw_only=True)
     """A JSON body; ``None`` means no JSON body."""
     form: Mapping[str, Any] | tuple[tuple[str, str], ...] | None = field(default=None, kw_only=True)
-    body: bytes | Multipart | None = field(default=None, kw_only=True)
+    body: Content | Multipart | None = field(default=None, kw_only=True)
+    """A `File`, here or as a part, is sent from where it is kept, a piece at a time."""
     timeout: float = field(default=40.0, kw_only=True)
     """Seconds for the whole request, connecting included."""
     max_bytes: int = field(default=16 * 1024 * 1024, kw_only=True)
     """The longest answer accepted, decompressed."""
+    keep_above: int | None = field(default=None, kw_only=True)
+    """A good answer (2xx) of more bytes is kept as `Response.file`, up to ``max_bytes``; ``None``:
+    never. Where no files are kept (a pick-list, a rehearsal), it is the longest answer accepted."""
     redirects: int = field(default=0, kw_only=True)
     """How many redirects to follow; every hop is checked, and credentials stay with their host."""
     raises: bool = field(default=True, kw_only=True)
@@ -111,17 +116,30 @@ class Response:
     url: str = ""
     cookies: tuple[Cookie, ...] = ()
     """The jar after this answer, if the request had one."""
+    file: File | None = None
+    """The body, in place of ``body``, if it was long and could be kept (`Request.keep_above`)."""
 
     def as_record(self) -> list[Any]:
         """Plain data for the journal."""
-        return [self.status, dict(self.headers), self.body, self.url, self.cookies]
+        record = [self.status, dict(self.headers), self.body, self.url, self.cookies]
+        return record if self.file is None else [*record, self.file.as_value()]
 
     @classmethod
     def of_record(cls, record: Sequence[Any]) -> Response:
-        """What `as_record` gave; older ones have no cookies."""
+        """What `as_record` gave; older ones have no cookies, most have no file."""
         status, headers, body, url, *rest = record
         jar = tuple(Cookie(*row) for row in rest[0]) if rest else ()
-        return cls(status, headers, body, url, jar)
+        kept = file_of(rest[1]) if len(rest) > 1 else None
+        return cls(status, headers, body, url, jar, kept)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body, wherever it is."""
+        return len(self.body) if self.file is None else self.file.size
+
+    def content(self) -> Any:
+        """The body as a bundle holds it: a buffer, or what stands for a file."""
+        return self.body if self.file is None else self.file.as_value()
 
     def json(self) -> Any:
         """The body as JSON; `DataError` if it isn't."""

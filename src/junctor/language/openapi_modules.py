@@ -20,6 +20,7 @@ from junctor.language.connector import (
     Request,
     path,
 )
+from junctor.language.files import Content, File, file_or_buffer
 from junctor.language.signatures import REQUIRED, Argument, Described, identifier
 
 __all__ = ["modules_of"]
@@ -171,15 +172,17 @@ class _Call:
         if kind == "multipart":
             return {"body": Multipart(tuple(self._parts(rows)))}
         headers["Content-Type"] = "application/octet-stream" if "*" in media else media
-        content = whole if isinstance(whole, bytes) else _text(whole or "").encode()
+        whole = file_or_buffer(whole)
+        given = isinstance(whole, bytes | File)
+        content = whole if given else _text(whole or "").encode()
         return {"body": content}
 
     def _parts(self, rows: Mapping[str, Any]) -> Iterator[Part]:
         for name, value in rows.items():
             if name.endswith(_FILE_NAME) and name.removesuffix(_FILE_NAME) in rows:
                 continue
-            for each in value if isinstance(value, list) else [value]:
-                if isinstance(each, bytes):
+            for each in map(file_or_buffer, value if isinstance(value, list) else [value]):
+                if isinstance(each, bytes | File):
                     called = rows.get(name + _FILE_NAME) or "file"
                     yield Part(name, each, filename=str(called))
                 elif isinstance(each, dict):
@@ -201,7 +204,7 @@ class _Call:
         schema, kind = facts.get("schema", {}), facts["kind"]
         properties = schema.get("properties")
         if properties is None or kind in {"text", "bytes"}:
-            hint: Any = {"text": str, "bytes": bytes}.get(kind) or _TYPES.hint(schema)
+            hint: Any = {"text": str, "bytes": Content}.get(kind) or _TYPES.hint(schema)
             self._names["body", ""] = "body"
             shown = Field(label="Body", help=schema.get("help", ""), multiline=kind == "text")
             yield Argument(
@@ -226,7 +229,7 @@ class _Call:
             argument = f"{first}{number}"
         self._names[place, name] = argument
         key = name if argument == identifier(name) and name != argument.removesuffix("_") else None
-        hint = bytes if _is_file(schema) and place == "body" else _TYPES.hint(schema)
+        hint = Content if _is_file(schema) and place == "body" else _TYPES.hint(schema)
         if not needed and place == "body" and hint is not Any:
             hint = hint | None
         return Argument(

@@ -18,6 +18,7 @@ import msgspec
 
 from junctor.errors import DataError
 from junctor.language.date_text import date_of_text
+from junctor.language.files import file_of, too_large
 
 __all__ = [
     "ERASE",
@@ -208,6 +209,8 @@ def to_text(value: Any) -> str:
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, dict):
+        if (file := file_of(value)) is not None:
+            raise too_large(file, "text")
         return json_text(value)
     if isinstance(value, list | tuple):
         try:
@@ -331,6 +334,8 @@ def to_buffer(value: Any, codepage: str = "") -> bytes:
         return b""
     if isinstance(value, bool | int | float | datetime):
         return to_text(value).encode()
+    if (file := file_of(value)) is not None:
+        raise too_large(file, "a buffer")
     raise DataError(reason=f"{show(value)} can't become a buffer")
 
 

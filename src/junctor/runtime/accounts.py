@@ -35,7 +35,7 @@ from junctor.language.connector import (
     Token,
 )
 from junctor.language.hosts import origin
-from junctor.ports.transport import Transport
+from junctor.ports.transport import Files, Transport
 from junctor.ports.vault import Vault
 from junctor.runtime.governor import Governor
 from junctor.runtime.outcomes import refusal
@@ -80,10 +80,17 @@ def absolute(request: Request, base_url: str) -> Request:
         return dataclasses.replace(request, url=base_url.rstrip("/") + url)
     if origin(url) != origin(base_url):
         raise Misconfigured(
-            reason=f"a request to {urlsplit(url).netloc} may not carry the credentials "
-            f"of {urlsplit(base_url).netloc}"
+            reason=f"the request is for {_shown(url)}, and the connection for {_shown(base_url)}: "
+            "its credentials are sent nowhere else. Give a path, choose a connection with that "
+            "base URL, or use the HTTP module"
         )
     return request
+
+
+def _shown(url: str) -> str:
+    """Scheme, host and port, without who may be named before them."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def bound_ids(
@@ -124,9 +131,9 @@ def bound_ids(
 
 def fingerprint(request: Request) -> bytes:
     """16 bytes that change when what would be sent changes. Credentials are not part of it."""
-    body = request.body
+    body: Any = request.body
     if isinstance(body, Multipart):
-        body = tuple(dataclasses.astuple(part) for part in body.parts)  # type: ignore[assignment]  # only hashed
+        body = tuple(dataclasses.astuple(part) for part in body.parts)
     content = msgspec.msgpack.encode(
         (
             request.method,
@@ -270,6 +277,7 @@ class Accounts:
         *,
         run_id: UUID | None = None,
         marks: bool = True,
+        files: Files | None = None,
     ) -> Response:
         """The same with an account at hand. A token that is refused is fetched anew, once.
 
@@ -277,26 +285,33 @@ class Accounts:
         answer says so and ``marks`` is not off.
         """
         target = absolute(request, account.base_url)
-        once = functools.partial(self._try, account, target, run_id)
+        keyed: list[Account] = []
+        once = functools.partial(self._try, account, target, run_id, files, keyed)
         response, again = await self.governor.through(account, target, run_id, once)
         if response.status == 401 and again:  # refused, so nothing was done
             response, _ = await self.governor.through(account, target, run_id, once)
-        if (
-            marks and response.status >= 400 and account.base_url
-        ):  # a key for any address proves nothing
+        if marks and response.status >= 400 and keyed:
             error = refusal(account.connector, response, "read")
             if isinstance(error, Reconnect):
-                self.recorder.broken(account, error.message)
+                self.recorder.broken(keyed[0], error.message)
         return response
 
     async def _try(
-        self, account: Account, target: Request, run_id: UUID | None
+        self,
+        account: Account,
+        target: Request,
+        run_id: UUID | None,
+        files: Files | None,
+        keyed: list[Account],
     ) -> tuple[Response, bool]:
-        """The answer, and whether another token may get a better one."""
-        signed, used = await self._signed(account, target)
+        """The answer, and whether another token may get a better one.
+
+        ``keyed`` becomes those accounts whose key the request carried: what a refusal is about.
+        """
+        signed, used, keyed[:] = await self._signed(account, target)
         begun = time.perf_counter()
         try:
-            response = await self._transport.send(signed)
+            response = await self._transport.send(signed, files)
         except JunctorError as error:
             spent = time.perf_counter() - begun
             for each in (account, *account.also):
@@ -330,20 +345,27 @@ class Accounts:
 
     async def _signed(
         self, account: Account, target: Request
-    ) -> tuple[Request, list[Callable[[], bool]]]:
-        """The request as it is sent; and for each token that it carries and that was kept from
-        before, what to call if it is refused: whether another one can be had.
+    ) -> tuple[Request, list[Callable[[], bool]], list[Account]]:
+        """The request as it is sent; for each token that it carries and that was kept from before,
+        what to call if it is refused: whether another one can be had; and the accounts that put a
+        key into it. A certificate or a proxy is none.
         """
         signed = target
-        used = []
+        used, keyed = [], []
         for each in (account, *account.also):
             form, refused = await self._form(each)
             if refused is not None:
                 used.append(refused)
-            signed = each.definition.sign(signed, form)
+            before, signed = signed, each.definition.sign(signed, form)
+            if (before.headers, before.query, before.url) != (
+                signed.headers,
+                signed.query,
+                signed.url,
+            ):
+                keyed.append(each)
         if origin(signed.url) != origin(target.url):
             raise Misconfigured(reason="signing must not change where a request goes")
-        return signed, used
+        return signed, used, keyed
 
     async def _form(self, account: Account) -> tuple[Any, Callable[[], bool] | None]:
         """The account's form, with a token if it works by one; and what to call if that is

@@ -10,6 +10,7 @@ from typing import Any
 
 from junctor.errors import DataError, Misconfigured
 from junctor.language.connector import Ask, Bundle, ModuleDef, Paging, Poll, Request
+from junctor.language.files import File, size_of
 from junctor.language.hosts import origin
 from junctor.language.polling import reaches
 from junctor.runtime.outcomes import bundles_of, dig
@@ -155,11 +156,11 @@ def _page(first: Request, paging: Paging, place: Any, size: int, address: str) -
 
 def sent_bytes(request: Request) -> int:
     """Bytes of a request's body, as far as they are known without encoding it again."""
-    if isinstance(request.body, bytes):
-        return len(request.body)
+    if isinstance(request.body, bytes | File):
+        return size_of(request.body)
     content = request.json if request.json is not None else request.form
     if content is not None:
         return len(json.dumps(content, default=str))
     if request.body is not None:
-        return sum(len(part.data) for part in request.body.parts)
+        return sum(size_of(part.data) for part in request.body.parts)
     return 0

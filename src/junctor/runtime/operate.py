@@ -37,6 +37,7 @@ from junctor.ports.ledger import Kept
 from junctor.ports.transport import Transport
 from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
 from junctor.runtime.effects import Send, completed, perform, sent_bytes
+from junctor.runtime.files import RunFiles
 from junctor.runtime.flight import Flight, by_itself
 from junctor.runtime.keeper import Keeper
 from junctor.runtime.outcomes import half_done, named, refusal
@@ -264,13 +265,19 @@ class Operator:
         target = absolute(request, account.base_url) if account is not None else request
         if call.timeout is not None:
             target = replace(target, timeout=call.timeout)
+        blobs = self._services.tools.blobs
+        files = None
+        if blobs is not None:
+            files = RunFiles(blobs, flight.claim.organization_id, flight.run_id)
         summary = {"method": target.method, "url": target.url.partition("?")[0]}
         await self._intend(flight, call, step, effect, fingerprint(target), summary)
         if account is not None:
-            response = await self._accounts.send_as(account, target, run_id=flight.run_id)
+            response = await self._accounts.send_as(
+                account, target, run_id=flight.run_id, files=files
+            )
         else:
-            response = await self._transport.send(target)
-        return response, sent_bytes(request) + len(response.body)
+            response = await self._transport.send(target, files)
+        return response, sent_bytes(request) + response.size
 
     async def _intend(
         self,

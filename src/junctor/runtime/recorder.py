@@ -21,6 +21,7 @@ import structlog
 from junctor.adapters.postgres.connections import Entry, PostgresConnections, Usage
 from junctor.adapters.system import system_ids
 from junctor.errors import JunctorError
+from junctor.language import ids
 from junctor.language.connector import Request, Response, Secret
 from junctor.runtime.effects import sent_bytes
 
@@ -100,7 +101,7 @@ class Recorder:
         at = datetime.now(UTC)
         status = response.status if response is not None else None
         sent = _size(request)
-        received = len(response.body) if response is not None else 0
+        received = response.size if response is not None else 0
         hour = at.replace(minute=0, second=0, microsecond=0)
         usage = self._usage.get((*key, hour))
         if usage is None:
@@ -153,7 +154,8 @@ class Recorder:
             counted = [(key[0], key[1], each) for key, each in usage.items()]
             await self._store.note(entries, counted, most=MOST, days=KEEP_DAYS)
         for key, reason in broken.items():
-            await self._store.mark_broken(*key, reason)
+            if await self._store.mark_broken(*key, reason):
+                log.warning("reconnect", connection=ids.show("con", key[1]), reason=reason)
 
     async def close(self) -> None:
         """Writes the rest."""

@@ -21,7 +21,7 @@ import msgspec
 import structlog
 
 from junctor.adapters.postgres.connections import Kept, PostgresConnections
-from junctor.errors import Fault, JunctorError, NotSent, Reconnect, Retry
+from junctor.errors import Fault, JunctorError, Misconfigured, NotSent, Reconnect, Retry
 from junctor.language import ids
 from junctor.language.connector import Request, Response, Secret
 from junctor.language.oauth import OAuth, Token, renewal
@@ -141,6 +141,30 @@ class Tokens:
         """Reads anew at the next use."""
         self._kept.pop(_key(account), None)
 
+    async def peek(self, account: Account) -> Held:
+        """The tokens as they are stored, old or not. `Reconnect` as `held`."""
+        return await self._read(account, _key(account))
+
+    async def prove(self, account: Account) -> None:
+        """Renews at once with the account's form as it is, though it isn't stored: by this a new
+        client secret shows that it works. What is had by it is stored.
+
+        If the vendor refuses, `Reconnect`, and the tokens stay as they were; so they do with any
+        other error. `Misconfigured` if there is nothing that could be renewed.
+        """
+        key = _key(account)
+        held = await self._read(account, key)
+        if held.token.refresh is None:
+            raise Misconfigured("The vendor gave nothing to renew its access with: authorise it.")
+        renewer = uuid4()
+        if not await self._store.claim_renewal(*key, held.generation, renewer, CLAIM):
+            raise NotSent(
+                host=_host(account), reason="another process is renewing the access token"
+            )
+        renewed = asyncio.ensure_future(self._renew(account, key, held, renewer, marks=False))
+        await asyncio.shield(renewed)
+        self._kept.pop(key, None)
+
     async def held(self, account: Account) -> Held:
         """Tokens that may be used now, renewed if it is time.
 
@@ -216,8 +240,10 @@ class Tokens:
             now + READ_AGAIN,
         )
 
-    async def _renew(self, account: Account, key: Key, held: Held, renewer: UUID) -> bool:
-        """Asks for new tokens and stores them; False if it is to be looked at once more."""
+    async def _renew(
+        self, account: Account, key: Key, held: Held, renewer: UUID, *, marks: bool = True
+    ) -> bool:
+        """Asks for new tokens and stores them. ``marks``: a refusal is one of the old ones."""
         oauth = _oauth(account)
         refresh = held.token.refresh
         assert refresh is not None
@@ -232,6 +258,9 @@ class Tokens:
                 raise Fault(reason=f"reading tokens raised {type(error).__name__}") from None
         except Reconnect as error:
             reason = without(error.message, *hidden)
+            if not marks:
+                await self._store.release_renewal(*key, renewer)
+                raise Reconnect(reason) from None
             if await self._store.refuse_tokens(*key, held.generation, reason):
                 log.warning("reconnect", connection=ids.show("con", key[1]), reason=reason)
                 raise _reconnect(account, reason) from None

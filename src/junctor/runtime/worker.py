@@ -82,7 +82,7 @@ class Worker:
             self._reads, vault=vault, transport=transport, connector=connector
         )
         services = Services(
-            Tools(line=self._reads, transport=transport, mail=mail or MailServers())
+            Tools(line=self._reads, transport=transport, mail=mail or MailServers(), blobs=blobs)
         )
         self._ends = services.tools.ends
         self.driver = Driver(

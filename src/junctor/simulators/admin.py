@@ -1,8 +1,9 @@
 """The admin API below ``/_sim``: look inside a simulator, reset it, make things go wrong.
 
-It has no password: it is for the machine it runs on. Requests that a web page could have caused
-(an ``Origin`` header, or a ``Host`` that is no address of this machine while only this machine is
-served) are refused, so that a page in the user's browser can't reach it.
+It has no password: it is for the machine it runs on. Requests that another web page could have
+caused (the ``Origin`` of any but our own, or a ``Host`` that is no address of this machine while
+only this machine is served) are refused, so that a page in the user's browser can't reach it. Our
+own page is at ``/_sim/``, see `simulators.page`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from junctor.simulators.faults import Fault
+from junctor.simulators.page import PAGES, forms_of
 from junctor.simulators.routes import Handler, Route, Router
 from junctor.simulators.wire import BadBody, Exchange, Reply, Request
 
@@ -53,9 +55,12 @@ class Admin:
         def route(method: str, path: str, handler: Handler, operation: str) -> Route:
             return Route(method=method, path=path, operation=operation, handler=handler)
 
+        own = tuple(simulator.admin_routes())
+        self._posts = {each.path for each in own if each.method == "POST"}
         self._router = Router(
             (
                 route("GET", "/_sim", self._overview, "overview"),
+                route("GET", "/_sim/forms", self._forms, "forms"),
                 route("GET", "/_sim/state", self._state, "state"),
                 route("POST", "/_sim/reset", self._reset, "reset"),
                 route("GET", "/_sim/requests", self._requests, "requests"),
@@ -67,7 +72,7 @@ class Admin:
                 route("GET", "/_sim/clock", self._clock, "clock"),
                 route("POST", "/_sim/clock", self._set_clock, "set_clock"),
                 route("GET", "/_sim/deliveries", self._deliveries, "deliveries"),
-                *simulator.admin_routes(),
+                *own,
             )
         )
 
@@ -75,6 +80,10 @@ class Admin:
         """Answers one request; with ``?wait=true`` once no delivery is pending."""
         try:
             self._check_origin(request)
+            shown = PAGES.get(request.path) if request.method == "GET" else None
+            if shown is not None:
+                exchange.send(shown(request))
+                return None
             found = self._router.find(request.method, request.path)
             if found is None:
                 raise AdminRefused(404, f"no {request.method} {request.path}")
@@ -103,9 +112,13 @@ class Admin:
             exchange.send(Reply.json({"error": str(error)}, 400))
 
     def _check_origin(self, request: Request) -> None:
-        if "origin" in request.headers:
-            raise AdminRefused(403, "the admin API is not for web pages (an Origin header came)")
-        if self._sim.origin.startswith(("http://127.", "http://[::1]", "http://localhost")):
+        ours = {self._sim.origin}
+        local = self._sim.origin.startswith(("http://127.", "http://[::1]", "http://localhost"))
+        if local:  # the name that this machine was called by is checked below
+            ours.add("http://" + request.headers.get("host", ""))
+        if request.headers.get("origin", self._sim.origin) not in ours:
+            raise AdminRefused(403, "the admin API is not for other web pages (see its Origin)")
+        if local:
             host = request.headers.get("host", "").rpartition(":")[0] or "127.0.0.1"
             if not (host.startswith("127.") or host in {"localhost", "[::1]"}):
                 raise AdminRefused(403, f"the admin API serves this machine only, not {host!r}")
@@ -115,12 +128,16 @@ class Admin:
         return Reply.json(
             {
                 "name": sim.name,
+                "title": sim.title,
                 "base_url": sim.base_url,
                 "admin_url": sim.admin_url,
                 "credentials": sim.credentials,
                 "requests": sim.journal.total,
             }
         )
+
+    def _forms(self, _request: Request) -> Reply:
+        return Reply.json(forms_of(self._sim.name, self._posts))
 
     def _state(self, _request: Request) -> Reply:
         return Reply.json(self._sim.snapshot())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from uuid import UUID
 
-from junctor.errors import NotFound
+from junctor.errors import Fault, NotFound
 from junctor.ports.blobs import Blobs
 
 __all__ = ["FakeBlobs"]
@@ -24,6 +25,21 @@ class FakeBlobs(Blobs):
             return self.stored[organization_id, owner, name]
         except KeyError:
             raise NotFound(what=f"The value {name.hex()}") from None
+
+    async def put_stream(
+        self, organization_id: UUID, owner: UUID, name: bytes, pieces: AsyncIterator[bytes]
+    ) -> int:
+        content = b"".join([piece async for piece in pieces])
+        self.stored[organization_id, owner, name] = content
+        return len(content)
+
+    async def stream(
+        self, organization_id: UUID, owner: UUID, name: bytes, size: int
+    ) -> AsyncIterator[bytes]:
+        content = await self.get(organization_id, owner, name)
+        if len(content) != size:
+            raise Fault(reason=f"the value {name.hex()} is not {size} bytes long")
+        yield content
 
     async def delete(self, organization_id: UUID, owner: UUID, name: bytes | None = None) -> int:
         gone = [

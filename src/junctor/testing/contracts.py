@@ -6,9 +6,10 @@ Plain coroutines over the port, so that a third party's adapter can be held to t
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
 from uuid import UUID
 
-from junctor.errors import Misconfigured, NotFound
+from junctor.errors import JunctorError, Misconfigured, NotFound
 from junctor.ports.blobs import Blobs
 from junctor.ports.vault import Vault
 
@@ -62,6 +63,46 @@ async def check_blobs(blobs: Blobs, mine: UUID, yours: UUID) -> None:
     assert await blobs.delete(yours, owner) == 0
     assert await blobs.delete(mine, owner) == len(rest)
     await _missing(blobs, mine, owner, rest[-1])
+    await _check_streams(blobs, mine, owner)
+
+
+async def _check_streams(blobs: Blobs, mine: UUID, owner: UUID) -> None:
+    megabyte = 1024 * 1024
+    for size in (0, 1, megabyte - 64, 2 * (megabyte - 64), 2_500_000):
+        name, content = os.urandom(16), os.urandom(size)
+        pieces = _pieces(content, 70_000)
+        assert await blobs.put_stream(mine, owner, name, pieces) == size
+        assert b"".join([piece async for piece in blobs.stream(mine, owner, name, size)]) == content
+        for wrong in (size + 1, size - 1, size + 2 * megabyte):
+            if wrong >= 0:
+                await _refused(blobs.stream(mine, owner, name, wrong), JunctorError)
+    await _refused(blobs.stream(mine, owner, b"n" * 16, 1), NotFound)
+    broken = os.urandom(16)
+    try:
+        await blobs.put_stream(
+            mine, owner, broken, _pieces(os.urandom(2_500_000), 70_000, cut=True)
+        )
+    except ConnectionError:
+        await _refused(blobs.stream(mine, owner, broken, 2_500_000), NotFound)
+    else:
+        raise AssertionError("a stream that broke off was kept")
+    assert await blobs.delete(mine, owner) == 5
+
+
+async def _pieces(content: bytes, size: int, *, cut: bool = False) -> AsyncIterator[bytes]:
+    for at in range(0, len(content), size):
+        yield content[at : at + size]
+    if cut:
+        raise ConnectionError("cut")
+
+
+async def _refused(pieces: AsyncIterator[bytes], error: type[Exception]) -> None:
+    try:
+        async for _ in pieces:
+            pass
+    except error:
+        return
+    raise AssertionError(f"no {error.__name__}")
 
 
 async def _missing(blobs: Blobs, organization_id: UUID, owner: UUID, name: bytes) -> None:

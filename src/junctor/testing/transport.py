@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 from junctor.language.connector import Request, Response
+from junctor.ports.transport import Files
 
 __all__ = ["FakeTransport"]
 
@@ -23,8 +25,16 @@ class FakeTransport:
         self.handler = handler
         self.sent: list[Request] = []
 
-    async def send(self, request: Request) -> Response:
-        """What the handler answers."""
+    async def send(self, request: Request, files: Files | None = None) -> Response:
+        """What the handler answers; a long one is kept, if the request says so."""
         self.sent.append(request)
-        answer = self.handler(request)
-        return answer if isinstance(answer, Response) else await answer
+        made = self.handler(request)
+        answer = made if isinstance(made, Response) else await made
+        keep = request.keep_above
+        if files is None or keep is None or len(answer.body) <= keep:
+            return answer
+        return replace(answer, body=b"", file=await files.keep(_once(answer.body)))
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content

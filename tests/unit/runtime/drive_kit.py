@@ -129,7 +129,8 @@ class Bench:
         self.committer = Committer(MemoryLedger(self.store), self.blobs)
         self.transport = FakeTransport(handler)
         through = transport or self.transport
-        self.services = Services(Tools(line=Line("", patience=0), transport=through))
+        line = Line("", patience=0)
+        self.services = Services(Tools(line=line, transport=through, blobs=self.blobs))
         self.driver = Driver(
             self.committer,
             accounts(through)

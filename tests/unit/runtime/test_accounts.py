@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 from typing import Any
 from uuid import UUID, uuid4
@@ -118,6 +119,53 @@ async def test_a_keychain_goes_to_its_hosts_only() -> None:
     with pytest.raises(Misconfigured, match="may not be sent to"):
         await accounts(transport).send_as(key(), Request("GET", "https://evil.test/"))
     assert not transport.sent
+
+
+@asynchronous
+async def test_a_keychain_that_is_refused_is_marked_and_a_proxy_is_not() -> None:
+    opened = accounts(FakeTransport(lambda _: Response(401, {}, b"no such key")))
+    marked: list[tuple[Account, str]] = []
+    opened.recorder.broken = lambda account, reason: marked.append((account, reason))  # type: ignore[method-assign]  # only what is marked is of interest
+    keychain = dataclasses.replace(key(), organization_id=uuid4(), connection_id=uuid4())
+    await opened.send_as(keychain, Request("GET", URL))
+    [(account, reason)] = marked
+    assert account is keychain
+    assert "refused the connection (401): no such key" in reason
+    found = await opened.get(uuid4(), TWO)  # a proxy carries no key to the vendor
+    await opened.send_as(found, Request("GET", URL))
+    await opened.send_as(keychain, Request("GET", URL), marks=False)
+    assert len(marked) == 1
+
+
+@pytest.mark.parametrize(
+    ("base", "url", "sent"),
+    [
+        ("https://acme.signalwire.com", "https://acme.signalwire.com/api/x", ""),
+        ("https://ACME.signalwire.com", "https://acme.signalwire.com:443/api/x", ""),
+        ("http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1/a", ""),
+        ("https://api.toky.co/v1", "/a", "https://api.toky.co/v1/a"),
+    ],
+)
+def test_an_address_of_the_connection_s_own_origin_is_kept(base: str, url: str, sent: str) -> None:
+    assert absolute(Request("GET", url), base).url == (sent or url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.test/api",
+        "http://acme.signalwire.com/api",
+        "https://acme.signalwire.com:8443/api",
+        "https://acme.signalwire.com@evil.test/api",
+        "https://other.signalwire.com/api",
+    ],
+)
+def test_any_other_address_is_refused_by_both_names(url: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        absolute(Request("GET", url), "https://acme.signalwire.com")
+    assert "the connection for https://acme.signalwire.com:" in caught.value.message
+    shown = url.replace("acme.signalwire.com@", "").removesuffix("/api")
+    assert f"the request is for {shown}," in caught.value.message
 
 
 def test_without_a_base_an_address_stays_as_it_is() -> None:

@@ -204,10 +204,12 @@ class PostgresConnections:
             )
         )
 
-    async def mark_broken(self, organization_id: UUID, connection_id: UUID, reason: str) -> None:
-        """Notes that the connection must be connected anew, unless that is known."""
-        await self._rows(
-            "mark_broken", organization=organization_id, id=connection_id, reason=reason
+    async def mark_broken(self, organization_id: UUID, connection_id: UUID, reason: str) -> bool:
+        """Notes that the connection must be connected anew; whether that is news."""
+        return bool(
+            await self._rows(
+                "mark_broken", organization=organization_id, id=connection_id, reason=reason
+            )
         )
 
     async def mark_mended(self, organization_id: UUID, connection_id: UUID) -> None:

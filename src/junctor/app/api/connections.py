@@ -85,6 +85,20 @@ class KeyView(msgspec.Struct):
     due: bool
 
 
+class BudgetView(msgspec.Struct):
+    """One of the vendor's limits for it, and what is known of its use in the present window."""
+
+    name: str
+    limit: int
+    window_seconds: float
+    spent: int
+    leased: int
+    others: int
+    """What somebody else spent of it, as far as the vendor's answers show."""
+    refused: int
+    paused_seconds: float
+
+
 class ConnectionDetail(ConnectionView):
     """A connection with what it knows about itself."""
 
@@ -92,6 +106,7 @@ class ConnectionDetail(ConnectionView):
     """When its access token ends; it is renewed before."""
     key: KeyView
     usage: list[DayView]
+    budgets: list[BudgetView]
     alerts: list[str]
 
 
@@ -257,6 +272,7 @@ async def read_connection(
         expires_at=state.expires_at,
         key=msgspec.convert(care.key_of(state, now), KeyView, from_attributes=True),
         usage=msgspec.convert(care.days_of(usage), list[DayView], from_attributes=True),
+        budgets=msgspec.convert(await care.budgets_of(core, found), list[BudgetView]),
         alerts=care.alerts_of(usage, now),
     )
     return tagged(detail, found.revision)

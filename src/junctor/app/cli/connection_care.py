@@ -71,7 +71,7 @@ def add(group: typer.Typer) -> None:
         requests: Annotated[int, typer.Option(help="How many of its last requests.")] = 10,
         as_json: Json = False,
     ) -> None:
-        """Shows a connection: its health, the age of its key, its usage and last requests."""
+        """Shows a connection: its health, the age of its key, its budgets, usage, last requests."""
         from datetime import UTC, datetime
 
         from junctor.app import care
@@ -87,11 +87,13 @@ def add(group: typer.Typer) -> None:
                     await care.state_of(core, found),
                     await care.usage_of(core, found),
                     await care.requests_of(core, found, limit=max(1, min(requests, 100))),
+                    await care.budgets_of(core, found),
                 )
 
-        found, state, usage, last = run_async(main())
+        found, state, usage, last, budgets = run_async(main())
         now = datetime.now(UTC)
         record = _record(found, state, usage, now)
+        record["budgets"] = budgets
         record["requests"] = [_request(each) for each in last[:requests]] if requests > 0 else []
         if as_json:
             print_json(record)
@@ -110,7 +112,10 @@ def add(group: typer.Typer) -> None:
         ] = False,
         as_json: Json = False,
     ) -> None:
-        """Puts a new secret in the old one's place, if a test shows that it works."""
+        """Puts a new secret in the old one's place, if a test shows that it works.
+
+        Of a connection by OAuth that is the client's secret; without one, it is authorised anew.
+        """
         from junctor.app import care
         from junctor.app.cli.inputs import pairs, read_json
         from junctor.app.cli.output import console, print_json
@@ -131,6 +136,12 @@ def add(group: typer.Typer) -> None:
                 found = await find_connection(core, organization_id, connection)
                 if not values:
                     _, _, definition = definition_of(core, found.connector, found.kind)
+                    if definition.oauth is not None:
+                        raise Misconfigured(
+                            "For a new grant: junctor connections authorize "
+                            f"{ids.show('con', found.id)}. For a new client secret: --set or "
+                            "--stdin."
+                        )
                     for key in sorted(forms.secrets_of(definition.form)):
                         typed = typer.prompt(key, hide_input=True, default="", show_default=False)
                         if typed:
@@ -144,6 +155,39 @@ def add(group: typer.Typer) -> None:
             print_json({"rotated": ids.show("con", changed.id), "name": changed.name})
         else:
             console().print(f"[green]✓[/] '{changed.name}' works with its new secret.")
+
+    @group.command("remind")
+    def remind(
+        connection: Named,
+        days: Annotated[int, typer.Argument(help="Days after a change; 0: never.")],
+        as_json: Json = False,
+    ) -> None:
+        """Sets after how many days one is reminded to change its key (90 unless set)."""
+        from datetime import UTC, datetime
+
+        from junctor.app import care
+        from junctor.app.cli.output import console, print_json
+        from junctor.app.cli.session import run_async, session
+        from junctor.app.connections import find_connection
+        from junctor.language import ids
+
+        async def main() -> tuple[Any, Any]:
+            async with session() as (core, organization_id):
+                found = await find_connection(core, organization_id, connection)
+                await care.remind(core, found, days)
+                return found, await care.state_of(core, found)
+
+        found, state = run_async(main())
+        key = care.key_of(state, datetime.now(UTC))
+        if as_json:
+            from dataclasses import asdict
+
+            print_json({"connection": ids.show("con", found.id), "key": asdict(key)})
+        elif key.remind_at is None:
+            console().print(f"No reminder for '{found.name}'.", markup=False)
+        else:
+            said = f"'{found.name}': a reminder to change its key on {key.remind_at.date()}."
+            console().print(said, markup=False)
 
 
 def _record(found: Any, state: Any, usage: Any, now: Any) -> dict[str, Any]:
@@ -212,6 +256,22 @@ def _print(record: dict[str, Any]) -> None:
     out.print(f"Key: {key['age_days']} days old{due}.", style="yellow" if due else "")
     for alert in record["alerts"]:
         out.print(f"! {alert}", style="yellow", markup=False)
+    if record["budgets"]:
+        print_table(
+            "",
+            ("budget", "#limit", "#seconds", "#spent", "#by others", "#refused"),
+            (
+                (
+                    each["name"],
+                    each["limit"],
+                    f"{each['window_seconds']:g}",
+                    each["spent"],
+                    each["others"],
+                    each["refused"],
+                )
+                for each in record["budgets"]
+            ),
+        )
     if record["usage"]:
         print_table(
             "",

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
     from junctor.app.cli import connection_care
 
     group = typer.Typer(
-        help="Add, authorise, test, show, rotate, list or remove connections.",
+        help="Add, authorise, test, show, rotate, remind of, list or remove connections.",
         no_args_is_help=True,
     )
 
@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Lists connections; never their secrets."""
-        from junctor.app.care import states_of
+        from datetime import UTC, datetime
+
+        from junctor.app.care import key_of, states_of
         from junctor.app.cli.output import ago, print_json, print_table
         from junctor.app.cli.session import run_async, session
         from junctor.app.logs import redact
@@ -54,11 +56,19 @@ def register(app: typer.Typer) -> None:
             for id_, state in states.items()
             if state.broken_at is not None
         }
+        now = datetime.now(UTC)
+        keys = {id_: key_of(state, now) for id_, state in states.items()}
+        old = {id_: f"key {key.age_days} days old" for id_, key in keys.items() if key.due}
         if as_json:
             print_json(
                 {
                     "connections": [
-                        {**_record(each), "reconnect": broken.get(each.id)} for each in found
+                        {
+                            **_record(each),
+                            "reconnect": broken.get(each.id),
+                            "key_due": each.id in old,
+                        }
+                        for each in found
                     ]
                 }
             )
@@ -73,7 +83,10 @@ def register(app: typer.Typer) -> None:
                     each.connector,
                     each.base_url,
                     ago(each.tested_at) or "never",
-                    broken.get(each.id) or each.test_error or ("well" if each.tested_at else ""),
+                    broken.get(each.id)
+                    or each.test_error
+                    or old.get(each.id)
+                    or ("well" if each.tested_at else ""),
                 )
                 for each in found
             ),

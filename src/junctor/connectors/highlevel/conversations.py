@@ -21,6 +21,7 @@ from junctor.connectors.highlevel.table import (
 )
 from junctor.errors import DataError
 from junctor.language.connector import Field, Flow, Paging, Request
+from junctor.language.files import IN_MEMORY, LARGEST
 
 __all__ = ["newest_conversations"]
 
@@ -413,12 +414,14 @@ def _download(template: str, about: str) -> Callable[..., Any]:
         message_id: Annotated[str, Field(label="Message ID", key="messageId")],
     ) -> Flow:
         where = address(template, {"messageId": message_id, "locationId": LOCATION})
-        answer = yield Request("GET", where, headers={"Version": V3})
+        answer = yield Request(
+            "GET", where, headers={"Version": V3}, max_bytes=LARGEST, keep_above=IN_MEMORY
+        )
         kind = answer.headers.get("content-type", "")
         return {
             "fileName": f"{message_id}{_SUFFIXES.get(kind.partition(';')[0].strip(), '')}",
             "contentType": kind,
-            "data": answer.body,
+            "data": answer.content(),
         }
 
     function.__doc__ = about

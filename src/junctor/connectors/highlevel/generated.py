@@ -28,6 +28,7 @@ from junctor.language.connector import (
     Part,
     Request,
 )
+from junctor.language.files import Content, File
 from junctor.language.signatures import Argument, Described
 
 __all__ = ["operations", "register"]
@@ -124,7 +125,7 @@ def _function(operation: Row) -> Callable[..., Any]:
         filled={"locationId": LOCATION},
         known={
             "locationId": _WHERE,
-            **{key: Annotated[bytes, Field(label=words(key))] for key in binary},
+            **{key: Annotated[Content, Field(label=words(key))] for key in binary},
         },
     )
     [made] = modules_from({"operations": [whole]}, "highlevel", conventions)
@@ -157,7 +158,7 @@ def _own(asked: Row, given: Row) -> dict[str, Any]:
 
 
 def _part(name: str, value: Any) -> Part:
-    if isinstance(value, bytes):
+    if isinstance(value, bytes | File):
         return Part(name=name, data=value, filename=name)
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return Part(name=name, data=text.encode())

@@ -12,6 +12,7 @@ import msgspec
 from junctor.errors import BundleInvalid
 from junctor.language.calls import effect_of_method, parsed, refusal
 from junctor.language.connector import Field, Part, Request, Response
+from junctor.language.files import LARGEST, Content, File, file_or_buffer
 from junctor.language.values import plain, to_text
 
 __all__ = [
@@ -39,8 +40,8 @@ __all__ = [
 REDIRECTS = 10
 LONGEST = 300
 """Seconds that a request may take."""
-FILE_BYTES = 64 * 1024 * 1024
-"""The longest file fetched, decompressed."""
+FILE_BYTES = LARGEST
+"""The longest file fetched."""
 _NAME_BYTES = 200
 
 
@@ -58,7 +59,7 @@ class FormRow(TypedDict, total=False):
     key: Annotated[str, Field(label="Key")]
     value: Annotated[str, Field(label="Value")]
     fileName: Annotated[str, Field(label="File name")]
-    data: Annotated[bytes, Field(label="File data")]
+    data: Annotated[Content, Field(label="File data")]
     mimeType: Annotated[str, Field(label="Content type")]
 
 
@@ -129,9 +130,10 @@ def with_type(headers: Mapping[str, str], content_type: str) -> dict[str, str]:
     return {**headers, "Content-Type": content_type}
 
 
-def content_of(data: Any) -> bytes:
-    """A body: bytes as they are, arrays and collections as JSON, all else as text."""
-    if isinstance(data, bytes):
+def content_of(data: Any) -> Content:
+    """A body: bytes and files as they are, arrays and collections as JSON, all else as text."""
+    data = file_or_buffer(data)
+    if isinstance(data, bytes | File):
         return data
     if isinstance(data, dict | list):
         return msgspec.json.encode(plain(data))

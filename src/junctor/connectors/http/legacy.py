@@ -31,6 +31,7 @@ from junctor.connectors.http.keychains import basic, check_pem
 from junctor.connectors.http.sharing import Steps, exchange
 from junctor.language.calls import header_rows, method_effect, parsed, query_rows
 from junctor.language.connector import Field, Multipart, Needs, Request, Response, Tls
+from junctor.language.files import IN_MEMORY
 
 __all__ = ["action_get_file", "action_send_data"]
 
@@ -254,6 +255,7 @@ def action_get_file(
         headers=header_rows(headers),
         timeout=timeout,
         max_bytes=FILE_BYTES,
+        keep_above=IN_MEMORY,
         redirects=REDIRECTS,
         raises=False,
     )
@@ -262,10 +264,10 @@ def action_get_file(
         raise_refusal(response, request)
     return {
         "fileName": file_name(response),
-        "data": response.body,
+        "data": response.content(),
         "statusCode": response.status,
         "headers": _header_rows(response),
-        "fileSize": len(response.body),
+        "fileSize": response.size,
     }
 
 

@@ -33,6 +33,7 @@ from junctor.connectors.http.sharing import Steps, exchange
 from junctor.errors import BundleInvalid, DataError
 from junctor.language.calls import header_rows, method_effect, parsed, query_rows
 from junctor.language.connector import Field, Multipart, Request, Response
+from junctor.language.files import IN_MEMORY, Content
 from junctor.language.values import plain
 
 __all__ = ["download_file", "make_request"]
@@ -243,7 +244,8 @@ def make_request(
     sent = header_rows(headers)
     if not compressed:
         sent = {**sent, "Accept-Encoding": "identity"}
-    content, multipart, fields = None, None, None
+    content: Content | None = None
+    multipart, fields = None, None
     match content_type:
         case "json":
             typed = input_method == "jsonString" or body is None
@@ -321,6 +323,7 @@ def download_file(
         headers=header_rows(headers),
         timeout=timeout,
         max_bytes=FILE_BYTES,
+        keep_above=IN_MEMORY,
         redirects=REDIRECTS if allow_redirects else 0,
         raises=False,
     )
@@ -329,10 +332,10 @@ def download_file(
         raise_refusal(response, request)
     return {
         "fileName": file_name(response),
-        "data": response.body,
+        "data": response.content(),
         "statusCode": response.status,
         "headers": dict(response.headers),
-        "fileSize": len(response.body),
+        "fileSize": response.size,
     }
 
 

@@ -22,6 +22,7 @@ from junctor.adapters.postgres.hot import Line
 from junctor.engine.commands import Address
 from junctor.errors import Unsupported
 from junctor.language.connector import Ask
+from junctor.ports.blobs import Blobs
 from junctor.ports.transport import Transport
 from junctor.runtime.accounts import Account
 from junctor.runtime.ends import Ends
@@ -69,6 +70,8 @@ class Tools:
     transport: Transport
     mail: MailServers = field(default_factory=MailServers)
     """Mail servers; given what `JUNCTOR_EGRESS_ALLOW` allows, as ``transport`` is."""
+    blobs: Blobs | None = None
+    """Where runs keep files; ``None``: they keep none."""
     ends: Ends = field(init=False)
     """Runs that wait for runs they called."""
 

@@ -13,6 +13,14 @@ values (%(organization)s, %(owner)s, %(id)s, %(n)s, %(data)s)
 select data from blob_chunks
 where organization_id = %(organization)s and owner = %(owner)s and id = %(id)s order by n
 
+-- name: chunk
+select data from blob_chunks
+where organization_id = %(organization)s and owner = %(owner)s and id = %(id)s and n = %(n)s
+
+-- name: sized
+-- A stream's size is known at its end; 0 till then.
+update blobs set size = %(size)s where organization_id = %(organization)s and owner = %(owner)s and id = %(id)s
+
 -- name: delete
 delete from blobs where organization_id = %(organization)s and owner = %(owner)s
   and id = coalesce(%(id)s, id)

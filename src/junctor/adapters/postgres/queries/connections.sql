@@ -41,6 +41,7 @@ returning generation
 -- name: mark_broken
 update connection_states set broken_at = now(), broken_reason = %(reason)s
 where organization_id = %(organization)s and connection_id = %(id)s and broken_at is null
+returning 1
 
 -- name: mark_mended
 -- Not by what was sent with a token that can't be renewed.
