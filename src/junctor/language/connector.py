@@ -126,6 +126,13 @@ class Field:
     """Dotted path, in each result, to the value."""
     option_label: str = "name"
     """Dotted path to what is shown; where there is nothing, the value is."""
+    options_from: Mapping[str, str] = field(default_factory=dict)
+    """For a list that depends on what else is chosen: a field of the search → the field of this
+    form (of the same row, else further out) that says it. Not needed for fields of one name that
+    the search can't do without, or that are picked from the same list on both sides."""
+    options_with: Mapping[str, Any] = field(default_factory=dict)
+    """What other fields of the search hold, as mapped: ``{"startDate": "{{now}}"}``; what
+    ``options_from`` finds in the form counts before it."""
     multiline: bool = False
     advanced: bool = False
     format: str | None = None
@@ -373,6 +380,11 @@ class ModuleDef:
     """The effect of one operation, where it depends on the arguments (an HTTP method)."""
     probe: Probe | None = None
     """Of an effect of kind *once*: how to find out whether it happened."""
+    handle: Callable[[Mapping[str, Any], str], Mapping[str, Any]] | None = None
+    """Where a vendor takes a mark of ours for what it is sent (a fingerprint, an idempotency key):
+    ``handle(arguments, key)`` fills it in if the user gave none. The key is 64 hexadecimal digits,
+    the same for every attempt of one operation of a run and of no other. The probe gets what
+    this gives. Asked only in runs."""
     version: int = 1
     """Raised by a breaking change; runs pin it."""
     blueprint_versions: tuple[int, ...] = ()

@@ -203,7 +203,14 @@ def _number(value: Any) -> bool:
 
 Fingerprint = Annotated[
     int,
-    Field(label="Message fingerprint", help="The message's number.", example=163408807661375),
+    Field(
+        label="Message fingerprint",
+        help="The message's number.",
+        example=163408807661375,
+        options=list_messages,
+        option_value="fingerprint",
+        option_label="content",
+    ),
 ]
 
 
@@ -268,7 +275,7 @@ def send_message(
     nickname: Annotated[str, Field(label="Nickname of the user")] = "",
     avatar: Annotated[str, Field(label="Avatar of the user", format="uri")] = "",
     original_type: Annotated[
-        str,
+        Literal["text/plain", "text/html"] | str,  # noqa: PYI051  # as above
         Field(
             label="Type of the original",
             help="An older form of the API; today's takes *ID of the original*.",
@@ -425,7 +432,15 @@ def mark_messages_read(
     ] = "user",
     origin: Annotated[str, Field(label="Origin", example="chat", advanced=True)] = "chat",
     fingerprints: Annotated[
-        list[int], Field(label="Fingerprints", help="None: all messages.", advanced=True)
+        list[int],
+        Field(
+            label="Fingerprints",
+            help="None: all messages.",
+            options=list_messages,
+            option_value="fingerprint",
+            option_label="content",
+            advanced=True,
+        ),
     ] = [],  # noqa: B006  # as above
     website_id: Website = "",
 ) -> Request:

@@ -91,13 +91,14 @@ _PLACE: tuple[tuple[str, str, Any, dict[str, Any]], ...] = (
     ("coordinates.latitude", "Latitude", float, {"minimum": -90, "maximum": 90}),
     ("coordinates.longitude", "Longitude", float, {"minimum": -180, "maximum": 180}),
 )
+Gender = Literal["female", "male", "other"] | str  # noqa: PYI051  # a form shows the list and a text
 _OFFSET = {"help": "Minutes from UTC.", "example": 60}
 
 FIELDS: tuple[Row, ...] = (
     # name, path in the body, type, label, more of its `Field`
     ("full_name", "person.nickname", str, "Full name", {}),
     ("avatar", "person.avatar", str, "Avatar URL", {"format": "uri"}),
-    ("gender", "person.gender", str, "Gender", {"example": "female"}),
+    ("gender", "person.gender", Gender, "Gender", {"example": "female"}),
     ("phone", "person.phone", str, "Phone number", {"format": "phone"}),
     ("address", "person.address", str, "User address", {}),
     ("website", "person.website", str, "User website", {"format": "uri"}),
