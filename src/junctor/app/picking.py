@@ -44,7 +44,7 @@ async def choices(
     """What a module's field may hold, by the search of its connector that it names.
 
     ``field`` may be a path (`language.picklists`): ``lines[2].sku``. ``values`` are what the form
-    holds so far, for a list that depends on it. A trigger's fields are those of its hook. `NotFound`
+    holds so far, for a list that depends on it. A trigger's fields are its hook's. `NotFound`
     on an unknown module or field, `Misconfigured` if the field has no pick-list or another one must
     be chosen first; else what the search raises.
     """

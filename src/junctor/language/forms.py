@@ -232,9 +232,7 @@ def _options(
         if slot.required or picked:
             said[key] = key
     needs = [
-        name
-        for key, name in said.items()
-        if asked[key].required and key not in field.options_with
+        name for key, name in said.items() if asked[key].required and key not in field.options_with
     ]
     made = {
         "module": f"{connector}:{_module_name(search)}",

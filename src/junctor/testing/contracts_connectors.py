@@ -37,8 +37,8 @@ from junctor.language.connector import (
     Secret,
     Token,
 )
-from junctor.language.picklists import pick_lists
 from junctor.language.forms import Slot, build, schema_of, secrets_of, slots_of
+from junctor.language.picklists import pick_lists
 
 __all__ = [
     "SECRET",
