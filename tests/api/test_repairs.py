@@ -26,7 +26,9 @@ from junctor.app.server import open_application
 from junctor.app.settings import Settings
 from junctor.app.settling import probe_uncertain, settle
 from junctor.language import ids
+from junctor.language.forms import slots_of
 from junctor.runtime.heartbeat import Heartbeat
+from junctor.simulators import make
 from junctor.simulators.kit import running
 from junctor.simulators.toky import TokySimulator
 from tests.support import asynchronous
@@ -42,7 +44,7 @@ class Stand:
 
     client: httpx.AsyncClient
     core: Core
-    sim: TokySimulator
+    sim: Any
     organization: UUID
     connection: str
     url: str
@@ -63,9 +65,10 @@ class Stand:
         made = await self.client.post("/api/v1/scenarios", json={"blueprint": blueprint})
         assert made.status_code == 201, made.text
         path = f"/api/v1/scenarios/{made.json()['id']}"
-        if any(name.startswith("toky:") for name, _ in modules):
+        vendor = self.sim.name
+        if any(name.startswith(f"{vendor}:") for name, _ in modules):
             bound = await self.client.put(
-                f"{path}/draft", json={"connections": {"toky": self.connection}}, headers=ANY
+                f"{path}/draft", json={"connections": {vendor: self.connection}}, headers=ANY
             )
             assert bound.status_code == 200, bound.text
         active = await self.client.post(f"{path}/activate", headers=ANY)
@@ -96,8 +99,8 @@ class Stand:
 
 
 @asynccontextmanager
-async def standing(url: str, folder: Path) -> AsyncIterator[Stand]:
-    async with running(TokySimulator(seed=3)) as sim:
+async def standing(url: str, folder: Path, vendor: str = "toky") -> AsyncIterator[Stand]:
+    async with running(make(vendor, seed=3)) as sim:
         address = sim.origin.removeprefix("http://")
         settings = Settings(data_dir=folder, public="https://hooks.test", egress_allow=(address,))
         async with (
@@ -116,13 +119,17 @@ async def standing(url: str, folder: Path) -> AsyncIterator[Stand]:
                 base_url="http://testserver",
                 headers={"authorization": f"Bearer {str.__str__(token)}"},
             ) as client:
+                connector = core.registry.connector(vendor)
+                assert connector is not None
+                form, *_ = (each.form for each in connector.connections.values())
+                known = {slot.key for slot in slots_of(form)}
                 made = await client.post(
                     "/api/v1/connections",
                     json={
-                        "name": f"Toky {sim.origin}",
-                        "connector": "toky",
-                        "base_url": sim.origin + "/v1",
-                        "values": {"api_key": sim.credentials["api_key"]},
+                        "name": f"{vendor} {sim.origin}",
+                        "connector": vendor,
+                        "base_url": sim.origin + sim.prefix,
+                        "values": {k: v for k, v in sim.credentials.items() if k in known},
                     },
                 )
                 assert made.status_code == 201, made.text

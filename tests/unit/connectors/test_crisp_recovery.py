@@ -110,8 +110,13 @@ def test_messages_are_read_back_to_the_moment_in_conversations_updated_since() -
     assert keys(found) == ["message:send:s1:2", "message:received:s1:3"]
     assert [each.at for each in found] == [SINCE + timedelta(milliseconds=n) for n in (5, 9)]
     assert found[0].body["data"] == {
-        "website_id": "w1", "session_id": "s1", "inbox_id": None, "mentions": None,
-        "origin": None, "user": None, **message(2, 5),
+        "website_id": "w1",
+        "session_id": "s1",
+        "inbox_id": None,
+        "mentions": None,
+        "origin": None,
+        "user": None,
+        **message(2, 5),
     }
 
 
@@ -332,7 +337,7 @@ def test_a_profile_is_looked_for_by_its_address(found: Response, said: Any) -> N
 
 EVENT = {"people_id": "p", "text": "Paid", "data": {"n": 1}}
 PAID = {"text": "Paid", "data": {"n": 1}, "timestamp": FIRST}
-DONE = {"error": False, "reason": "added", "data": {}}
+DONE = {"error": False, "reason": "added"}
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,7 @@ def _event_added(arguments: Mapping[str, Any], at: datetime) -> Asked:
     wanted = (arguments["data"] or {}, arguments["color"])
     same = [row for row in alike if (row.get("data") or {}, row.get("color") or "") == wanted]
     if len(same) == len(alike) == 1:
-        return {"error": False, "reason": "added", "data": {}}
+        return {"error": False, "reason": "added"}
     return None if alike else False
 
 
