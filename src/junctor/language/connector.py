@@ -16,7 +16,7 @@ no clock, no randomness). The decorators return the very same function and regis
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -37,6 +37,7 @@ from junctor.language.messages import (
 )
 from junctor.language.oauth import OAuth, Token
 from junctor.language.recovery import Asked, Backfill, Missed, Probe
+from junctor.language.registering import Registration, Takeover
 
 __all__ = [
     "Answer",
@@ -285,44 +286,6 @@ class Connection:
     """What the vendor permits, as far as it is known; the governor keeps to all of them."""
     label: str = ""
     help: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registration:
-    """How an instant trigger makes itself known to its vendor. All functions are pure.
-
-    ``create(url, settings)`` → Request; ``created(response)`` → the vendor's id as text;
-    ``listing()`` → Request; ``listed(response)`` → (vendor id, url, event) rows;
-    ``delete(vendor_id)`` → Request.
-    """
-
-    event: str
-    create: Callable[[str], Request]
-    created: Callable[[Response], str]
-    listing: Callable[[], Request]
-    listed: Callable[[Response], Iterable[tuple[str, str, str]]]
-    delete: Callable[[str], Request]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Takeover:
-    """How an instant trigger takes a vendor's only place for an address (what handles a phone
-    number, say), and gives it back as it was. All functions are pure.
-
-    ``place(settings)`` → the vendor's id of the place, empty if the user enters our address by
-    hand; ``look(place)`` → Request; ``kept(response)`` → what is there now, as plain data from
-    which it can be given back; ``check(kept)`` raises `Misconfigured` if it can't; ``url(kept)`` →
-    the address in it; ``take(place, url, settings)`` and ``give_back(place, kept)`` → Requests.
-    """
-
-    event: str
-    place: Callable[[Mapping[str, Any]], str]
-    look: Callable[[str], Request]
-    kept: Callable[[Response], Mapping[str, Any]]
-    check: Callable[[Mapping[str, Any]], None]
-    url: Callable[[Mapping[str, Any]], str]
-    take: Callable[[str, str, Mapping[str, Any]], Request]
-    give_back: Callable[[str, Mapping[str, Any]], Request]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -239,7 +239,7 @@ def probed(name: str, given: dict[str, Any], *answers: Response, key: str = "ab"
 
 MESSAGE = {"session_id": "s1", "content": "Hello"}
 FINGERPRINT = 0xABABABABABAB
-SENT = {"fingerprint": 5, "from": "operator", "type": "text", "content": "Hello"}
+SENT: dict[str, Any] = {"fingerprint": 5, "from": "operator", "type": "text", "content": "Hello"}
 
 
 def test_a_message_carries_a_number_of_its_operation_unless_the_user_gave_one() -> None:
