@@ -27,7 +27,7 @@ from junctor.engine.journal import Tag
 from junctor.language.connector import Connector, Request, Response
 from junctor.language.forms import build, slots_of
 from junctor.language.scenario import Module
-from junctor.ports.transport import Transport
+from junctor.ports.transport import Files, Transport
 from junctor.runtime.accounts import Account, Accounts
 from junctor.runtime.recorder import Recorder
 from junctor.simulators import make
@@ -182,8 +182,8 @@ class Hasty:
     def __init__(self, inner: AiohttpTransport) -> None:
         self._inner = inner
 
-    async def send(self, request: Request) -> Response:
-        return await self._inner.send(replace(request, timeout=PATIENCE))
+    async def send(self, request: Request, files: Files | None = None) -> Response:
+        return await self._inner.send(replace(request, timeout=PATIENCE), files)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from junctor.adapters.vault import MasterKeys, PostgresVault
 from junctor.language.connector import Request, Response
 from junctor.ports.backlog import Claim
 from junctor.ports.ledger import Write
+from junctor.ports.transport import Files
 from junctor.runtime.registry import Registry
 from junctor.runtime.worker import Worker
 
@@ -98,12 +99,12 @@ def set_traps(worker: Worker, transport: AiohttpTransport, trap: Trap) -> None:
             trap.reach("after take")
         return taken
 
-    async def trapped_send(request: Request) -> Response:
+    async def trapped_send(request: Request, files: Files | None = None) -> Response:
         if trap.point == "during send" and trap.left == 1:
             asyncio.get_running_loop().call_later(0.02, trap.reach, "during send")
         elif trap.point == "during send":
             trap.left -= 1
-        response = await send(request)
+        response = await send(request, files)
         trap.reach("after send")
         return response
 

@@ -30,6 +30,7 @@ from junctor.ports.catalog import Run
 from junctor.runtime.accounts import Account
 from junctor.runtime.doubt import Doubt, Verdict, doubt_in, settling
 from junctor.runtime.flight import segment_aad
+from junctor.runtime.handles import with_handle
 from junctor.runtime.outcomes import refusal
 
 __all__ = ["Found", "Outcome", "probe_uncertain", "settle"]
@@ -176,6 +177,7 @@ async def _probed(core: Core, run: Run, doubt: Doubt, now: datetime) -> Found:
         )
     parameters = found.placed.parameters
     arguments = forms.bind(found.definition, doubt.arguments or {}, parameters, zone=found.zone)
+    arguments = with_handle(found.definition, arguments, run.id, doubt.address)
     account = await core.accounts.of_module(
         run.organization_id,
         found.definition,

@@ -16,7 +16,7 @@ no clock, no randomness). The decorators return the very same function and regis
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
@@ -38,6 +38,7 @@ from junctor.language.messages import (
 from junctor.language.oauth import OAuth, Token
 from junctor.language.paging import Paging
 from junctor.language.recovery import Asked, Backfill, Missed, Probe
+from junctor.language.registering import Registration, Takeover
 
 __all__ = [
     "Answer",
@@ -127,6 +128,13 @@ class Field:
     """Dotted path, in each result, to the value."""
     option_label: str = "name"
     """Dotted path to what is shown; where there is nothing, the value is."""
+    options_from: Mapping[str, str] = field(default_factory=dict)
+    """For a list that depends on what else is chosen: a field of the search → the field of this
+    form (of the same row, else further out) that says it. Not needed for fields of one name that
+    the search can't do without, or that are picked from the same list on both sides."""
+    options_with: Mapping[str, Any] = field(default_factory=dict)
+    """What other fields of the search hold, as mapped: ``{"startDate": "{{now}}"}``; what
+    ``options_from`` finds in the form counts before it."""
     multiline: bool = False
     advanced: bool = False
     format: str | None = None
@@ -270,44 +278,6 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Registration:
-    """How an instant trigger makes itself known to its vendor. All functions are pure.
-
-    ``create(url, settings)`` → Request; ``created(response)`` → the vendor's id as text;
-    ``listing()`` → Request; ``listed(response)`` → (vendor id, url, event) rows;
-    ``delete(vendor_id)`` → Request.
-    """
-
-    event: str
-    create: Callable[[str], Request]
-    created: Callable[[Response], str]
-    listing: Callable[[], Request]
-    listed: Callable[[Response], Iterable[tuple[str, str, str]]]
-    delete: Callable[[str], Request]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Takeover:
-    """How an instant trigger takes a vendor's only place for an address (what handles a phone
-    number, say), and gives it back as it was. All functions are pure.
-
-    ``place(settings)`` → the vendor's id of the place, empty if the user enters our address by
-    hand; ``look(place)`` → Request; ``kept(response)`` → what is there now, as plain data from
-    which it can be given back; ``check(kept)`` raises `Misconfigured` if it can't; ``url(kept)`` →
-    the address in it; ``take(place, url, settings)`` and ``give_back(place, kept)`` → Requests.
-    """
-
-    event: str
-    place: Callable[[Mapping[str, Any]], str]
-    look: Callable[[str], Request]
-    kept: Callable[[Response], Mapping[str, Any]]
-    check: Callable[[Mapping[str, Any]], None]
-    url: Callable[[Mapping[str, Any]], str]
-    take: Callable[[str, str, Mapping[str, Any]], Request]
-    give_back: Callable[[str, Mapping[str, Any]], Request]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HookDef:
     """How an instant trigger receives."""
 
@@ -362,6 +332,11 @@ class ModuleDef:
     """The effect of one operation, where it depends on the arguments (an HTTP method)."""
     probe: Probe | None = None
     """Of an effect of kind *once*: how to find out whether it happened."""
+    handle: Callable[[Mapping[str, Any], str], Mapping[str, Any]] | None = None
+    """Where a vendor takes a mark of ours for what it is sent (a fingerprint, an idempotency key):
+    ``handle(arguments, key)`` fills it in if the user gave none. The key is 64 hexadecimal digits,
+    the same for every attempt of one operation of a run and of no other. The probe gets what
+    this gives. Asked only in runs."""
     version: int = 1
     """Raised by a breaking change; runs pin it."""
     blueprint_versions: tuple[int, ...] = ()

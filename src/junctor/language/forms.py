@@ -2,7 +2,9 @@
 
 The form is a JSON Schema (draft 2020-12) with these words of ours:
 
-    x-options    {"module", "value", "label"}: a search of the same connector gives the pick-list
+    x-options    {"module", "value", "label"}: a search of the same connector gives the pick-list;
+                 {"from"}: by field of the search, the field of this form that says it; {"needs"}:
+                 those of them without which there is no list; {"with"}: what other fields hold
     x-multiline  a text of several lines
     x-advanced   shown only on request
     x-static     belongs to the blueprint's ``parameters`` and can't be mapped
@@ -169,47 +171,77 @@ def _name(source: Callable[..., Any]) -> str:
 
 # Schemas
 
+Around = Mapping[str, Field]
+"""The fields that a field of a form stands among, by name: nearer ones in place of outer ones."""
+
 
 def _object(
     slots: Iterable[Slot], *, title: str, description: str, connector: str
 ) -> dict[str, Any]:
     fields = tuple(slots)
+    around = {slot.key: slot.field for slot in fields}
     schema: dict[str, Any] = {
         "$schema": _DIALECT,
         "type": "object",
         "title": title,
         "description": description,
-        "properties": {slot.key: _property(slot, connector) for slot in fields},
+        "properties": {slot.key: _property(slot, connector, around) for slot in fields},
         "required": [slot.key for slot in fields if slot.required],
     }
     return {key: value for key, value in schema.items() if value != ""}
 
 
-def _property(slot: Slot, connector: str) -> dict[str, Any]:
-    field = slot.field
-    schema: dict[str, Any] = {"title": field.label}
-    if field.help:
-        schema["description"] = field.help
-    schema.update(_schema(slot.hint))
-    if field.format:
-        schema["format"] = field.format
-    if field.minimum is not None:
-        schema["minimum"] = field.minimum
-    if field.maximum is not None:
-        schema["maximum"] = field.maximum
+def _property(slot: Slot, connector: str, around: Around) -> dict[str, Any]:
+    schema = {**_schema(slot.hint, connector, around), **_said(slot.field, connector, around)}
     if slot.default is not _MISSING and slot.default not in (None, "", b"", [], {}):
         schema["default"] = slot.default
+    return schema
+
+
+def _said(field: Field, connector: str, around: Around) -> dict[str, Any]:
+    """What a `Field` says, of a whole form or of a row."""
+    schema: dict[str, Any] = {"title": field.label}
+    words = {"description": field.help, "format": field.format}
+    schema.update({name: text for name, text in words.items() if text})
+    bounds = {"minimum": field.minimum, "maximum": field.maximum, "x-example": field.example}
+    schema.update({name: value for name, value in bounds.items() if value is not None})
     if field.options is not None:
-        schema["x-options"] = {
-            "module": f"{connector}:{_module_name(field.options)}",
-            "value": field.option_value,
-            "label": field.option_label,
-        }
+        schema["x-options"] = _options(field, field.options, connector, around)
     flags = {"multiline": field.multiline, "advanced": field.advanced, "static": field.static}
     schema.update({f"x-{name}": True for name, on in flags.items() if on})
-    if field.example is not None:
-        schema["x-example"] = field.example
     return schema
+
+
+def _options(
+    field: Field, search: Callable[..., Any], connector: str, around: Around
+) -> dict[str, Any]:
+    """Where a field's choices come from, and which other fields they depend on."""
+    asked = {slot.key: slot for slot in slots_of(search)}
+    lost = [key for key in (*field.options_from, *field.options_with) if key not in asked]
+    lost += [name for name in field.options_from.values() if name not in around]
+    if lost:
+        raise Fault(
+            reason=f"the pick-list of '{field.label}' by {_name(search)} names fields that there "
+            f"are not: {', '.join(lost)}"
+        )
+    said = dict(field.options_from)
+    for key, slot in asked.items():
+        twin = around.get(key)
+        if key in said or key in field.options_with or twin is None or twin is field:
+            continue
+        picked = slot.field.options is not None and slot.field.options is twin.options
+        if slot.required or picked:
+            said[key] = key
+    needs = [
+        name for key, name in said.items() if asked[key].required and key not in field.options_with
+    ]
+    made = {
+        "module": f"{connector}:{_module_name(search)}",
+        "value": field.option_value,
+        "label": field.option_label,
+    }
+    more = {"from": said, "needs": needs, "with": dict(field.options_with)}
+    return {**made, **{name: each for name, each in more.items() if each}}
 
 
 def _module_name(function: Callable[..., Any]) -> str:
@@ -233,40 +265,37 @@ _SIMPLE: dict[Any, dict[str, Any]] = {
 }
 
 
-def _said(field: Field) -> dict[str, Any]:
-    """What a column of rows, or a part of a collection, tells who fills it."""
-    told = {"title": field.label, "description": field.help, "x-example": field.example}
-    return {key: text for key, text in told.items() if key == "title" or text not in ("", None)}
-
-
-def _schema(hint: Any) -> dict[str, Any]:
+def _schema(hint: Any, connector: str, around: Around) -> dict[str, Any]:
     hint, field = bare(hint)
     hint, _ = optional(hint)
-    schema: dict[str, Any] = _said(field) if field is not None else {}
+    schema = _typed(hint, connector, around)
+    return schema if field is None else {**schema, **_said(field, connector, around)}
+
+
+def _typed(hint: Any, connector: str, around: Around) -> dict[str, Any]:
     if hint in _SIMPLE:
-        return {**schema, **_SIMPLE[hint]}
+        return dict(_SIMPLE[hint])
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
         names = {str: "string", bool: "boolean", int: "integer"}
-        return {**schema, "type": names[type(inner[0])], "enum": list(inner)}
+        return {"type": names[type(inner[0])], "enum": list(inner)}
     if hint is list or origin is list:
-        return {**schema, "type": "array", "items": _schema(inner[0]) if inner else {}}
+        items = _schema(inner[0], connector, around) if inner else {}
+        return {"type": "array", "items": items}
     if hint in {dict, Mapping} or origin in {dict, Mapping}:
-        return {
-            **schema,
-            "type": "object",
-            "additionalProperties": (_schema(inner[1]) or True) if inner else True,
-        }
+        more = (_schema(inner[1], connector, around) or True) if inner else True
+        return {"type": "object", "additionalProperties": more}
     if typing.is_typeddict(hint):
         rows = get_type_hints(hint, include_extras=True)
+        named = {name: bare(row)[1] for name, row in rows.items()}
+        near = {**around, **{name: field for name, field in named.items() if field is not None}}
         return {
-            **schema,
             "type": "object",
-            "properties": {name: _schema(row) for name, row in rows.items()},
+            "properties": {name: _schema(row, connector, near) for name, row in rows.items()},
             "required": sorted(hint.__required_keys__),
         }
     if origin in {Union, types.UnionType}:
-        return {**schema, "anyOf": [_schema(item) for item in inner]}
+        return {"anyOf": [_schema(item, connector, around) for item in inner]}
     raise Fault(reason=f"a form can't show the type {hint!r}")
 
 

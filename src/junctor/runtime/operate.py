@@ -39,6 +39,7 @@ from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
 from junctor.runtime.effects import Send, completed, perform, sent_bytes
 from junctor.runtime.files import RunFiles
 from junctor.runtime.flight import Flight, by_itself
+from junctor.runtime.handles import with_handle
 from junctor.runtime.keeper import Keeper
 from junctor.runtime.outcomes import half_done, named, refusal
 from junctor.runtime.services import Asking, Services, asked
@@ -83,6 +84,7 @@ class Operator:
             assert flight.prepared is not None
             zone = flight.prepared.zone
             arguments = forms.bind(module, call.arguments or {}, call.parameters, zone=zone)
+            arguments = with_handle(module, arguments, flight.run_id, call.address)
             if module.effect_of is not None:
                 effect = module.effect_of(arguments)
             account = await self._account(flight, call)

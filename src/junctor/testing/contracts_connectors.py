@@ -38,6 +38,7 @@ from junctor.language.connector import (
     Token,
 )
 from junctor.language.forms import Slot, build, schema_of, secrets_of, slots_of
+from junctor.language.picklists import pick_lists
 from junctor.testing.contracts_fields import check_units
 
 __all__ = [
@@ -195,16 +196,15 @@ def check_form(module: ModuleDef) -> None:
 
 
 def check_options(module: ModuleDef, find: Callable[[str], ModuleDef | None]) -> None:
-    """Pick-lists come from searches that need no arguments."""
-    for key, field in schema_of(module)["properties"].items():
-        if "x-options" not in field:
-            continue
-        name = field["x-options"]["module"]
-        source = find(name)
-        assert source is not None, f"{key}: its pick-list comes from {name}, which is not there"
-        assert source.kind == "search", f"{key}: {name} is a {source.kind}, not a search"
-        needed = schema_of(source)["required"]
-        assert not needed, f"{key}: {name} can't be asked without {', '.join(needed)}"
+    """Pick-lists come from searches that can be asked with what the form holds."""
+    for path, source in pick_lists(schema_of(module)):
+        search = find(source["module"])
+        name = source["module"]
+        assert search is not None, f"{path}: its pick-list comes from {name}, which is not there"
+        assert search.kind == "search", f"{path}: {name} is a {search.kind}, not a search"
+        said = {*source.get("from", ()), *source.get("with", ())}
+        needed = [key for key in schema_of(search)["required"] if key not in said]
+        assert not needed, f"{path}: {name} can't be asked without {', '.join(needed)}"
 
 
 def check_repeatable(module: ModuleDef) -> None:

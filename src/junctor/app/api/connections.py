@@ -168,7 +168,9 @@ class ConnectionChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OptionsAsked(msgspec.Struct, forbid_unknown_fields=True):
-    """Whose pick-list. ``values`` are other fields of the form, if the list depends on them."""
+    """Whose pick-list: ``field`` may be a path, ``lines[2].sku``. ``values`` is what the form holds
+    so far, for a list that depends on it.
+    """
 
     module: str
     field: str

@@ -15,12 +15,17 @@ def register(app: typer.Typer) -> None:
     @app.command("options")
     def options(
         module: Annotated[str, typer.Argument(help="E.g. toky:createTextMessage.")],
-        field: Annotated[str, typer.Argument(help="A field with a pick-list, e.g. from.")],
+        field: Annotated[
+            str, typer.Argument(help="A field with a pick-list, e.g. from, or lines[].sku.")
+        ],
         connection: Annotated[
             str | None, typer.Option(help="Its id or name; the connector's only one otherwise.")
         ] = None,
         given: Annotated[
-            str, typer.Option("--input", help="Other fields as a JSON object; @FILE, or -.")
+            str,
+            typer.Option(
+                "--input", help="What the form holds so far, as a JSON object; @FILE, or -."
+            ),
         ] = "{}",
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypedDict
 
 from junctor.connectors.crisp.account import below, crisp
 from junctor.connectors.crisp.assumptions import PAGE, SHORT_PAGE
+from junctor.connectors.crisp.dates import iso
+from junctor.connectors.crisp.probes import (
+    CONVERSATION_CREATED,
+    CONVERSATION_STARTED,
+    fingerprinted,
+)
 from junctor.connectors.crisp.website import PAGES, Limit, Operator, Website, list_inboxes
 from junctor.connectors.crisp.website import list_operators as operators
 from junctor.errors import BundleInvalid, DataError
 from junctor.language.connector import Field, Flow, Request, Response
 
-__all__ = ["Session", "iso", "milliseconds"]
+__all__ = ["Fingerprinted", "Session"]
 
 
 class SearchFilter(TypedDict, total=False):
@@ -151,18 +157,6 @@ def _conditions(filters: list[SearchFilter]) -> str:
     return json.dumps(rows, separators=(",", ":"), ensure_ascii=False)
 
 
-def iso(date: datetime | None) -> str | None:
-    """A date as Crisp's filters take it: ISO 8601, UTC, milliseconds."""
-    if date is None:
-        return None
-    return date.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def milliseconds(date: datetime) -> int:
-    """A date as Crisp's bodies take it: milliseconds since 1970."""
-    return round(date.timestamp() * 1000)
-
-
 Session = Annotated[
     str,
     Field(
@@ -176,15 +170,27 @@ Session = Annotated[
     ),
 ]
 Segments = Annotated[list[str] | None, Field(label="Segments")]
+Fingerprinted = Annotated[
+    int | None,
+    Field(
+        label="Unique message fingerprint",
+        help="A number of your own, by which the message is known afterwards. Empty: one that "
+        "belongs to this operation of this run, and stays the same if it is tried again.",
+        minimum=0,
+        advanced=True,
+    ),
+]
 
 
-@crisp.action("Create a conversation", effect="once", items="data")
+@crisp.action("Create a conversation", effect="once", items="data", probe=CONVERSATION_CREATED)
 def create_conversation(website_id: Website = "") -> Request:
     """Creates an empty conversation and gives its session ID."""
     return Request("POST", below(website_id, "conversation"))
 
 
-@crisp.action("Start a conversation", effect="once")
+@crisp.action(
+    "Start a conversation", effect="once", probe=CONVERSATION_STARTED, handle=fingerprinted
+)
 def start_conversation(
     text: Annotated[str, Field(label="Text", help="The first message.", multiline=True)],
     nickname: Annotated[str, Field(label="Name of the person")] = "",
@@ -196,6 +202,7 @@ def start_conversation(
         Literal["user", "operator"],
         Field(label="Message sender", help="user: the person writes; operator: you do."),
     ] = "user",
+    fingerprint: Fingerprinted = None,
     website_id: Website = "",
 ) -> Flow:
     """Creates a conversation, says whom it is with, and writes its first message."""
@@ -207,10 +214,11 @@ def start_conversation(
         meta["segments"] = segments
     if meta:
         yield Request("PATCH", below(website_id, "conversation", session, "meta"), json=meta)
+    message: dict[str, Any] = {"type": "text", "from": from_, "origin": "chat", "content": text}
+    if fingerprint is not None:
+        message["fingerprint"] = fingerprint
     sent = yield Request(
-        "POST",
-        below(website_id, "conversation", session, "message"),
-        json={"type": "text", "from": from_, "origin": "chat", "content": text},
+        "POST", below(website_id, "conversation", session, "message"), json=message
     )
     answer = sent.json()
     data = answer.get("data") if isinstance(answer, dict) else None

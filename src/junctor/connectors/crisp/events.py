@@ -15,6 +15,8 @@ import msgspec
 
 from junctor.connectors.crisp.account import crisp
 from junctor.connectors.crisp.assumptions import HOOK_MAX_AGE
+from junctor.connectors.crisp.missed import BEGUN, CREATED, LISTED, SENT, UPDATED, missed
+from junctor.connectors.crisp.reading import number
 from junctor.errors import BundleInvalid, DataError
 from junctor.language.connector import Bundle, Delivery, Field, HookDef, Secret
 from junctor.language.verifiers import (
@@ -247,6 +249,14 @@ def dedup(delivery: Delivery) -> str | None:
         return None
     if name in {"message:send", "message:received", "message:removed"} and data.get("fingerprint"):
         return f"{name}:{data.get('session_id')}:{data['fingerprint']}"
+    if name == BEGUN and data.get("session_id"):
+        return f"{name}:{data['session_id']}"  # once in a conversation's life
+    if name == CREATED and data.get("people_id"):
+        return f"{name}:{data['people_id']}"
+    update = data.get("update")
+    stamp: Any = update.get("updated_at") if isinstance(update, dict) else None
+    if name == UPDATED and data.get("people_id") and number(stamp):
+        return f"{name}:{data['people_id']}:{int(stamp)}"
     if event.get("timestamp") is None:
         return None
     # A delivery that is tried again has the event's own time; only its headers change.
@@ -261,8 +271,14 @@ def order_key(delivery: Delivery) -> str | None:
     return str(found) if found else None
 
 
-def _hook(settings: type[HookSettings]) -> HookDef:
-    return HookDef(verify=VERIFY, dedup=dedup, order_key=order_key, settings=settings)
+def _hook(settings: type[HookSettings], *usual: str) -> HookDef:
+    return HookDef(
+        verify=VERIFY,
+        dedup=dedup,
+        order_key=order_key,
+        settings=settings,
+        backfill=missed(usual),
+    )
 
 
 def _wanted(delivery: Delivery, known: Callable[[str], bool]) -> list[Bundle]:
@@ -279,9 +295,13 @@ def _wanted(delivery: Delivery, known: Callable[[str], bool]) -> list[Bundle]:
     return [event]
 
 
-@crisp.instant("Watch messages", hook=_hook(MessageSettings))
+@crisp.instant("Watch messages", hook=_hook(MessageSettings, SENT))
 def watch_messages(delivery: Delivery) -> Iterable[Bundle]:
-    """Starts when a visitor or an operator writes a message, or when one is edited or removed."""
+    """Starts when a visitor or an operator writes a message, or when one is edited or removed.
+
+    Messages written in a downtime are fetched afterwards. Those edited or removed in it are not:
+    Crisp does not say when.
+    """
     types = delivery.settings.get("types") or ()
     found = _wanted(delivery, lambda name: name == "message:send")
     return [
@@ -291,19 +311,31 @@ def watch_messages(delivery: Delivery) -> Iterable[Bundle]:
     ]
 
 
-@crisp.instant("Watch conversations", hook=_hook(ConversationSettings))
+@crisp.instant("Watch conversations", hook=_hook(ConversationSettings, BEGUN))
 def watch_conversations(delivery: Delivery) -> Iterable[Bundle]:
-    """Starts when a conversation begins or changes: state, assignment, rating, person, segments."""
+    """Starts when a conversation begins or changes: state, assignment, rating, person, segments.
+
+    Conversations begun in a downtime are fetched afterwards. Changes and ratings of it are not:
+    Crisp lists none, and of a state it does not say since when.
+    """
     return _wanted(delivery, lambda name: name in CONVERSATION_EVENTS)
 
 
-@crisp.instant("Watch people", hook=_hook(PeopleSettings))
+@crisp.instant("Watch people", hook=_hook(PeopleSettings, CREATED, UPDATED))
 def watch_people(delivery: Delivery) -> Iterable[Bundle]:
-    """Starts when a people profile is created, changed or removed."""
+    """Starts when a people profile is created, changed or removed.
+
+    Profiles created or changed in a downtime are fetched afterwards, of several changes of one the
+    last. Removed ones are not: Crisp lists none.
+    """
     return _wanted(delivery, lambda name: name in PEOPLE_EVENTS)
 
 
-@crisp.instant("Watch events", hook=_hook(EventSettings))
+@crisp.instant("Watch events", hook=_hook(EventSettings, *LISTED))
 def watch_events(delivery: Delivery) -> Iterable[Bundle]:
-    """Starts at any event of Crisp's: campaigns, subscriptions, calls, plugins and others."""
+    """Starts at any event of Crisp's: campaigns, subscriptions, calls, plugins and others.
+
+    What happened in a downtime is fetched afterwards as far as Crisp lists it: messages written,
+    conversations begun, people profiles created or changed.
+    """
     return _wanted(delivery, lambda _name: True)

@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, TypedDict
 
 from junctor.connectors.crisp.account import below, crisp
-from junctor.connectors.crisp.conversations import Session, milliseconds
+from junctor.connectors.crisp.conversations import Fingerprinted, Session
+from junctor.connectors.crisp.dates import milliseconds
+from junctor.connectors.crisp.probes import MESSAGE_SENT, fingerprinted
+from junctor.connectors.crisp.reading import number, rows_of, stamp_of
 from junctor.connectors.crisp.website import Limit, Website
 from junctor.connectors.crisp.website import list_operators as operators
-from junctor.errors import BundleInvalid, DataError
-from junctor.language.connector import Bundle, Field, Flow, Request, Response
+from junctor.errors import BundleInvalid
+from junctor.language.connector import Bundle, Field, Flow, Request
 
 __all__ = ["content_of"]
 
@@ -169,41 +172,29 @@ def list_messages(
             below(website_id, "conversation", session_id, "messages"),
             query={} if stamp is None else {"timestamp_before": stamp},
         )
-        rows = _rows(response)
+        rows = rows_of(response, "messages")
         new = {row.get("fingerprint", index): row for index, row in enumerate(rows)}
         new = {key: row for key, row in new.items() if key not in found}
         found = {**new, **found}
-        stamps = [row["timestamp"] for row in new.values() if _number(row.get("timestamp"))]
+        stamps = [row["timestamp"] for row in new.values() if number(row.get("timestamp"))]
         # Batches have no announced size: only one without news is the last.
         if not stamps or len(found) >= limit or (stamp is not None and min(stamps) >= stamp):
             break
         stamp = int(min(stamps))
-    ordered = sorted(found.values(), key=_stamp)
+    ordered = sorted(found.values(), key=stamp_of)
     return ordered[-limit:]
-
-
-def _rows(response: Response) -> list[Bundle]:
-    answer = response.json()
-    rows = answer.get("data") if isinstance(answer, dict) else None
-    if rows is None:
-        return []
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DataError(reason="Crisp gave no list of messages")
-    return rows
-
-
-def _stamp(row: Bundle) -> float:
-    stamp: Any = row.get("timestamp")
-    return float(stamp) if _number(stamp) else 0.0
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 Fingerprint = Annotated[
     int,
-    Field(label="Message fingerprint", help="The message's number.", example=163408807661375),
+    Field(
+        label="Message fingerprint",
+        help="The message's number.",
+        example=163408807661375,
+        options=list_messages,
+        option_value="fingerprint",
+        option_label="content",
+    ),
 ]
 
 
@@ -213,7 +204,9 @@ def get_message(session_id: Session, fingerprint: Fingerprint, website_id: Websi
     return Request("GET", below(website_id, "conversation", session_id, "message", fingerprint))
 
 
-@crisp.action("Send a message", effect="once", items="data")
+@crisp.action(
+    "Send a message", effect="once", items="data", probe=MESSAGE_SENT, handle=fingerprinted
+)
 def send_message(
     session_id: Session,
     type_: Kind = "text",
@@ -252,15 +245,7 @@ def send_message(
             option_label="details.email",
         ),
     ] = [],  # noqa: B006  # as above
-    fingerprint: Annotated[
-        int | None,
-        Field(
-            label="Unique message fingerprint",
-            help="A number of your own; Crisp makes one if it is empty. It is not known to keep "
-            "Crisp from taking the same message twice.",
-            minimum=0,
-        ),
-    ] = None,
+    fingerprint: Fingerprinted = None,
     user_type: Annotated[
         Literal["website", "user", "participant"] | str,  # noqa: PYI051  # as above
         Field(label="Type of the user", help="Who is shown as the author.", example="website"),
@@ -268,7 +253,7 @@ def send_message(
     nickname: Annotated[str, Field(label="Nickname of the user")] = "",
     avatar: Annotated[str, Field(label="Avatar of the user", format="uri")] = "",
     original_type: Annotated[
-        str,
+        Literal["text/plain", "text/html"] | str,  # noqa: PYI051  # as above
         Field(
             label="Type of the original",
             help="An older form of the API; today's takes *ID of the original*.",
@@ -312,8 +297,8 @@ def send_message(
 ) -> Request:
     """Sends a message in a conversation, or leaves a note that only operators see.
 
-    Gives the message's fingerprint. A message whose outcome is unknown is never sent again by
-    itself.
+    Gives the message's fingerprint. A message whose outcome is unknown is not sent again by itself;
+    it is looked for by its fingerprint.
     """
     origin = str(origin)
     if origin not in {"chat", "email"} and not origin.startswith("urn:"):
@@ -425,7 +410,15 @@ def mark_messages_read(
     ] = "user",
     origin: Annotated[str, Field(label="Origin", example="chat", advanced=True)] = "chat",
     fingerprints: Annotated[
-        list[int], Field(label="Fingerprints", help="None: all messages.", advanced=True)
+        list[int],
+        Field(
+            label="Fingerprints",
+            help="None: all messages.",
+            options=list_messages,
+            option_value="fingerprint",
+            option_label="content",
+            advanced=True,
+        ),
     ] = [],  # noqa: B006  # as above
     website_id: Website = "",
 ) -> Request:

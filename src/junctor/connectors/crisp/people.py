@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from junctor.connectors.crisp.account import below, crisp
 from junctor.connectors.crisp.assumptions import PAGE, SHORT_PAGE
-from junctor.connectors.crisp.conversations import SearchFilter, iso, milliseconds
+from junctor.connectors.crisp.conversations import SearchFilter
+from junctor.connectors.crisp.dates import iso, milliseconds
+from junctor.connectors.crisp.probes import EVENT_ADDED, PROFILE_ADDED
 from junctor.connectors.crisp.website import PAGES, Limit, Website
 from junctor.errors import BundleInvalid
 from junctor.language.connector import Field, Request
@@ -92,13 +94,14 @@ _PLACE: tuple[tuple[str, str, Any, dict[str, Any]], ...] = (
     ("coordinates.longitude", "Longitude", float, {"minimum": -180, "maximum": 180}),
 )
 _MONEY = {"help": "In a currency of your choice: Crisp keeps the number only."}
+Gender = Literal["female", "male", "other"] | str  # noqa: PYI051  # a form shows the list and a text
 _OFFSET = {"help": "Minutes from UTC.", "example": 60}
 
 FIELDS: tuple[Row, ...] = (
     # name, path in the body, type, label, more of its `Field`
     ("full_name", "person.nickname", str, "Full name", {}),
     ("avatar", "person.avatar", str, "Avatar URL", {"format": "uri"}),
-    ("gender", "person.gender", str, "Gender", {"example": "female"}),
+    ("gender", "person.gender", Gender, "Gender", {"example": "female"}),
     ("phone", "person.phone", str, "Phone number", {"format": "phone"}),
     ("address", "person.address", str, "User address", {}),
     ("website", "person.website", str, "User website", {"format": "uri"}),
@@ -209,7 +212,9 @@ def _update(**given: Any) -> Request:
     )
 
 
-add_people_profile = crisp.action("Add a people profile", effect="once", items="data")(
+add_people_profile = crisp.action(
+    "Add a people profile", effect="once", items="data", probe=PROFILE_ADDED
+)(
     _with_fields(
         _add,
         Argument("email", Annotated[str, Field(label="E-mail", format="email")]),
@@ -255,7 +260,7 @@ def update_people_data(
     return Request("PATCH", below(website_id, "people", "data", people_id), json={"data": data})
 
 
-@crisp.action("Add an event to a person", effect="once")
+@crisp.action("Add an event to a person", effect="once", probe=EVENT_ADDED)
 def add_people_event(
     people_id: Person,
     text: Annotated[str, Field(label="Text", example="Order placed")],

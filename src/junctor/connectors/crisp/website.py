@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from junctor.connectors.crisp.account import BASE, VERIFY, WEBSITES, below, crisp, said
 from junctor.connectors.crisp.assumptions import SHORT_PAGE
+from junctor.connectors.crisp.probes import WEBSITE_CREATED
 from junctor.errors import DataError
 from junctor.language.calls import add_api_call, refusal
 from junctor.language.connector import Bundle, Field, Flow, Paging, Request, Secret
@@ -107,7 +108,7 @@ def get_website(website_id: Website = "") -> Request:
     return Request("GET", below(website_id))
 
 
-@crisp.action("Create a website", effect="once", items="data")
+@crisp.action("Create a website", effect="once", items="data", probe=WEBSITE_CREATED)
 def create_website(
     name: Annotated[str, Field(label="Website", help="The website's name.")],
     domain: Annotated[str, Field(label="Domain", example="example.com")],

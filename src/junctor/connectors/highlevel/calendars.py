@@ -28,6 +28,13 @@ Ahead = Literal["mins", "hours", "days", "weeks", "months"]
 # Appointments
 
 _TIME = "With the offset of a time zone, or in the organisation's."
+_FREE: dict[str, Any] = {
+    "options": lists.free_time,
+    "option_value": "start",
+    "option_label": "start",
+    "options_with": {"startDate": "{{now}}", "endDate": "{{addDays(now; 14)}}"},
+}
+"""The calendar's free times of the next two weeks."""
 _APPOINTMENT = (
     field("title", "Title"),
     field(
@@ -60,7 +67,7 @@ operation(
     "Books an appointment of a contact in a calendar.",
     CALENDAR,
     contact_id(),
-    moment("startTime", "Start", required=True, help=_TIME),
+    moment("startTime", "Start", required=True, help=_TIME, **_FREE),
     moment("endTime", "End", help="Empty: as long as the calendar's slots."),
     *_APPOINTMENT,
     name="createAppointment",
@@ -73,7 +80,7 @@ operation(
     "Changes the fields of an appointment that are filled in.",
     EVENT,
     calendar_id(),
-    moment("startTime", "Start", help=_TIME),
+    moment("startTime", "Start", help=_TIME, **_FREE),
     moment("endTime", "End"),
     *_APPOINTMENT,
     name="updateAppointment",

@@ -13,7 +13,7 @@ from junctor.language.connector import Field
 class CustomField(TypedDict, total=False):
     """One custom field, by id or key; *List custom fields* gives both."""
 
-    id: Annotated[str, Field(label="ID")]
+    id: Annotated[str, Field(label="ID", options=lists.custom_field, options_with={"model": "all"})]
     key: Annotated[str, Field(label="Key")]
     field_value: Annotated[Any, Field(label="Value")]
 

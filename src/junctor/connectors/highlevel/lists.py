@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
-from junctor.connectors.highlevel.table import field, limit_of, location, operation
-from junctor.language.connector import Flow, Paging, Request
+from junctor.connectors.highlevel.table import field, limit_of, location, millis, operation
+from junctor.language.connector import Field, Flow, Paging, Request, path
 
 __all__ = [
     "business",
@@ -16,6 +17,7 @@ __all__ = [
     "custom_field",
     "custom_value",
     "form",
+    "free_time",
     "link",
     "location",
     "lost_reason",
@@ -189,8 +191,13 @@ link = operation(
 
 
 @highlevel.search("List pipeline stages", name="listPipelineStages")
-def stage() -> Flow:
-    """Lists the stages of all pipelines; `fullName` says pipeline and stage."""
+def stage(
+    pipeline_id: Annotated[
+        str,
+        Field(label="Pipeline", help="Empty: all of them.", key="pipelineId", options=pipeline),
+    ] = "",
+) -> Flow:
+    """Lists the stages of pipelines; `fullName` says pipeline and stage."""
     answer = yield Request(
         "GET",
         "/opportunities/pipelines",
@@ -199,8 +206,35 @@ def stage() -> Flow:
     )
     found: list[dict[str, Any]] = []
     for each in answer.json().get("pipelines") or ():
+        if pipeline_id not in ("", each.get("id")):
+            continue
         for row in each.get("stages") or ():
             named = f"{each.get('name', '')}: {row.get('name', '')}"
             more = {"pipelineId": each.get("id"), "pipelineName": each.get("name")}
             found.append({**row, **more, "fullName": named})
     return found
+
+
+@highlevel.search("List free times", name="listFreeTimes")
+def free_time(
+    calendar_id: Annotated[str, Field(label="Calendar", key="calendarId", options=calendar)],
+    start_date: Annotated[datetime, Field(label="From", key="startDate")],
+    end_date: Annotated[datetime, Field(label="To", key="endDate")],
+    timezone: Annotated[str, Field(label="Time zone", example="America/Chihuahua")] = "",
+) -> Flow:
+    """Lists the free times of a calendar, each with `start` and `day`.
+
+    The span may be 31 days at most.
+    """
+    query = {"startDate": str(millis(start_date)), "endDate": str(millis(end_date))}
+    if timezone:
+        query["timezone"] = timezone
+    where = path("calendars", calendar_id, "free-slots")
+    answer = yield Request("GET", where, query=query, headers={"Version": V3})
+    days = answer.json()
+    return [
+        {"start": start, "day": day}
+        for day, row in (sorted(days.items()) if isinstance(days, dict) else ())
+        if isinstance(row, dict)
+        for start in row.get("slots") or ()
+    ]
