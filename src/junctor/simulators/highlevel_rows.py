@@ -44,6 +44,7 @@ def shape(fields: str) -> tuple[dict[str, Check], tuple[str, ...]]:
     return made, tuple(needed)
 
 
+@checks.taking(type="number")
 def _number(value: Any) -> str | None:
     fits = isinstance(value, int | float) and not isinstance(value, bool)
     return None if fits else "must be a number conforming to the specified constraints"
