@@ -240,7 +240,8 @@ def check_content(kind: str, content: Any) -> None:
 
 def message_shape() -> Mapping[str, Check]:
     """What a new message may hold."""
-    return _MESSAGE
+    contents = [checks.schema_of(check) for check in _CONTENT.values()]
+    return {**_MESSAGE, "content": taking(anyOf=contents)(anything)}
 
 
 def check_message(body: Mapping[str, Any]) -> None:
