@@ -74,7 +74,7 @@ def credentials_of(sim: Simulator) -> dict[str, str]:
 def document_of(sim: Simulator) -> dict[str, Any]:
     """A simulator's document, as it serves it, for generating from.
 
-    Where it has examples of values that exist, every other case uses one: random ids reach nothing.
+    Where it has examples of values that exist, they are used: random ids reach nothing.
     SignalWire's Compatibility API is left in one of its four spellings.
     """
     document: dict[str, Any] = requests.get(f"{sim.admin_url}/openapi.json", timeout=10).json()
@@ -97,25 +97,32 @@ def document_of(sim: Simulator) -> dict[str, Any]:
     return wider
 
 
-def _widened(value: Any) -> Any:
+def _widened(value: Any, name: str = "") -> Any:
     if isinstance(value, list):
         return [_widened(each) for each in value]
     if not isinstance(value, dict):
         return value
-    widened = {key: _widened(each) for key, each in value.items()}
-    if isinstance(widened.get("examples"), list):
-        known = widened.pop("examples")
-        if value.get("minLength"):
-            return {"enum": known}  # of a path; cases that don't fit make up others
-        if not all(isinstance(each, str) for each in known):
-            return {"enum": known}
-        # Each without the other, or the generator sees that one holds the other and drops it.
-        return {"anyOf": [{"enum": known}, {**widened, "not": {"enum": known}}]}
-    return widened
+    named = str(value.get("name", name))
+    widened = {
+        key: {inner: _widened(each, inner) for inner, each in below.items()}
+        if key == "properties"
+        else _widened(below, named)
+        for key, below in value.items()
+    }
+    known = widened.pop("examples", None)
+    if not isinstance(known, list):
+        return widened
+    if named.lower().endswith("id") or value.get("minLength") or not isinstance(known[0], str):
+        return {"enum": known}  # cases that don't fit make up others
+    # Each without the other, or the generator sees that one holds the other and drops it.
+    return {"anyOf": [{"enum": known}, {**widened, "not": {"enum": known}}]}
 
 
-def fuzz(sim: Simulator, *, examples: int, seed: int) -> Findings:
-    """Fuzzes a simulator that is being served; ``examples`` cases of each kind an operation."""
+def fuzz(sim: Simulator, *, examples: int, seed: int, wrong_too: bool = True) -> Findings:
+    """Fuzzes a simulator that is being served; ``examples`` cases of each kind an operation.
+
+    Without ``wrong_too`` only cases that fit the schema: they are quick to make and reach deepest.
+    """
     found = Findings()
     session = requests.Session()
     session.headers.update(credentials_of(sim))
@@ -126,7 +133,7 @@ def fuzz(sim: Simulator, *, examples: int, seed: int) -> Findings:
         operation = each.ok()
         found.operations += 1
         modes = [GenerationMode.POSITIVE]
-        if operation.body or operation.query:
+        if wrong_too and (operation.body or operation.query):
             modes.append(GenerationMode.NEGATIVE)
         for mode in modes:
             _renew(sim)

@@ -139,7 +139,7 @@ def _body(taken: Taken, known: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     required = list(taken.required)
     schema = schema_of_object(taken.body, required)
     for name, values in known.items():
-        if name in schema["properties"]:
+        if values and name in schema["properties"]:
             was = schema["properties"][name]
             shown = [[value] for value in values] if was.get("type") == "array" else list(values)
             schema["properties"][name] = {**was, "examples": shown}

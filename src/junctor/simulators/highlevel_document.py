@@ -175,7 +175,6 @@ def _known(sim: HighLevelAccount) -> dict[str, list[str]]:
     return {
         **ids,
         "workflow": ids["workflows"],
-        "rowId": [row for rows in ids.values() for row in rows],
         "contactId": list(state.contacts.rows)[:8],
         "locationId": [sim.location_id],
         "notes": list(state.notes.rows)[:8],
