@@ -1,6 +1,7 @@
 """The simulators describe themselves, and survive what schemathesis makes of the description.
 
-The short form: few cases an operation, all of the schema. `make fuzz-simulators` is the long one, of the same code.
+The short form: few cases an operation, all of the schema; `make fuzz-simulators` is the long one,
+of the same code.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def test_every_route_is_in_the_document(name: str) -> None:
     assert len(ids) == len(set(ids))
     # Our own reader takes it for what it is, too.
     compiled = compile_document(described(name), name=name, base_url="https://example.com")
-    assert len(compiled["modules"]) == len(routes)
+    assert len(compiled["operations"]) == len(routes)
 
 
 @pytest.mark.parametrize("name", NAMES)
