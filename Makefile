@@ -51,7 +51,7 @@ fuzz-simulators: setup-dev  ## fuzz the simulators for minutes (ARGS="crisp --ex
 
 conform-clients: setup-dev  ## the vendors' own client libraries against the simulators (needs npm)
 	@sh tools/clients/setup.sh
-	JUNCTOR_CLIENTS=required $(BIN)/python -m pytest -n 0 tests/simulators/test_sim_clients.py $(ARGS)
+	JUNCTOR_CI_CLIENTS=required $(BIN)/python -m pytest -n 0 tests/simulators/test_sim_clients.py $(ARGS)
 
 lock:  ## remake the lock files from pyproject.toml (ARGS=--upgrade for newer versions)
 	@sh tools/lock.sh $(ARGS)

@@ -128,7 +128,7 @@ def installed(runner: str) -> None:
     if shutil.which(runner) and here.exists():
         return
     reason = "the vendors' clients are not installed here: make conform-clients does it"
-    if os.environ.get("JUNCTOR_CLIENTS") == "required":
+    if os.environ.get("JUNCTOR_CI_CLIENTS") == "required":
         pytest.fail(reason)
     pytest.skip(reason)
 
