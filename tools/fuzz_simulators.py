@@ -207,7 +207,7 @@ def main() -> int:
     """Fuzzes what the arguments name; 1 if something was found."""
     parser = argparse.ArgumentParser(description="Fuzzes the simulators with schemathesis.")
     parser.add_argument("names", nargs="*", help="which simulators; all, if none is named")
-    parser.add_argument("--examples", type=int, default=40, help="cases of each kind an operation")
+    parser.add_argument("--examples", type=int, default=25, help="cases of each kind an operation")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     unknown = set(given.names) - set(SIMULATORS)
