@@ -13,7 +13,7 @@ export PYTHON
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+: .*## |^[a-z-]+:  ##' Makefile \
-	  | awk -F ':|## ' '{printf "  make %-10s %s\n", $$1, $$NF}'
+	  | awk -F ':|## ' '{printf "  make %-16s %s\n", $$1, $$NF}'
 
 run: setup  ## start Junctor with its demo
 	@$(BIN)/junctor up --demo $(ARGS)
