@@ -9,10 +9,11 @@ export PYTHON
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup setup-dev test check fix docs snapshots bench lock build clean
+.PHONY: fuzz-simulators conform-clients
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+: .*## |^[a-z-]+:  ##' Makefile \
-	  | awk -F ':|## ' '{printf "  make %-10s %s\n", $$1, $$NF}'
+	  | awk -F ':|## ' '{printf "  make %-16s %s\n", $$1, $$NF}'
 
 run: setup  ## start Junctor with its demo
 	@$(BIN)/junctor up --demo $(ARGS)
@@ -44,6 +45,13 @@ snapshots: setup-dev  ## remake the snapshots of every module's form; read the d
 
 bench: setup-dev  ## the benchmarks (BENCH=name for one; ARGS for its arguments)
 	@sh tools/bench.sh $(BENCH) $(ARGS)
+
+fuzz-simulators: setup-dev  ## fuzz the simulators for minutes (ARGS="crisp --examples 200")
+	$(BIN)/python -m tools.fuzz_simulators $(ARGS)
+
+conform-clients: setup-dev  ## the vendors' own client libraries against the simulators (needs npm)
+	@sh tools/clients/setup.sh
+	JUNCTOR_CI_CLIENTS=required $(BIN)/python -m pytest -n 0 tests/simulators/test_sim_clients.py $(ARGS)
 
 lock:  ## remake the lock files from pyproject.toml (ARGS=--upgrade for newer versions)
 	@sh tools/lock.sh $(ARGS)

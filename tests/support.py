@@ -37,8 +37,9 @@ def shared_dir(*parts: str) -> Path:
 
 
 def python_files(*folders: str) -> list[Path]:
-    """Every Python file below these folders of the checkout, in order."""
-    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    """Every Python file below these folders of the checkout, in order; none that tools made."""
+    found = (path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    return sorted(path for path in found if not _made(path.relative_to(ROOT)))
 
 
 @cache

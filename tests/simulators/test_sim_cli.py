@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 import typer
+from certificates import self_signed
 from sim_client import call
 from typer.testing import CliRunner
 
@@ -104,3 +106,28 @@ def test_a_taken_port_is_said_plainly() -> None:
     assert "is taken" in output
     assert "--port" in output
     assert "Traceback" not in output
+
+
+def test_with_a_certificate_it_speaks_https(tmp_path: Path) -> None:
+    pem = tmp_path / "both.pem"
+    pem.write_bytes(b"".join(self_signed()))
+    process = start("signalwire", "--json", "--certificate", str(pem))
+    try:
+        assert process.stdout is not None
+        facts = json.loads(process.stdout.readline())
+        assert facts["base_url"].startswith("https://127.0.0.1:")
+        answer = requests.get(f"{facts['admin_url']}/clock", verify=str(pem), timeout=10)
+        assert answer.json()["factor"] == 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_certificate_must_be_one(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("not a certificate")
+    code, said = invoke("toky", "--certificate", str(wrong))
+    assert code == 2
+    assert "is no certificate with its key" in said

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from junctor.simulators.describe import document
 from junctor.simulators.faults import Fault
 from junctor.simulators.page import PAGES, forms_of
 from junctor.simulators.routes import Handler, Route, Router
@@ -61,6 +62,7 @@ class Admin:
             (
                 route("GET", "/_sim", self._overview, "overview"),
                 route("GET", "/_sim/forms", self._forms, "forms"),
+                route("GET", "/_sim/openapi.json", self._openapi, "openapi"),
                 route("GET", "/_sim/state", self._state, "state"),
                 route("POST", "/_sim/reset", self._reset, "reset"),
                 route("GET", "/_sim/requests", self._requests, "requests"),
@@ -113,9 +115,10 @@ class Admin:
 
     def _check_origin(self, request: Request) -> None:
         ours = {self._sim.origin}
-        local = self._sim.origin.startswith(("http://127.", "http://[::1]", "http://localhost"))
+        scheme, _, address = self._sim.origin.partition("://")
+        local = address.startswith(("127.", "[::1]", "localhost"))
         if local:  # the name that this machine was called by is checked below
-            ours.add("http://" + request.headers.get("host", ""))
+            ours.add(f"{scheme}://" + request.headers.get("host", ""))
         if request.headers.get("origin", self._sim.origin) not in ours:
             raise AdminRefused(403, "the admin API is not for other web pages (see its Origin)")
         if local:
@@ -138,6 +141,9 @@ class Admin:
 
     def _forms(self, _request: Request) -> Reply:
         return Reply.json(forms_of(self._sim.name, self._posts))
+
+    def _openapi(self, _request: Request) -> Reply:
+        return Reply.json(document(self._sim))
 
     def _state(self, _request: Request) -> Reply:
         return Reply.json(self._sim.snapshot())

@@ -12,8 +12,10 @@ from typing import Any
 from junctor.simulators import checks
 from junctor.simulators.crisp_content import require
 from junctor.simulators.crisp_conversations import PLUGIN, ConversationRoutes, page_of
+from junctor.simulators.crisp_document import described
 from junctor.simulators.crisp_people import PeopleRoutes
 from junctor.simulators.crisp_state import WebsiteState, website
+from junctor.simulators.describe import Description
 from junctor.simulators.kit import Refused, Route
 from junctor.simulators.people import uuid_text
 from junctor.simulators.wire import Reply, Request
@@ -54,6 +56,10 @@ class CrispSimulator(ConversationRoutes, PeopleRoutes):
         )
         for method, path, operation, handler, tiers in table:
             yield Route(method=method, path=path, operation=operation, handler=handler, note=tiers)
+
+    def described(self) -> Description:
+        """What they take."""
+        return described(self.state.websites[self.website_id], tuple(self.tokens), PASSWORD)
 
     def _exists(self, request: Request) -> Reply:
         wanted = request.query.get("domain", "").lower()

@@ -10,12 +10,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from junctor.simulators import checks
-from junctor.simulators.checks import Check
+from junctor.simulators.checks import Check, schema_of_object, taking
 from junctor.simulators.kit import Refused
 
-__all__ = ["META", "check_content", "check_message", "check_profile", "require"]
+__all__ = [
+    "META",
+    "PROFILE",
+    "check_content",
+    "check_message",
+    "check_profile",
+    "message_shape",
+    "require",
+]
 
 
+@taking(type="number")
 def number(value: Any) -> str | None:
     """A number."""
     fits = isinstance(value, int | float) and not isinstance(value, bool)
@@ -31,6 +40,7 @@ def within(shape: Mapping[str, Check], required: Iterable[str] = ()) -> Check:
     """An object of a shape."""
     needed = tuple(required)
 
+    @taking(**schema_of_object(shape, needed))
     def check(value: Any) -> str | None:
         if not isinstance(value, dict):
             return "must be an object"
@@ -44,6 +54,7 @@ def rows(shape: Mapping[str, Check], required: Iterable[str] = ()) -> Check:
     """A list of objects of a shape."""
     one = within(shape, required)
 
+    @taking(type="array", items=schema_of_object(shape, required))
     def check(value: Any) -> str | None:
         if not isinstance(value, list):
             return "must be an array"
@@ -52,6 +63,7 @@ def rows(shape: Mapping[str, Check], required: Iterable[str] = ()) -> Check:
     return check
 
 
+@taking(type="array", items={"type": "number"})
 def numbers(value: Any) -> str | None:
     """A list of numbers."""
     if not isinstance(value, list):
@@ -59,12 +71,14 @@ def numbers(value: Any) -> str | None:
     return next((message for message in map(number, value) if message), None)
 
 
+@taking(type="string", pattern="^https?://")
 def uri(value: Any) -> str | None:
     """An address."""
     fits = isinstance(value, str) and value.startswith(("http://", "https://"))
     return None if fits else "must be a URL"
 
 
+@taking(type="string", pattern="^(chat|email|urn:.*)$")
 def origin(value: Any) -> str | None:
     """Where a message comes from."""
     fits = isinstance(value, str) and (value in {"chat", "email"} or value.startswith("urn:"))
@@ -89,6 +103,7 @@ _CARD: Mapping[str, Check] = {
 }
 
 
+@taking(type="array", minItems=1, items=checks.schema_of(_CHOICE))
 def _choices(value: Any) -> str | None:
     if not isinstance(value, list) or not value:
         return "must be an array that is not empty"
@@ -161,7 +176,7 @@ def _texts_of(*names: str) -> dict[str, Check]:
     return {name: checks.nullable(checks.text) for name in names}
 
 
-_PROFILE: Mapping[str, Check] = {
+PROFILE: Mapping[str, Check] = {
     "email": checks.email,
     "person": within(
         {
@@ -223,6 +238,12 @@ def check_content(kind: str, content: Any) -> None:
         raise Refused(400, "invalid_data", said=f"content {message}")
 
 
+def message_shape() -> Mapping[str, Check]:
+    """What a new message may hold."""
+    contents = [checks.schema_of(check) for check in _CONTENT.values()]
+    return {**_MESSAGE, "content": taking(anyOf=contents)(anything)}
+
+
 def check_message(body: Mapping[str, Any]) -> None:
     """A new message."""
     require(body, _MESSAGE, ("type", "from", "origin", "content"))
@@ -231,4 +252,4 @@ def check_message(body: Mapping[str, Any]) -> None:
 
 def check_profile(body: Mapping[str, Any], required: Iterable[str] = ()) -> None:
     """A people profile."""
-    require(body, _PROFILE, required)
+    require(body, PROFILE, required)

@@ -337,7 +337,7 @@ class ConversationRoutes(CrispAccount):
             {"assigned": checks.nullable(checks.mapping), "silent": checks.boolean},
             ("assigned",),
         )
-        who = body["assigned"].get("user_id")
+        who = (body["assigned"] or {}).get("user_id")
         if who is not None and who not in [each["details"]["user_id"] for each in site.operators]:
             raise Refused(404, "operator_not_found")
         before = row["assigned"].get("user_id")

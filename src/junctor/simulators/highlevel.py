@@ -13,8 +13,10 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 
 from junctor.simulators import checks
+from junctor.simulators.describe import Description
 from junctor.simulators.highlevel_account import VENDOR_LIMITS, HighLevelAccount
 from junctor.simulators.highlevel_contacts import CREATE, UPDATE, UPSERT, iso, require
+from junctor.simulators.highlevel_document import described
 from junctor.simulators.highlevel_search import SEARCH, page_of_list, page_of_search
 from junctor.simulators.highlevel_state import APPOINTMENT, APPOINTMENT_REQUIRED, NOTE, TASK
 from junctor.simulators.kit import Refused, Route
@@ -80,6 +82,10 @@ class HighLevelSimulator(HighLevelAccount):
             yield Route(
                 method=method, path=path, operation=operation, handler=handler, note=version
             )
+
+    def described(self) -> Description:
+        """What they take."""
+        return described(self)
 
     # Contacts.
 

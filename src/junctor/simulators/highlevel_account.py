@@ -28,6 +28,10 @@ __all__ = ["VENDOR_LIMITS", "HighLevelAccount"]
 VENDOR_LIMITS = Limits(maximum=100, interval_ms=10_000, daily=200_000)
 """Per app and location (docs/oauth/Authorization.md)."""
 
+ANY_OPERATION = ("v3", "2023-02-21")
+"""Versions that every operation takes: today's, and the one that the vendor's client for Node sends
+with whatever it asks (@gohighlevel/api-client 3.1.0)."""
+
 _ERRORS = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -156,7 +160,7 @@ class HighLevelAccount(Simulator):
         version = request.headers.get("version")
         if version is None:
             raise Refused(401, "version header was not found.")
-        if route is not None and version not in {route.note, "v3"}:
+        if route is not None and version not in {route.note, *ANY_OPERATION}:
             raise Refused(401, f"version header is invalid, expected {route.note}")
         if self.meter is None:
             return ()

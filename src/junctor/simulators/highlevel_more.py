@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from junctor.simulators import checks
 from junctor.simulators.highlevel_contacts import iso, require
-from junctor.simulators.highlevel_rows import KINDS, Kind, Rows, page, shape
+from junctor.simulators.highlevel_rows import KINDS, Kind, Rows, after, page, shape
 from junctor.simulators.highlevel_state import APPOINTMENT
 from junctor.simulators.people import text_id
 from junctor.simulators.routes import Refused, Route
@@ -179,7 +179,7 @@ class More:
         rows = self._matching(wanted, query.get("q", ""))
         start = 0
         if query.get("startAfterId"):
-            start = 1 + [row["id"] for row in rows].index(query["startAfterId"])
+            start = after(rows, query["startAfterId"], "startAfterId")
         chosen = page(rows[start:], {"limit": query.get("limit", "20")})
         meta: Row = {"total": len(rows)}
         if start + len(chosen) < len(rows):

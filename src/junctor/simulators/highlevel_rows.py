@@ -17,7 +17,7 @@ from junctor.simulators.checks import Check
 from junctor.simulators.people import text_id
 from junctor.simulators.routes import Refused
 
-__all__ = ["KINDS", "Kind", "Rows", "page", "shape"]
+__all__ = ["KINDS", "Kind", "Rows", "after", "page", "shape", "whole"]
 
 Row = dict[str, Any]
 
@@ -44,6 +44,7 @@ def shape(fields: str) -> tuple[dict[str, Check], tuple[str, ...]]:
     return made, tuple(needed)
 
 
+@checks.taking(type="number")
 def _number(value: Any) -> str | None:
     fits = isinstance(value, int | float) and not isinstance(value, bool)
     return None if fits else "must be a number conforming to the specified constraints"
@@ -208,14 +209,23 @@ class Rows:
 
 def page(rows: list[Row], query: Mapping[str, str], *, most: int = 100) -> list[Row]:
     """What ``limit`` with ``skip``, ``offset`` or ``page`` (from 1) asks for."""
-    limit = _whole(query.get("limit", "20"), "limit", 1, most)
-    start = _whole(query.get("skip") or query.get("offset") or "0", "skip", 0, 10**9)
+    limit = whole(query.get("limit", "20"), "limit", 1, most)
+    start = whole(query.get("skip") or query.get("offset") or "0", "skip", 0, 10**9)
     if query.get("page"):
-        start = (_whole(query["page"], "page", 1, 10**9) - 1) * limit
+        start = (whole(query["page"], "page", 1, 10**9) - 1) * limit
     return rows[start : start + limit]
 
 
-def _whole(text: str, name: str, low: int, high: int) -> int:
+def after(rows: Iterable[Row], row_id: str, name: str) -> int:
+    """How many rows end with this one; `Refused` 422 if it is none of them."""
+    for index, row in enumerate(rows):
+        if row["id"] == row_id:
+            return index + 1
+    raise Refused(422, [f"{name} {row_id} is not in this list"])
+
+
+def whole(text: str, name: str, low: int, high: int) -> int:
+    """A whole number in a range; `Refused` 422."""
     value = int(text) if text.isdecimal() else low - 1
     if not low <= value <= high:
         raise Refused(422, [f"{name} must be a number from {low} to {high}"])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from junctor.simulators import checks
 from junctor.simulators.highlevel_contacts import iso, require
-from junctor.simulators.highlevel_rows import Rows, page, shape
+from junctor.simulators.highlevel_rows import Rows, after, page, shape, whole
 from junctor.simulators.routes import Refused, Route
 from junctor.simulators.wire import Reply, Request
 
@@ -90,7 +90,8 @@ class Talk:
             if query.get(key):
                 rows = [row for row in rows if row.get(key) == query[key]]
         if query.get("startAfterDate"):
-            rows = [row for row in rows if row["lastMessageDate"] < int(query["startAfterDate"])]
+            before = whole(query["startAfterDate"], "startAfterDate", 0, 10**15)
+            rows = [row for row in rows if row["lastMessageDate"] < before]
         chosen = page(rows, {"limit": query.get("limit", "20")})
         shown = [{**row, "sort": [row["lastMessageDate"]]} for row in chosen]
         return self._sim.ok({"conversations": shown, "total": len(rows)})
@@ -206,7 +207,7 @@ class Talk:
         if query.get("type"):
             rows = [row for row in rows if row["messageType"] in query["type"].split(",")]
         if query.get("lastMessageId"):
-            rows = rows[1 + [row["id"] for row in rows].index(query["lastMessageId"]) :]
+            rows = rows[after(rows, query["lastMessageId"], "lastMessageId") :]
         chosen = page(rows, {"limit": query.get("limit", "20")})
         last = chosen[-1]["id"] if chosen else None
         more = len(rows) > len(chosen)
@@ -229,8 +230,8 @@ class Talk:
         rows = list(self.messages.rows.values())[::-1]
         if query.get("contactId"):
             rows = [row for row in rows if row["contactId"] == query["contactId"]]
-        start = int(query.get("cursor") or 0)
+        start = whole(query.get("cursor") or "0", "cursor", 0, 10**9)
         chosen = page(rows[start:], {"limit": query.get("limit", "10")}, most=500)
-        after = start + len(chosen)
-        cursor = str(after) if after < len(rows) else None
+        end = start + len(chosen)
+        cursor = str(end) if end < len(rows) else None
         return self._sim.ok({"messages": chosen, "nextCursor": cursor, "total": len(rows)})

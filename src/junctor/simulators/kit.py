@@ -16,12 +16,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, TypeVar
 
 from junctor.simulators.admin import Admin
 from junctor.simulators.clock import Clock
+from junctor.simulators.describe import Description
 from junctor.simulators.faults import Fault, Faults, Verdict
 from junctor.simulators.hooks import Deliveries, Retries
 from junctor.simulators.journal import Entry, Journal
@@ -73,6 +75,10 @@ class Simulator:
     def routes(self) -> Iterable[Route]:
         """The vendor's operations; paths below ``prefix``."""
         raise TypeError(f"{type(self).__name__} has no routes")
+
+    def described(self) -> Description:
+        """What the operations take beside their paths, for the OpenAPI document."""
+        return Description()
 
     def admin_routes(self) -> Iterable[Route]:
         """Operations below ``/_sim`` that only this vendor has."""
@@ -224,17 +230,27 @@ class Simulator:
 
 
 @asynccontextmanager
-async def running(simulator: S, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[S]:
-    """Serves a simulator while the block runs; port 0 takes any free one. `OSError` if taken."""
+async def running(
+    simulator: S,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    certificate: ssl.SSLContext | None = None,
+) -> AsyncIterator[S]:
+    """Serves a simulator while the block runs; port 0 takes any free one. `OSError` if taken.
+
+    With a ``certificate`` it speaks HTTPS: some vendors' own clients speak nothing else.
+    """
     loop = asyncio.get_running_loop()
     connections: set[Connection] = set()
     server = await loop.create_server(
-        lambda: Connection(simulator.application, connections), host, port
+        lambda: Connection(simulator.application, connections), host, port, ssl=certificate
     )
     try:
         address = server.sockets[0].getsockname()
         shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-        simulator.origin = f"http://{shown}:{address[1]}"
+        scheme = "https" if certificate else "http"
+        simulator.origin = f"{scheme}://{shown}:{address[1]}"
         yield simulator
     finally:
         server.close()

@@ -20,10 +20,12 @@ import msgspec
 from junctor.simulators import signalwire_calls as life
 from junctor.simulators.admin import body_as
 from junctor.simulators.clock import Clock
+from junctor.simulators.describe import Description
 from junctor.simulators.hooks import Retries
 from junctor.simulators.kit import Refused, Route, Simulator
 from junctor.simulators.limits import Limits, Meter
 from junctor.simulators.people import uuid_text
+from junctor.simulators.signalwire_document import described
 from junctor.simulators.signalwire_laml import Laml
 from junctor.simulators.signalwire_rest import Rest
 from junctor.simulators.signalwire_state import SignalWireState, keys, new_state
@@ -94,6 +96,10 @@ class SignalWireSimulator(Simulator):
                     )
         for method, path, operation, handler in self._rest.table():
             yield Route(method=method, path=path, operation=operation, handler=handler, note="rest")
+
+    def described(self) -> Description:
+        """What they take."""
+        return described(self.state, self.project)
 
     def admin_routes(self) -> Iterable[Route]:
         """What comes in, what becomes of what goes out, and limits."""

@@ -159,7 +159,9 @@ def new_state(chance: random.Random, now: datetime, project: str) -> SignalWireS
         "type": "fast",
     }
     fax = fax_row(chance, now, project, first, phone_number(chance))
-    state.faxes[fax["sid"]] = fax | {"status": "delivered", "num_pages": "1", "price": "0.0105"}
+    done = {"status": "delivered", "num_pages": "1", "price": "0.0105"}
+    url = f"https://files.example.com/faxes/{fax['sid']}.tiff"
+    state.faxes[fax["sid"]] = fax | done | {"media_url": url}
     return state
 
 

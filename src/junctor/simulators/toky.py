@@ -15,9 +15,11 @@ from junctor.simulators import toky_calls, toky_state
 from junctor.simulators.admin import body_as
 from junctor.simulators.checks import email, filled, normal_phone
 from junctor.simulators.clock import Clock
+from junctor.simulators.describe import Description
 from junctor.simulators.hooks import Retries, check_hook_url
 from junctor.simulators.kit import Refused, Route, Simulator
 from junctor.simulators.toky_calls import CallsBody, SmsBody
+from junctor.simulators.toky_document import described
 from junctor.simulators.toky_state import TokyState
 from junctor.simulators.wire import Reply, Request
 
@@ -101,6 +103,10 @@ class TokySimulator(Simulator):
         )
         for method, key, operation, handler in table:
             yield Route(method=method, path=PATHS[key], operation=operation, handler=handler)
+
+    def described(self) -> Description:
+        """What they take."""
+        return described(self.state, EVENTS)
 
     def admin_routes(self) -> Iterable[Route]:
         """Calls and text messages to simulate."""

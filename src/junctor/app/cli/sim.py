@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import signal
+import ssl
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -39,6 +41,14 @@ def register(app: typer.Typer) -> None:
         latency: Annotated[
             float, typer.Option(min=0.0, help="Seconds that every answer takes.")
         ] = 0.0,
+        certificate: Annotated[
+            Path | None,
+            typer.Option(
+                exists=True,
+                dir_okay=False,
+                help="Serve HTTPS with this certificate and its key, both in one PEM file.",
+            ),
+        ] = None,
     ) -> None:
         """Serve a simulated vendor, with its limits, faults and webhooks, for tests and demos."""
         # The simulators load their server and crypto only when one is wanted.
@@ -62,8 +72,12 @@ def register(app: typer.Typer) -> None:
                         clock_factor=clock_factor,
                         seed=seed,
                         latency=latency,
+                        secure=_secure(certificate),
                     )
                 )
+        except ssl.SSLError as error:
+            typer.echo(f"--certificate: {certificate} is no certificate with its key.", err=True)
+            raise typer.Exit(2) from error
         except OSError as error:
             typer.echo(_why_not(error, host, port), err=True)
             raise typer.Exit(1) from error
@@ -78,6 +92,7 @@ async def _serve(
     clock_factor: float,
     seed: int | None,
     latency: float,
+    secure: ssl.SSLContext | None,
 ) -> None:
     from junctor.simulators import make
     from junctor.simulators.clock import Clock
@@ -88,7 +103,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     simulator = make(name, seed=seed, clock=Clock(clock_factor), latency=latency)
-    async with running(simulator, host=host, port=port) as sim:
+    async with running(simulator, host=host, port=port, certificate=secure) as sim:
         facts: dict[str, Any] = {
             "base_url": sim.base_url,
             "credentials": sim.credentials,
@@ -103,6 +118,15 @@ async def _serve(
             typer.echo(f"Look inside at {sim.admin_url}/state. Ctrl-C stops it.")
         sys.stdout.flush()
         await stop.wait()
+
+
+def _secure(certificate: Path | None) -> ssl.SSLContext | None:
+    """What HTTPS needs; `ssl.SSLError` if the file doesn't hold it."""
+    if certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
 
 
 def _loop_factory() -> Any:
