@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from junctor.connectors.highlevel import lists
+from junctor.connectors.highlevel import lists, probes
 from junctor.connectors.highlevel.fields import calendar_id, contact_id, user_id
 from junctor.connectors.highlevel.table import (
     field,
@@ -64,6 +64,7 @@ operation(
     moment("endTime", "End", help="Empty: as long as the calendar's slots."),
     *_APPOINTMENT,
     name="createAppointment",
+    probe=probes.APPOINTMENT,
     location="body",
 )
 operation(
@@ -146,6 +147,7 @@ operation(
     moment("endTime", "End", required=True),
     *_BLOCK,
     name="createBlockedTime",
+    probe=probes.BLOCKED_TIME,
     location="body",
     one_of=("calendarId", "assignedUserId"),
 )
@@ -188,6 +190,7 @@ operation(
     _OF,
     *_TEXT,
     name="createAppointmentNote",
+    probe=probes.APPOINTMENT_NOTE,
     items="note",
 )
 operation(
@@ -290,6 +293,7 @@ operation(
     ),
     *_SETTINGS,
     name="createCalendar",
+    probe=probes.CALENDAR,
     items="calendar",
     location="body",
 )
@@ -334,6 +338,7 @@ operation(
     *_NAMED,
     flag("isActive", "Active"),
     name="createCalendarGroup",
+    probe=probes.CALENDAR_GROUP,
     items="group",
     location="body",
 )

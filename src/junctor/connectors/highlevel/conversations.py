@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from junctor.connectors.highlevel import lists
+from junctor.connectors.highlevel import lists, probes
 from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.connectors.highlevel.fields import PHONE_HELP, contact_id
 from junctor.connectors.highlevel.table import (
@@ -155,6 +155,7 @@ operation(
     "Opens a conversation with a contact.",
     contact_id(),
     name="createConversation",
+    probe=probes.CONVERSATION,
     items="conversation",
     location="body",
 )
@@ -272,6 +273,7 @@ operation(
     flag("usesNativeSchedulingAi", "Let AI choose the time", advanced=True),
     field("optimizationPeriod", "Within", Literal["24h", "48h", "72h"], advanced=True),
     name="sendMessage",
+    probe=probes.MESSAGE,
 )
 _CALL = field(
     "call",
@@ -326,6 +328,7 @@ operation(
     moment("date", "Date", advanced=True),
     _CALL,
     name="addInboundMessage",
+    probe=probes.INBOUND_MESSAGE,
     one_of=("conversationId", "contactId"),
 )
 operation(
@@ -341,6 +344,7 @@ operation(
     field("altId", "ID at the provider", advanced=True),
     moment("date", "Date", advanced=True),
     name="addOutboundCall",
+    probe=probes.OUTBOUND_CALL,
 )
 operation(
     "Set the status of a message",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from junctor.connectors.highlevel import lists
+from junctor.connectors.highlevel import lists, probes
 from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.connectors.highlevel.fields import (
     contact_id,
@@ -186,6 +186,7 @@ operation(
     *_MORE,
     custom(),
     name="createOpportunity",
+    probe=probes.OPPORTUNITY,
     items="opportunity",
     location="body",
 )
@@ -220,6 +221,7 @@ operation(
     field("followersActionType", "Followers are", Literal["add", "remove"], default="add"),
     field("isRemoveAllFollowers", "Remove all followers", bool, default=False, advanced=True),
     name="upsertOpportunity",
+    probe=probes.UPSERTED_OPPORTUNITY,
     effect_of=lambda given: "idempotent" if given.get("id") else "once",
     location="body",
     always={"followers": []},
