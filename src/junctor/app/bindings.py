@@ -240,9 +240,11 @@ def _connections(
 ) -> list[Need]:
     if connector is None or not connector.connections:
         return []
-    if found.hook is not None and found.hook.register is None:
+    hook = found.hook
+    if hook is not None and hook.register is None and hook.backfill is None:
         return []  # nothing is asked of the vendor: whoever knows the address may send
-    by_hand = found.hook is not None and isinstance(found.hook.register, Takeover)
+    # Where it need not be registered, an account is for what was missed only.
+    by_hand = hook is not None and (hook.register is None or isinstance(hook.register, Takeover))
     asks = getattr(found, "needs_connection", None)
     if asks is None:
         parameter, known = _first(own, "connection", "keychain")

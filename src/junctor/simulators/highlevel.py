@@ -182,7 +182,9 @@ class HighLevelSimulator(HighLevelAccount):
         contact = self._contact(request)
         body = request.json()
         require(body, NOTE, ("body",))
-        note = self.state.notes.add(contact["id"], {**body, "dateAdded": iso(self.clock.date())})
+        now = iso(self.clock.date())
+        note = self.state.notes.add(contact["id"], {**body, "dateAdded": now})
+        contact["dateUpdated"] = now  # assumed: a note changes its contact, without an event
         self.emit("NoteCreate", note)
         return self.ok({"note": note}, 201)
 
