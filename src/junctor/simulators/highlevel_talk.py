@@ -94,7 +94,12 @@ class Talk:
         if query.get("startAfterDate"):
             rows = [row for row in rows if row["lastMessageDate"] < int(query["startAfterDate"])]
         chosen = page(rows, {"limit": query.get("limit", "20")})
-        shown = [{**row, "sort": [row["lastMessageDate"]]} for row in chosen]
+        people = self._sim.state.contacts.rows
+        names = [people.get(row["contactId"], {}).get("name", "") for row in chosen]
+        shown = [
+            {**row, "fullName": name, "sort": [row["lastMessageDate"]]}
+            for row, name in zip(chosen, names, strict=True)
+        ]
         return self._sim.ok({"conversations": shown, "total": len(rows)})
 
     def _of_contact(self, contact_id: str) -> Row:

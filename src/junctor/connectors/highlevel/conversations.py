@@ -26,7 +26,6 @@ from junctor.language.files import IN_MEMORY, LARGEST
 __all__ = ["newest_conversations"]
 
 PAGE = 100
-CONVERSATION = need("conversationId", "Conversation ID")
 MESSAGE = need("messageId", "Message ID")
 Delivered = Literal["delivered", "failed", "pending", "read"]
 Exported = Literal["Call", "SMS", "Email", "WhatsApp", "Instagram", "Facebook"]
@@ -140,6 +139,9 @@ def newest_conversations(limit: int, direction: str = "", kind: str = "") -> Flo
     return (yield from _conversations({k: v for k, v in wanted.items() if v}, limit))
 
 
+CONVERSATION = need(
+    "conversationId", "Conversation ID", options=search_conversations, option_label="fullName"
+)
 operation(
     "Get a conversation",
     "GET",
@@ -186,7 +188,15 @@ operation(
 
 @highlevel.search("List messages of a conversation", limit_field="limit")
 def list_messages(
-    conversation: Annotated[str, Field(label="Conversation ID", key="conversationId")],
+    conversation: Annotated[
+        str,
+        Field(
+            label="Conversation ID",
+            key="conversationId",
+            options=search_conversations,
+            option_label="fullName",
+        ),
+    ],
     kinds: Annotated[
         list[str],
         Field(label="Kinds", help="Such as TYPE_SMS, TYPE_CALL; none: all.", key="type"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.connectors.highlevel.table import field, limit_of, location, operation
-from junctor.language.connector import Flow, Paging, Request
+from junctor.language.connector import Field, Flow, Paging, Request
 
 __all__ = [
     "business",
@@ -189,8 +189,12 @@ link = operation(
 
 
 @highlevel.search("List pipeline stages", name="listPipelineStages")
-def stage() -> Flow:
-    """Lists the stages of all pipelines; `fullName` says pipeline and stage."""
+def stage(
+    pipeline_id: Annotated[
+        str, Field(label="Pipeline", help="Empty: all.", key="pipelineId", options=pipeline)
+    ] = "",
+) -> Flow:
+    """Lists the stages of pipelines; `fullName` says pipeline and stage."""
     answer = yield Request(
         "GET",
         "/opportunities/pipelines",
@@ -199,6 +203,8 @@ def stage() -> Flow:
     )
     found: list[dict[str, Any]] = []
     for each in answer.json().get("pipelines") or ():
+        if pipeline_id and each.get("id") != pipeline_id:
+            continue
         for row in each.get("stages") or ():
             named = f"{each.get('name', '')}: {row.get('name', '')}"
             more = {"pipelineId": each.get("id"), "pipelineName": each.get("name")}

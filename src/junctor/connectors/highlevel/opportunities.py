@@ -21,7 +21,6 @@ __all__ = ["newest_opportunities", "search_opportunities"]
 
 PAGE = 100
 Status = Literal["open", "won", "lost", "abandoned"]
-WHICH = need("id", "Opportunity ID")
 
 
 @highlevel.search("Search opportunities", limit_field="limit")
@@ -125,6 +124,7 @@ def newest_opportunities(limit: int, pipeline: str = "") -> Flow:
     return (yield from _pages({key: value for key, value in wanted.items() if value}, limit))
 
 
+WHICH = need("id", "Opportunity ID", options=search_opportunities)
 operation(
     "Search opportunities (advanced)",
     "POST",
@@ -210,7 +210,7 @@ operation(
     "POST",
     "/opportunities/upsert",
     "Updates the opportunity with this ID, or creates one; says which in `new`.",
-    field("id", "Opportunity ID", help="Empty: a new one."),
+    field("id", "Opportunity ID", help="Empty: a new one.", options=search_opportunities),
     pipeline_id(required=True),
     field("name", "Name"),
     stage_id(),
