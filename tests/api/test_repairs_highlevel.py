@@ -4,6 +4,7 @@ and a task whose answer was lost is not given twice.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from junctor.app.oneshot import own_worker
-from tests.api.test_repairs import ANY, Stand, standing
+from junctor.app.repair import fill_gaps
+from tests.api.repair_stand import ANY, Stand, standing
+from tests.api.test_repairs import beat, quiet
 from tests.support import asynchronous
 
 pytestmark = pytest.mark.timeout(60)
@@ -135,6 +139,23 @@ async def test_a_contact_that_was_changed_is_fetched_once(database_url: str, fol
         assert await repaired(it, path) == (1, 0, 1)
         async with own_worker(it.core):
             assert await kinds(it, path, 1) == Counter(["ContactUpdate"])
+
+
+@asynchronous
+async def test_a_hook_without_a_connection_is_not_tried_again_and_again(
+    database_url: str, folder: Path
+) -> None:
+    async with standing(database_url, folder, "highlevel") as it:
+        keep = {"scope": "roundtrip", "variables": [{"name": "t", "value": "{{1.type}}"}]}
+        alone = [("highlevel:watchContacts", {}), ("util:SetVariables", keep)]
+        path = await it.scenario(*alone)
+        with psycopg.connect(it.url, autocommit=True) as db:
+            db.execute("update hooks set connection_id = null where kind = 'watchContacts'")
+        refused = await it.client.post(f"{path}/backfill", json={})
+        assert "has no connection to ask with" in refused.json()["error"]["message"]
+        quiet(it.url, 30)
+        await asyncio.to_thread(beat, it.url, gap=5)
+        assert await fill_gaps(it.core) == {"gaps": 1, "stored": 0, "left": 0}
 
 
 @asynchronous
