@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -26,7 +25,6 @@ from junctor.language.connector import (
     Connector,
     Delivery,
     HookDef,
-    Missed,
     Request,
 )
 from junctor.language.forms import bind, build, slots_of
@@ -61,7 +59,7 @@ def play(name: str, connector: Connector, story: Callable[[Do, Simulator], Await
                         )
                     return response
 
-                async def do(module: str, **mapper: Any) -> list[Bundle]:
+                async def do(module: str, /, **mapper: Any) -> list[Bundle]:
                     definition = connector.modules[module]
                     return await perform(definition, bind(definition, mapper, {}), send)
 
@@ -133,7 +131,7 @@ def test_what_toky_missed_has_the_keys_of_what_it_sends() -> None:
         for hook in hooks:
             assert hook.register is not None
             assert hook.backfill is not None
-            found = await _filled(simulator, hook.backfill(since, {}))
+            found = await answered(toky, simulator, hook.backfill(since, {}))
             told = sent[hook.register.event]
             assert len(told) > 1
             assert Counter(_key(hook, each.body) for each in found) == Counter(
@@ -164,20 +162,27 @@ def _key(hook: HookDef, payload: Any) -> str | None:
     )
 
 
-async def _filled(simulator: Simulator, flow: Any) -> list[Missed]:
+async def answered(connector: Connector, simulator: Simulator, flow: Any) -> Any:
+    """What a probe or a backfill finds at the double."""
     base = simulator.origin + simulator.prefix
-    account: Any = build(toky.connections["toky"].form, simulator.credentials)
+    connection, *_ = connector.connections.values()
+    known = {slot.key for slot in slots_of(connection.form)}
+    given = {key: text for key, text in simulator.credentials.items() if key in known}
+    account: Any = build(connection.form, given)
     async with AiohttpTransport([urlsplit(base).netloc]) as transport:
         try:
             request = next(flow)
             while True:
-                target = replace(request, url=base + request.url)
-                request = flow.send(
-                    await transport.send(toky.connections["toky"].sign(target, account))
-                )
+                target = absolute(request, base)
+                response = await transport.send(connection.sign(target, account))
+                if request.raises and response.status >= 400:
+                    assert connector.error_text is not None
+                    raise VendorRefused(
+                        status=response.status, reason=connector.error_text(response)
+                    )
+                request = flow.send(response)
         except StopIteration as stop:
-            found: list[Missed] = stop.value
-            return found
+            return stop.value
 
 
 def test_highlevel_contacts_tags_and_notes() -> None:

@@ -243,7 +243,7 @@ def _connections(
     hook = found.hook
     if hook is not None and hook.register is None and hook.backfill is None:
         return []  # nothing is asked of the vendor: whoever knows the address may send
-    # Without an account it is set up by hand, and what it missed can't be asked for.
+    # Where it need not be registered, an account is for what was missed only.
     by_hand = hook is not None and (hook.register is None or isinstance(hook.register, Takeover))
     asks = getattr(found, "needs_connection", None)
     if asks is None:

@@ -124,6 +124,9 @@ async def _fill_gap(core: Core, since: datetime, only: list[str] | None) -> tupl
             hook: Hook = await core.catalog.hook(organization_id, hook_id)
             if not can_fill(core.registry.find(f"{hook.connector}:{hook.kind}")):
                 continue
+            if hook.connection_id is None:  # where one is not needed to be told
+                log.info("gap.no_connection", hook=shown)
+                continue
             done = await made.fill(hook, max(since, hook.created_at, earliest))
         except JunctorError as error:
             log.warning("gap.not_filled", hook=shown, error=error.message)

@@ -24,7 +24,7 @@ spend too; then only what the vendor says remains is leased until its window end
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
@@ -66,6 +66,18 @@ class Budget:
     organisation with the same key share. ``""``: the connection itself; ``None``: such a request is
     not counted."""
     learn: Callable[[Response], Learned | None] = lambda _response: None
+    told: Callable[[Any], tuple[int, float] | None] = lambda _form: None
+    """Gets the connection's form: amount and window (seconds) that it names itself, where the
+    vendor publishes none; ``None``: these here."""
+
+    def of(self, form: Any) -> Budget:
+        """This budget as a connection has it. Own figures make it another one, counted anew."""
+        told = self.told(form)
+        if told is None or told == (self.amount, self.window):
+            return self
+        amount, window = told
+        name = f"{self.name} ({amount} in {window:g} s)"
+        return replace(self, name=name, amount=amount, window=window)
 
 
 def rate_headers(

@@ -107,7 +107,7 @@ class Governor:
         ``spent`` and ``leased`` units of it, what ``others`` spent, and how many were ``refused``.
         """
         shown = []
-        for budget in account.definition.budgets:
+        for budget in _budgets(account):
             key = self._key(account, budget, Request("POST", "/"))
             if key is None:
                 continue
@@ -135,12 +135,12 @@ class Governor:
 
     def _of(self, account: Account, target: Request) -> Iterator[Gate]:
         """The gates that a request passes; that of the longest window first, which seldom waits."""
-        for budget in sorted(account.definition.budgets, key=lambda each: -each.window):
+        for budget in sorted(_budgets(account), key=lambda each: -each.window):
             key = self._key(account, budget, target)
             if key is None:
                 continue
             gate = self._gates.get(key)
-            if gate is None or gate.budget is not budget:
+            if gate is None or gate.budget != budget:
                 gate = self._gates[key] = Gate(self._store, key, budget, self._clock)
             yield gate
 
@@ -157,6 +157,11 @@ class Governor:
             budget.name,
             key or str(account.connection_id),
         )
+
+
+def _budgets(account: Account) -> list[Budget]:
+    """Those of its kind of connection, as this one has them."""
+    return [budget.of(account.form) for budget in account.definition.budgets]
 
 
 def _learn(account: Account, response: Response, gates: list[Gate]) -> None:

@@ -16,6 +16,8 @@ from junctor.adapters.postgres.budgets import PostgresBudgets
 from junctor.adapters.postgres.hot import Line
 from junctor.adapters.transport import AiohttpTransport
 from junctor.connectors.highlevel import highlevel
+from junctor.connectors.toky import toky
+from junctor.connectors.toky.assumptions import RATE
 from junctor.errors import NotSent, RateLimited
 from junctor.language.budgets import Budget
 from junctor.language.connector import Connection, Connector, Request, Response, Secret
@@ -24,6 +26,7 @@ from junctor.runtime.governor import Governor
 from junctor.simulators.clock import Clock
 from junctor.simulators.highlevel import HighLevelSimulator
 from junctor.simulators.kit import running
+from junctor.simulators.toky import TokySimulator
 from tests.support import asynchronous
 
 FACTOR = 10.0
@@ -247,3 +250,37 @@ async def test_accounts_without_budgets_pass_at_once() -> None:
         for _ in range(3):
             await a.through(free, REQUEST, None, answering())
         assert response.status == 200
+
+
+@asynchronous
+async def test_a_vendor_that_publishes_no_limits_is_asked_at_an_assumed_rate(
+    database_url: str,
+) -> None:
+    async with (
+        running(TokySimulator(seed=3)) as sim,
+        AiohttpTransport([sim.origin.removeprefix("http://")]) as transport,
+        governor(database_url) as one,
+    ):
+        definition = toky.connections["toky"]
+        key = Secret(sim.credentials["api_key"])
+        for corrections, limit in (("", RATE[0]), ("rate = 7 in 2", 7)):
+            account = Account(
+                toky,
+                definition,
+                sim.base_url,
+                definition.form(api_key=key, corrections=corrections),
+                organization_id=uuid4(),
+                connection_id=uuid4(),
+            )
+            target = Request("GET", f"{sim.base_url}/agents")
+
+            async def send(
+                account: Account = account, target: Request = target
+            ) -> tuple[Response, None]:
+                signed = account.definition.sign(target, account.form)
+                return await transport.send(signed), None
+
+            response, _ = await one.through(account, target, None, send)
+            assert response.status == 200
+            [shown] = await one.budgets_of(account)
+            assert (shown["limit"], shown["spent"] + shown["leased"] > 0) == (limit, True)

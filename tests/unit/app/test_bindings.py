@@ -27,7 +27,7 @@ def needs(*modules: str) -> list[str]:
     return [
         need.name
         for need in needs_of(imported, REGISTRY.find, REGISTRY.connector)
-        if need.kind == "connection"
+        if need.kind == "connection" and need.required
     ]
 
 

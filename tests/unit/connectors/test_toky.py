@@ -10,6 +10,7 @@ import pytest
 
 from junctor.connectors.toky import hooks, modules, toky
 from junctor.connectors.toky.account import BASE, ApiKey, said, sign
+from junctor.connectors.toky.assumptions import RATE
 from junctor.errors import BundleInvalid, DataError, Misconfigured, Reconnect, VendorRefused
 from junctor.language.connector import Delivery, Flow, Registration, Request, Response, Secret
 from junctor.language.forms import bind
@@ -228,3 +229,17 @@ def test_the_effect_of_an_api_call_is_its_methods() -> None:
     assert effect_of is not None
     effects = [effect_of({"method": name}) for name in ("get", "PUT", "POST", None)]
     assert effects == ["read", "idempotent", "once", "read"]
+
+
+def test_the_rate_is_assumed_unless_the_connection_says_otherwise() -> None:
+    [budget] = toky.connections["toky"].budgets
+
+    def of(corrections: str) -> tuple[str, int, float]:
+        found = budget.of(ApiKey(api_key=Secret("k"), corrections=corrections))
+        return found.name, found.amount, found.window
+
+    assert of("") == of("rate = 100 in 10") == ("rate", *RATE)
+    assert of("rate = 5 in 1") == ("rate (5 in 1 s)", 5, 1.0)
+    for wrong in ("rate = fast", "rate = 0 in 1", "rate = 5 in 0"):
+        with pytest.raises(Misconfigured, match="rate = 20 in 10"):
+            of(wrong)

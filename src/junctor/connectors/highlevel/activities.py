@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from junctor.connectors.highlevel import lists
+from junctor.connectors.highlevel import lists, probes
 from junctor.connectors.highlevel.fields import contact_id, user_id
 from junctor.connectors.highlevel.table import (
     field,
@@ -55,6 +55,7 @@ operation(
     field("completed", "Completed", bool, default=False),
     user_id("assignedTo", "Assigned to"),
     name="createTask",
+    probe=probes.TASK,
     items="task",
 )
 operation(
@@ -202,6 +203,7 @@ operation(
     need("body", "Text", multiline=True),
     *_NOTE,
     name="createNote",
+    probe=probes.NOTE,
     items="note",
 )
 operation(

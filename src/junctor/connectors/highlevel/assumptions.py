@@ -5,7 +5,9 @@ Each can be overridden where it matters: by a hook's settings, or with *Make an 
 
 from __future__ import annotations
 
-__all__ = ["HOOK_MAX_AGE", "PUBLIC_KEY", "RSA_KEY"]
+from datetime import timedelta
+
+__all__ = ["APPOINTMENTS_AHEAD", "EARLY", "HOOK_MAX_AGE", "LATE", "PUBLIC_KEY", "RSA_KEY"]
 
 PUBLIC_KEY = "MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg="
 """HighLevel's Ed25519 key for webhooks, from its integration guide (SubjectPublicKeyInfo)."""
@@ -26,3 +28,12 @@ HOOK_MAX_AGE = 7 * 24 * 3600
 """Seconds that an event may be old. The vendor tries up to twelve times with growing waits, and
 whether it stamps a repetition anew is unknown; so an event is refused only when it is older than
 the seven days for which its `webhookId` is remembered, and a replay is a duplicate until then."""
+
+APPOINTMENTS_AHEAD = timedelta(days=366)
+"""How far ahead of now appointments are looked at by gap repair: HighLevel lists them by when they
+take place, and how long a span it takes is not said."""
+
+EARLY = timedelta(minutes=1)
+"""How much earlier than our clock says something may be dated at HighLevel: clocks differ."""
+LATE = timedelta(minutes=5)
+"""How much later: a request may wait there before it is carried out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from junctor.connectors.highlevel import lists
+from junctor.connectors.highlevel import lists, probes
 from junctor.connectors.highlevel.fields import calendar_id, contact_id, user_id
 from junctor.connectors.highlevel.table import (
     field,
@@ -71,6 +71,7 @@ operation(
     moment("endTime", "End", help="Empty: as long as the calendar's slots."),
     *_APPOINTMENT,
     name="createAppointment",
+    probe=probes.APPOINTMENT,
     location="body",
 )
 operation(
@@ -153,6 +154,7 @@ operation(
     moment("endTime", "End", required=True),
     *_BLOCK,
     name="createBlockedTime",
+    probe=probes.BLOCKED_TIME,
     location="body",
     one_of=("calendarId", "assignedUserId"),
 )
@@ -195,6 +197,7 @@ operation(
     _OF,
     *_TEXT,
     name="createAppointmentNote",
+    probe=probes.APPOINTMENT_NOTE,
     items="note",
 )
 operation(
@@ -297,6 +300,7 @@ operation(
     ),
     *_SETTINGS,
     name="createCalendar",
+    probe=probes.CALENDAR,
     items="calendar",
     location="body",
 )
@@ -341,6 +345,7 @@ operation(
     *_NAMED,
     flag("isActive", "Active"),
     name="createCalendarGroup",
+    probe=probes.CALENDAR_GROUP,
     items="group",
     location="body",
 )

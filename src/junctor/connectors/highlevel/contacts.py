@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from junctor.connectors.highlevel import lists
+from junctor.connectors.highlevel import lists, probes
 from junctor.connectors.highlevel.account import BASE, V3, highlevel, said
 from junctor.connectors.highlevel.fields import (
     COMPANY,
@@ -46,6 +46,7 @@ operation(
         advanced=True,
     ),
     name="upsertContact",
+    probe=probes.UPSERTED_CONTACT,
     effect="idempotent",
     effect_of=lambda given: "once" if given.get("createNewIfDuplicateAllowed") else "idempotent",
     location="body",
@@ -62,6 +63,7 @@ operation(
     GENDER,
     *MORE,
     name="createContact",
+    probe=probes.CONTACT,
     location="body",
 )
 operation(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from junctor.connectors.highlevel import lists
+from junctor.connectors.highlevel import lists, probes
 from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.connectors.highlevel.fields import PHONE_HELP, contact_id
 from junctor.connectors.highlevel.table import (
@@ -26,7 +26,6 @@ from junctor.language.files import IN_MEMORY, LARGEST
 __all__ = ["newest_conversations"]
 
 PAGE = 100
-CONVERSATION = need("conversationId", "Conversation ID")
 MESSAGE = need("messageId", "Message ID")
 Delivered = Literal["delivered", "failed", "pending", "read"]
 Exported = Literal["Call", "SMS", "Email", "WhatsApp", "Instagram", "Facebook"]
@@ -140,6 +139,9 @@ def newest_conversations(limit: int, direction: str = "", kind: str = "") -> Flo
     return (yield from _conversations({k: v for k, v in wanted.items() if v}, limit))
 
 
+CONVERSATION = need(
+    "conversationId", "Conversation ID", options=search_conversations, option_label="fullName"
+)
 operation(
     "Get a conversation",
     "GET",
@@ -155,6 +157,7 @@ operation(
     "Opens a conversation with a contact.",
     contact_id(),
     name="createConversation",
+    probe=probes.CONVERSATION,
     items="conversation",
     location="body",
 )
@@ -185,7 +188,15 @@ operation(
 
 @highlevel.search("List messages of a conversation", limit_field="limit")
 def list_messages(
-    conversation: Annotated[str, Field(label="Conversation ID", key="conversationId")],
+    conversation: Annotated[
+        str,
+        Field(
+            label="Conversation ID",
+            key="conversationId",
+            options=search_conversations,
+            option_label="fullName",
+        ),
+    ],
     kinds: Annotated[
         list[str],
         Field(label="Kinds", help="Such as TYPE_SMS, TYPE_CALL; none: all.", key="type"),
@@ -272,6 +283,7 @@ operation(
     flag("usesNativeSchedulingAi", "Let AI choose the time", advanced=True),
     field("optimizationPeriod", "Within", Literal["24h", "48h", "72h"], advanced=True),
     name="sendMessage",
+    probe=probes.MESSAGE,
 )
 _CALL = field(
     "call",
@@ -326,6 +338,7 @@ operation(
     moment("date", "Date", advanced=True),
     _CALL,
     name="addInboundMessage",
+    probe=probes.INBOUND_MESSAGE,
     one_of=("conversationId", "contactId"),
 )
 operation(
@@ -341,6 +354,7 @@ operation(
     field("altId", "ID at the provider", advanced=True),
     moment("date", "Date", advanced=True),
     name="addOutboundCall",
+    probe=probes.OUTBOUND_CALL,
 )
 operation(
     "Set the status of a message",

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from junctor.connectors.highlevel.account import highlevel
 from junctor.connectors.highlevel.assumptions import HOOK_MAX_AGE, PUBLIC_KEY, RSA_KEY
 from junctor.connectors.highlevel.event_types import FAMILIES, Family, events_of
+from junctor.connectors.highlevel.missed import backfill, occurrence
 from junctor.errors import BundleInvalid, DataError
 from junctor.language.connector import Bundle, Delivery, Field, HookDef
 from junctor.language.verifiers import check_public_key, ed25519, max_age
@@ -86,10 +87,9 @@ class EventSettings(Common):
 
 def _event_id(delivery: Delivery) -> str | None:
     try:
-        found = _payload(delivery).get("webhookId")
+        return occurrence(_payload(delivery))
     except DataError:
         return None
-    return str(found) if found else None
 
 
 def _sent(delivery: Delivery) -> float:
@@ -122,8 +122,14 @@ VERIFY = max_age(
 )
 
 
-def _hook(settings: type) -> HookDef:
-    return HookDef(verify=VERIFY, dedup=_event_id, settings=settings, at_door=AT_DOOR)
+def _hook(settings: type, events: tuple[str, ...] | None = None) -> HookDef:
+    return HookDef(
+        verify=VERIFY,
+        dedup=_event_id,
+        settings=settings,
+        at_door=AT_DOOR,
+        backfill=backfill(events),
+    )
 
 
 def _wanted(delivery: Delivery, wanted: Iterable[str]) -> list[Bundle]:
@@ -177,7 +183,8 @@ def _watch(family: Family) -> None:
     )
     settings.__doc__ = Common.__doc__
     settings.__module__ = __name__
-    highlevel.instant(family.label, hook=_hook(settings), name=family.name)(_events_of(family))
+    hook = _hook(settings, family.events)
+    highlevel.instant(family.label, hook=hook, name=family.name)(_events_of(family))
 
 
 def _events_of(family: Family) -> Callable[[Delivery], Iterable[Bundle]]:

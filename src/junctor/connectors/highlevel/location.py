@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from junctor.connectors.highlevel import lists
+from junctor.connectors.highlevel import lists, probes
 from junctor.connectors.highlevel.fields import PHONE_HELP
 from junctor.connectors.highlevel.table import (
     field,
@@ -82,6 +82,7 @@ operation(
     texts("locationIds", "Locations", required=True, options=lists.location),
     *_PERSON,
     name="createUser",
+    probe=probes.USER,
 )
 operation(
     "Update a user",
@@ -134,6 +135,7 @@ operation(
     need("name", "Name"),
     *_FIRM,
     name="createBusiness",
+    probe=probes.BUSINESS,
     location="body",
 )
 operation(
@@ -173,6 +175,7 @@ for _label, _method, _name, _about in (
         *((need("name", "Name"),) if _method in {"POST", "PUT"} else ()),
         name=_name,
         items=None if _method == "DELETE" else "tag",
+        probe=probes.TAG if _method == "POST" else None,
         location="path",
     )
 
@@ -213,6 +216,7 @@ operation(
     ),
     *_SHAPE,
     name="createCustomField",
+    probe=probes.CUSTOM_FIELD,
     items="customField",
     location="path",
 )
@@ -254,6 +258,7 @@ for _label, _method, _name, _about in (
         *(_CONTENT if _method in {"POST", "PUT"} else ()),
         name=_name,
         items=None if _method == "DELETE" else "customValue",
+        probe=probes.CUSTOM_VALUE if _method == "POST" else None,
         location="path",
     )
 
@@ -268,6 +273,7 @@ operation(
     "Creates a link whose clicks start workflows.",
     *_GOES,
     name="createLink",
+    probe=probes.LINK,
     items="link",
     location="body",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from junctor.connectors.highlevel import lists
+from junctor.connectors.highlevel import lists, probes
 from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.connectors.highlevel.fields import (
     contact_id,
@@ -21,7 +21,6 @@ __all__ = ["newest_opportunities", "search_opportunities"]
 
 PAGE = 100
 Status = Literal["open", "won", "lost", "abandoned"]
-WHICH = need("id", "Opportunity ID")
 
 
 @highlevel.search("Search opportunities", limit_field="limit")
@@ -125,6 +124,7 @@ def newest_opportunities(limit: int, pipeline: str = "") -> Flow:
     return (yield from _pages({key: value for key, value in wanted.items() if value}, limit))
 
 
+WHICH = need("id", "Opportunity ID", options=search_opportunities)
 operation(
     "Search opportunities (advanced)",
     "POST",
@@ -186,6 +186,7 @@ operation(
     *_MORE,
     custom(),
     name="createOpportunity",
+    probe=probes.OPPORTUNITY,
     items="opportunity",
     location="body",
 )
@@ -209,7 +210,7 @@ operation(
     "POST",
     "/opportunities/upsert",
     "Updates the opportunity with this ID, or creates one; says which in `new`.",
-    field("id", "Opportunity ID", help="Empty: a new one."),
+    field("id", "Opportunity ID", help="Empty: a new one.", options=search_opportunities),
     pipeline_id(required=True),
     field("name", "Name"),
     stage_id(),
@@ -220,6 +221,7 @@ operation(
     field("followersActionType", "Followers are", Literal["add", "remove"], default="add"),
     field("isRemoveAllFollowers", "Remove all followers", bool, default=False, advanced=True),
     name="upsertOpportunity",
+    probe=probes.UPSERTED_OPPORTUNITY,
     effect_of=lambda given: "idempotent" if given.get("id") else "once",
     location="body",
     always={"followers": []},

@@ -4,7 +4,7 @@ by a private integration, which get no events at all.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from junctor.connectors.highlevel import lists
@@ -12,6 +12,7 @@ from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.connectors.highlevel.conversations import newest_conversations
 from junctor.connectors.highlevel.opportunities import newest_opportunities
 from junctor.connectors.highlevel.search import newest_contacts
+from junctor.connectors.highlevel.since import dated
 from junctor.language.connector import Bundle, Field, Flow, Poll, Request
 
 __all__: list[str] = []
@@ -33,22 +34,11 @@ Looked = Annotated[
 PAGE = 100
 
 
-def _moment(value: Any) -> datetime | None:
-    """A date as HighLevel gives it: ISO 8601, or milliseconds since 1970."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value / 1000, UTC)
-    try:
-        found = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
 def _changed(*keys: str) -> Poll:
     """New is what has another date than before, by the first of these fields that is filled."""
 
     def date(item: Bundle) -> datetime | None:
-        return next((_moment(item[key]) for key in keys if item.get(key)), None)
+        return dated(item, *keys)
 
     def identity(item: Bundle) -> str:
         moment = date(item)
@@ -58,7 +48,7 @@ def _changed(*keys: str) -> Poll:
 
 
 def _added(key: str) -> Poll:
-    return Poll(id=lambda item: str(item.get("id")), date=lambda item: _moment(item.get(key)))
+    return Poll(id=lambda item: str(item.get("id")), date=lambda item: dated(item, key))
 
 
 @highlevel.module(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
 from junctor.connectors.highlevel import lists
 from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.errors import DataError
-from junctor.language.connector import Field, Flow, Request
+from junctor.language.connector import Bundle, Field, Flow, Request, Response
 
 __all__ = ["PAGE", "list_contacts", "newest_contacts", "pages", "search_contacts"]
 
@@ -67,8 +68,17 @@ def search_contacts(
     )
 
 
-def pages(body: dict[str, Any], limit: int, location_id: str = "") -> Flow:
-    """Pages of ``POST /contacts/search``: each goes on after the last contact of the one before."""
+def pages(
+    body: dict[str, Any],
+    limit: int,
+    location_id: str = "",
+    *,
+    enough: Callable[[Mapping[str, Any]], bool] | None = None,
+) -> Generator[Request, Response, list[Bundle]]:
+    """Pages of ``POST /contacts/search``: each goes on after the last contact of the one before.
+
+    ``enough``: whether no page is needed after one that ends with this contact.
+    """
     found: list[dict[str, Any]] = []
     after: Any = None
     while len(found) < limit:
@@ -91,7 +101,7 @@ def pages(body: dict[str, Any], limit: int, location_id: str = "") -> Flow:
         # Clients have found it with each contact; one description says, with the whole page.
         meta = content.get("meta") or {}
         last = (rows[-1].get("searchAfter") if rows else None) or meta.get("searchAfter")
-        if len(rows) < size or not last:
+        if len(rows) < size or not last or (enough is not None and enough(rows[-1])):
             break
         if last == after:
             raise DataError(reason=f"HighLevel's next page repeats: {str(after)[:80]}")

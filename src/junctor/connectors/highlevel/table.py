@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.errors import BundleInvalid
 from junctor.language.calls import effect_of_method
-from junctor.language.connector import Effect, Field, Paging, Request, path
+from junctor.language.connector import Effect, Field, Paging, Probe, Request, path
 from junctor.language.signatures import REQUIRED, Argument, Described
 
 __all__ = [
@@ -185,12 +185,13 @@ def operation(  # the columns of a table
     always: Mapping[str, Any] | None = None,
     one_of: Iterable[str] = (),
     raw: bool = False,
+    probe: Probe | None = None,
 ) -> Callable[..., Any]:
     """Registers a module of one request and gives its function, which `Field.options` may name.
 
     ``location``: where the location's ID goes. ``at``: where fields go that say nothing themselves.
     ``always``: what every body holds. ``one_of``: fields of which one must be filled in. ``raw``:
-    the body is the value of its only field.
+    the body is the value of its only field. ``probe``: how an effect of kind *once* is looked for.
     """
     inside = set(_PARAMETER.findall(template))
     usual: Place = at or ("query" if method in {"GET", "DELETE"} else "body")
@@ -252,7 +253,7 @@ def operation(  # the columns of a table
         )
     else:
         known = effect or effect_of_method(method)
-        registered = highlevel.action(label, effect=known, effect_of=effect_of, **more)
+        registered = highlevel.action(label, effect=known, effect_of=effect_of, probe=probe, **more)
     made: Callable[..., Any] = Described(function, arguments, name=name, doc=help)
     return registered(made)
 

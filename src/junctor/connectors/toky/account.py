@@ -6,9 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import quote, unquote
 
-from junctor.connectors.toky.assumptions import corrected
+from junctor.connectors.toky.assumptions import RATE, corrected, rate
 from junctor.errors import DataError
-from junctor.language.connector import Connection, Connector, Field, Request, Response, Secret
+from junctor.language.connector import (
+    Budget,
+    Connection,
+    Connector,
+    Field,
+    Request,
+    Response,
+    Secret,
+)
 from junctor.language.phones import in_country
 
 __all__ = ["BASE", "said", "toky"]
@@ -37,8 +45,8 @@ class ApiKey:
         str,
         Field(
             label="Corrections",
-            help="Addresses and names that Toky does not publish and that differ for this "
-            "account, one a line; see the page about this connector.",
+            help="Addresses, names and the rate of requests that Toky does not publish and that "
+            "differ for this account, one a line; see the page about this connector.",
             multiline=True,
             advanced=True,
         ),
@@ -100,6 +108,14 @@ toky = Connector(
             sign=sign,
             test=Request("GET", "/agents", query={"limit": "1"}),
             label="Toky",
+            budgets=(
+                Budget(
+                    name="rate",
+                    amount=RATE[0],
+                    window=RATE[1],
+                    told=lambda account: rate(account.corrections),
+                ),
+            ),
         )
     },
     error_text=said,

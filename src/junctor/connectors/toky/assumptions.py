@@ -5,22 +5,23 @@ A connection's field *Corrections* takes lines such as
     list_messages = GET /sms/history
     get_contact = GET /contacts/by-phone/{}
     key.created_by = agent
+    rate = 20 in 10
 
-The left side is a name of `ROUTES`, or ``key.`` and a name of `KEYS`.
+The left side is a name of `ROUTES`, ``key.`` and a name of `KEYS`, or ``rate``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from junctor.errors import Misconfigured
 from junctor.language.connector import Request
 
-__all__ = ["DATES", "IDENTIFIERS", "KEYS", "ROUTES", "corrected", "route"]
+__all__ = ["DATES", "IDENTIFIERS", "KEYS", "RATE", "ROUTES", "corrected", "rate", "route"]
 
 ROUTES: Mapping[str, tuple[str, str]] = {
     "get_contact": ("GET", "/contacts/{}"),
@@ -48,6 +49,15 @@ DATES = ("init_dt", "date", "created_at", "start_time")
 """Keys of a listed row that may say when it happened; ``init_dt`` of calls is documented. All are
 taken to be in GMT, as those of calls are."""
 
+RATE = (100, 10.0)
+"""Requests of an account, and in how many seconds. A guess: Toky publishes no limits, and no header
+that says what remains. A 429 pauses the account's requests all the same."""
+
+
+def rate(corrections: str) -> tuple[int, float] | None:
+    """The rate that a connection names itself; ``None``: the assumed one."""
+    return _read(corrections).rate
+
 
 def route(name: str, segment: str = "") -> tuple[str, str]:
     """Method and path of an assumed operation; ``segment`` is already quoted."""
@@ -59,7 +69,8 @@ def corrected(request: Request, corrections: str) -> Request:
     """The request as the connection's corrections have it. Its URL is absolute."""
     if not corrections.strip():
         return request
-    routes, keys = _read(corrections)
+    read = _read(corrections)
+    routes, keys = read.routes, read.keys
     parts = urlsplit(request.url)
     for name, (method, template) in routes.items():
         shape = _shape(*ROUTES[name]).fullmatch(f"{request.method} {parts.path}")
@@ -75,23 +86,40 @@ def corrected(request: Request, corrections: str) -> Request:
     return request
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Corrections, understood."""
+
+    routes: Mapping[str, tuple[str, str]]
+    keys: Mapping[str, str]
+    rate: tuple[int, float] | None
+
+
+_RATE = re.compile(r"([1-9]\d{0,5})\s+in\s+([1-9]\d{0,4})")
+
+
 @lru_cache(maxsize=64)
-def _read(text: str) -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
+def _read(text: str) -> _Read:
     routes: dict[str, tuple[str, str]] = {}
     keys: dict[str, str] = {}
+    permitted: tuple[int, float] | None = None
     for line in filter(None, (line.strip() for line in text.splitlines())):
         name, _, value = (part.strip() for part in line.partition("="))
         method, _, path = value.partition(" ")
-        if name in ROUTES and method.isupper() and path.startswith("/"):
+        found = _RATE.fullmatch(value) if name == "rate" else None
+        if found is not None:
+            permitted = (int(found[1]), float(found[2]))
+        elif name in ROUTES and method.isupper() and path.startswith("/"):
             routes[name] = (method, path.strip())
         elif name.startswith("key.") and name[4:] in KEYS and value:
             keys[KEYS[name[4:]]] = value
         else:
             raise Misconfigured(
                 reason=f"the correction {line!r} of the Toky connection can't be read; "
-                "write it as 'get_contact = GET /contacts/{}' or 'key.phone = number'"
+                "write it as 'get_contact = GET /contacts/{}', 'key.phone = number' or "
+                "'rate = 20 in 10' (requests, seconds)"
             )
-    return routes, keys
+    return _Read(routes, keys, permitted)
 
 
 @lru_cache(maxsize=64)
