@@ -10,41 +10,23 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from dataclasses import dataclass, field
 
 from junctor.runtime.registry import Registry
 from junctor.simulators import make
-from junctor.simulators.kit import running
+from junctor.simulators.kit import Simulator, running
+from tools.conform.counting import Count
 from tools.conform.documents import Source, source
 from tools.conform.generated import to_mock
 from tools.conform.merging import Document, mended
 from tools.conform.prism import CannotRun, listening
-from tools.conform.stage import Exchange, Stage, Violation, hand_made, on_stage, template_of
+from tools.conform.stage import Exchange, Stage, hand_made, on_stage, template_of
 from tools.conform.stories import Story, stories
 
 VENDORS = ("toky", "crisp", "signalwire", "highlevel")
 
 
-@dataclass(slots=True)
-class Count:
-    """How many modules were covered, of how many, and what was wrong."""
-
-    what: str
-    covered: set[str]
-    total: set[str]
-    violations: list[Violation] = field(default_factory=list)
-
-    @property
-    def left(self) -> list[str]:
-        """Modules that nothing was sent of."""
-        return sorted(self.total - self.covered)
-
-
-async def play(stage: Stage, tales: list[Story], simulator: object) -> None:
+async def play(stage: Stage, tales: list[Story], simulator: Simulator) -> None:
     """Every story, then every instant trigger's own requests."""
-    from junctor.simulators.kit import Simulator
-
-    assert isinstance(simulator, Simulator)
     simulator.reset()
     await stage.connect()
     for story in tales:

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CannotRun", "command", "listening", "violations_in"]
+__all__ = ["CannotRun", "command", "listening", "refusals_in", "violations_in"]
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parents[1] / ".cache" / "conform"
@@ -86,6 +86,17 @@ def violations_in(headers: Mapping[str, str]) -> list[dict[str, Any]]:
     said = headers.get("sl-violations", "")
     rows = json.loads(said) if said else []
     return [row for row in rows if str(row.get("severity", "Error")).lower() == "error"]
+
+
+def refusals_in(body: bytes) -> list[str]:
+    """What a mock says that is wrong with a request, a line for each error."""
+    found = json.loads(body)
+    rows = [
+        f"{'.'.join(map(str, row.get('location', ())))}: {row.get('message')}"
+        for row in found.get("validation", ())
+        if str(row.get("severity", "Error")).lower() == "error"
+    ]
+    return rows or [f"{found.get('title')}: {found.get('detail')}"]
 
 
 def _free_port() -> int:

@@ -28,7 +28,7 @@ from junctor.language.forms import bind, build, slots_of
 from junctor.runtime.accounts import absolute
 from junctor.runtime.effects import perform
 from junctor.simulators.kit import Simulator
-from tools.conform.prism import violations_in
+from tools.conform.prism import refusals_in, violations_in
 from tools.conform.stories import Story
 
 __all__ = ["Exchange", "Stage", "Violation", "hand_made", "on_stage", "template_of"]
@@ -78,11 +78,6 @@ class Stage:
     exchanges: list[Exchange] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
 
-    @property
-    def prefix(self) -> str:
-        """The path of the base URL."""
-        return self.connector.name + ":"
-
     async def send(self, request: Request | Ask, _step: int) -> Any:
         """Sends as the runtime does; raises `VendorRefused` on a refusal, as there."""
         if not isinstance(request, Request):
@@ -101,6 +96,20 @@ class Stage:
             text = self.connector.error_text
             raise VendorRefused(status=response.status, reason=text(response) if text else "")
         return response
+
+    async def judged(self, module: str, request: Request) -> None:
+        """Sends a request to a mock, whose answer says only what it thinks of the request."""
+        before = _current.set(module)
+        try:
+            response = await self._sent(request, self.base)
+            if b"stoplight.io/prism/errors" in response.body:
+                for message in refusals_in(response.body):
+                    self._note(request, "request", message)
+            self.exchanges.append(
+                Exchange(module=module, method=request.method, path="", status=response.status)
+            )
+        finally:
+            _current.reset(before)
 
     async def _sent(self, request: Request, base: str) -> Response:
         [connection, *_] = self.connector.connections.values()
