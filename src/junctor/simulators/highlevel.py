@@ -75,6 +75,9 @@ class HighLevelSimulator(HighLevelAccount):
         yield from self.more.routes()
         yield from self.talk.routes()
         yield from self.around.routes()
+        yield from self.calendars.routes()
+        yield from self.calls.routes()
+        yield from self.place.routes()
         for method, path, operation, handler in table:
             version = _CALENDARS if path.startswith("/calendars") else _REST
             yield Route(
@@ -201,18 +204,22 @@ class HighLevelSimulator(HighLevelAccount):
         return self.ok({"succeded": True})
 
     def _list_tasks(self, request: Request) -> Reply:
-        return self.ok({"tasks": self.state.tasks.of(self._contact(request)["id"])})
+        rows = self.state.tasks.of(self._contact(request)["id"])
+        return self.ok({"tasks": [_as_task(row) for row in rows]})
 
     def _create_task(self, request: Request) -> Reply:
         contact = self._contact(request)
         body = request.json()
         require(body, TASK, ("title", "dueDate", "completed"))
-        task = self.state.tasks.add(contact["id"], {"body": "", "assignedTo": None, **body})
-        self.emit("TaskCreate", {**task, "dateAdded": iso(self.clock.date())})
-        return self.ok({"task": task}, 201)
+        task = self.state.tasks.add(
+            contact["id"],
+            {"body": "", "assignedTo": None, **body, "dateAdded": iso(self.clock.date())},
+        )
+        self.emit("TaskCreate", task)
+        return self.ok({"task": _as_task(task)}, 201)
 
     def _get_task(self, request: Request) -> Reply:
-        return self.ok({"task": self._child(request, "tasks")})
+        return self.ok({"task": _as_task(self._child(request, "tasks"))})
 
     def _update_task(self, request: Request) -> Reply:
         return self._change_task(request, TASK, ())
@@ -230,7 +237,7 @@ class HighLevelSimulator(HighLevelAccount):
         task.update(body)
         if task["completed"] and not was_completed:
             self.emit("TaskComplete", task)
-        return self.ok({"task": task})
+        return self.ok({"task": _as_task(task)})
 
     def _delete_task(self, request: Request) -> Reply:
         task = self._child(request, "tasks")
@@ -250,7 +257,7 @@ class HighLevelSimulator(HighLevelAccount):
         require(body, APPOINTMENT, APPOINTMENT_REQUIRED)
         self.own_location(body["locationId"])
         self.state.contacts.get(body["contactId"])
-        appointment = self.state.appoint(body)
+        appointment = self.state.appoint(body, iso(self.clock.date()))
         self.emit("AppointmentCreate", {"appointment": appointment})
         return self.ok(appointment)
 
@@ -284,3 +291,10 @@ class HighLevelSimulator(HighLevelAccount):
     def _list_users(self, request: Request) -> Reply:
         self.own_location(request.query.get("locationId"))
         return self.ok({"users": self.state.users})
+
+
+def _as_task(row: dict[str, Any]) -> dict[str, Any]:
+    """A task as a contact's operations show it: only the location's search says when it was made
+    (assumed; the specification doesn't show what that gives).
+    """
+    return {key: value for key, value in row.items() if key != "dateAdded"}

@@ -13,8 +13,11 @@ import msgspec
 from junctor.simulators.admin import AdminRefused, body_as
 from junctor.simulators.clock import Clock
 from junctor.simulators.highlevel_around import Around
+from junctor.simulators.highlevel_calendars import Calendars
+from junctor.simulators.highlevel_calls import Calls
 from junctor.simulators.highlevel_contacts import iso
 from junctor.simulators.highlevel_more import More
+from junctor.simulators.highlevel_place import Place
 from junctor.simulators.highlevel_state import HighLevelState, new_state
 from junctor.simulators.highlevel_talk import Talk
 from junctor.simulators.hooks import Retries, SigningKey, check_hook_url
@@ -94,6 +97,9 @@ class HighLevelAccount(Simulator):
         self.more = More(self, random.Random(1))
         self.talk = Talk(self, random.Random(1))
         self.around = Around(self)
+        self.calendars = Calendars(self, random.Random(1))
+        self.calls = Calls(self)
+        self.place = Place(self)
         self.subscriptions: list[tuple[str, tuple[str, ...]]] = []
         clock = clock or Clock()
         self.meter = Meter(limits, clock) if limits else None
@@ -127,6 +133,7 @@ class HighLevelAccount(Simulator):
             self.meter.reset()
         self.more.reset(random.Random(f"more {self.seed}"))
         self.talk.reset(random.Random(f"talk {self.seed}"))
+        self.calendars.reset(random.Random(f"calendars {self.seed}"))
         self.state = new_state(
             self.chance,
             self.clock.date(),
@@ -141,6 +148,7 @@ class HighLevelAccount(Simulator):
         return {
             **self.more.as_record(),
             **self.talk.as_record(),
+            **self.calendars.as_record(),
             **self.state.as_record(),
             "hooks": [{"url": url, "events": list(events)} for url, events in self.subscriptions],
             "refused_by_limits": self.meter.refused if self.meter else 0,
@@ -177,12 +185,17 @@ class HighLevelAccount(Simulator):
             ("X-RateLimit-Remaining", str(meter.remaining)),
         )
 
+    @property
+    def newest(self) -> bool:
+        """Whether the request that is being answered speaks v3."""
+        return self._dialect == "v3"
+
     def error(self, status: int, message: str | list[str], **more: Any) -> Reply:
         """``statusCode``, ``message`` (a list for 422), ``error``, ``traceId``."""
         if status == 422 and isinstance(message, str):
             message = [message]
         known = _ERRORS.get(status, "Error")
-        if self._dialect == "v3":
+        if self.newest:
             return self._error_of_v3(status, message, more)
         body = {"statusCode": status, "message": message, "error": known}
         return Reply.json({**body, **more, "traceId": self._trace()}, status)

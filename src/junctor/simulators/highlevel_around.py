@@ -46,6 +46,7 @@ class Around:
             ("DELETE", f"{contact}/followers", "remove-followers-contact", self._unfollow),
             ("POST", f"{contact}/campaigns/{{id}}", "add-contact-to-campaign", self._enter),
             ("DELETE", f"{contact}/campaigns/remove-all", "remove-from-campaigns", self._leave_all),
+            ("DELETE", f"{contact}/campaigns/removeAll", "remove-from-campaigns", self._leave_all),
             ("DELETE", f"{contact}/campaigns/{{id}}", "remove-from-campaign", self._leave),
             ("POST", f"{contact}/workflow/{{id}}", "add-contact-to-workflow", self._enter),
             ("DELETE", f"{contact}/workflow/{{id}}", "delete-contact-from-workflow", self._leave),

@@ -129,7 +129,10 @@ class More:
         if "locationId" in request.params or "locationId" in shape(kind.fields)[0]:
             self._sim.own_location(request.params.get("locationId") or body.get("locationId"))
         shown = {key: value for key, value in body.items() if key != "password"}
-        row = self.kinds[kind.path].add({"locationId": self._sim.location_id, **shown})
+        now = iso(self._sim.clock.date())
+        dates = {"createdAt": now, "updatedAt": now} if kind.dated else {}
+        where = {"locationId": self._sim.location_id}
+        row = self.kinds[kind.path].add({**where, **shown, **dates})
         self._told(kind, "Create", row)
         return self._answer(kind, row, 201, changed=True)
 
@@ -140,6 +143,8 @@ class More:
         row = self.kinds[kind.path].get(request.params["rowId"])
         body = request.json()
         require(body, shape(kind.fields)[0])
+        if kind.dated:
+            row["updatedAt"] = iso(self._sim.clock.date())
         row.update({key: value for key, value in body.items() if key != "password"})
         self._told(kind, "Update", row)
         return self._answer(kind, row, 200, changed=True)
@@ -172,8 +177,13 @@ class More:
         return [row for row in rows if query.lower() in str(row["name"]).lower()]
 
     def _find_opportunities(self, request: Request) -> Reply:
-        self._where(request)
+        # The older dialect writes these parameters with underscores.
         query = request.query
+        if not self._sim.newest:
+            known = {_snake(name): name for name in NAMES}
+            kept = {key: value for key, value in query.items() if key not in NAMES}
+            query = {known.get(key, key): value for key, value in kept.items()}
+        self._sim.own_location(query.get("locationId"))
         names = ("pipelineId", "pipelineStageId", "contactId", "assignedTo", "status")
         wanted = [(key, query[key]) for key in names if query.get(key) not in (None, "", "all")]
         rows = self._matching(wanted, query.get("q", ""))
@@ -344,7 +354,7 @@ class More:
             raise Refused(404, f"Appointment not found: {request.params['id']}")
         body = request.json()
         require(body, {key: c for key, c in APPOINTMENT.items() if key not in _FIXED})
-        row.update(body)
+        row.update({**body, "dateUpdated": iso(self._sim.clock.date())})
         self._sim.emit("AppointmentUpdate", {"appointment": row})
         return self._sim.ok(row)
 
@@ -380,6 +390,11 @@ class More:
 
 KINDS_BY = {kind.path: kind for kind in KINDS}
 _FIXED = {"locationId", "contactId"}
+NAMES = ("locationId", "pipelineId", "pipelineStageId", "contactId", "assignedTo")
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 def _milliseconds(date: str) -> int:

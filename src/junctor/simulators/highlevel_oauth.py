@@ -114,6 +114,7 @@ class HighLevelOAuthSimulator(HighLevelSimulator):
             ("POST", "/oauth/locationToken", "get-location-access-token", self._location_token),
             ("POST", "/oauth/location-token", "get-location-access-token", self._location_token),
             ("GET", "/oauth/installedLocations", "get-installed-location", self._installed),
+            ("GET", "/oauth/installed-locations", "get-installed-location", self._installed_v3),
             ("GET", "/companies/{companyId}", "get-company", self._company),
         )
         for method, path, operation, handler in table:
@@ -260,6 +261,15 @@ class HighLevelOAuthSimulator(HighLevelSimulator):
             raise Refused(422, ["companyId is invalid"])
         row = {"_id": self.location_id, "name": "Simulated location", "isInstalled": True}
         return self._ok({"locations": [row], "count": 1, "installToFutureLocations": False})
+
+    def _installed_v3(self, request: Request) -> Reply:
+        """The newer envelope of pages: items and pagination."""
+        if request.query.get("companyId") != self.company_id:
+            raise Refused(422, ["companyId is invalid"])
+        name, address = "Simulated location", "1 Main St, New York, NY"
+        row = {"_id": self.location_id, "name": name, "address": address, "isInstalled": True}
+        about = {"totalRecords": 1, "hasNextPage": False, "hasPrevPage": False}
+        return self._ok({"items": [row], "pagination": {**about, "currentPageSize": 1}})
 
     def _company(self, request: Request) -> Reply:
         if request.params["companyId"] != self.company_id:

@@ -73,6 +73,8 @@ class Kind:
     """Key of the row in answers to changes, where it is another."""
     events: str = ""
     """What its events begin with."""
+    dated: bool = False
+    """Whether rows say when they were made and changed."""
     lists: bool = True
     created: int = 201
     changes: bool = True
@@ -85,6 +87,7 @@ KINDS: tuple[Kind, ...] = (
         one="business",
         written="buiseness",
         also={"success": True},
+        dated=True,
         word="Business",
         fields="locationId name* phone email website address city postalCode state country "
         "description",

@@ -120,7 +120,7 @@ class HighLevelState:
     own_tags: dict[str, None] = field(default_factory=dict)
     """Tags that were made without a contact."""
 
-    def appoint(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def appoint(self, body: Mapping[str, Any], now: str) -> dict[str, Any]:
         """A new appointment; an end that isn't given is half an hour after its start.
 
         Any calendar is taken, and none is ever full.
@@ -133,6 +133,8 @@ class HighLevelState:
             "isRecurring": "rrule" in body,
             **values,
             "id": text_id(self.chance),
+            "dateAdded": now,
+            "dateUpdated": now,
         }
         self.appointments[row["id"]] = row
         return row

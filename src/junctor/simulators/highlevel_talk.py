@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from junctor.simulators import checks
 from junctor.simulators.highlevel_contacts import iso, require
 from junctor.simulators.highlevel_rows import Rows, page, shape
+from junctor.simulators.people import text_id
 from junctor.simulators.routes import Refused, Route
 from junctor.simulators.wire import Reply, Request
 
@@ -46,6 +47,7 @@ class Talk:
 
     def reset(self, chance: random.Random) -> None:
         """As in a new location: nobody has said anything."""
+        self._chance = chance
         self.conversations = Rows("Conversation", chance)
         self.messages = Rows("Message", chance)
 
@@ -145,6 +147,7 @@ class Talk:
                 "attachments": body.get("attachments", []),
                 "dateAdded": iso(datetime.fromtimestamp(at / 1000, moment.tzinfo)),
                 **({"meta": {"call": body["call"]}} if body.get("call") else {}),
+                **(self._as_email(body) if kind == "Email" else {}),
             }
         )
         conversation |= {
@@ -160,6 +163,11 @@ class Talk:
         self._sim.emit(event, {**told, "messageId": row["id"], "messageType": kind})
         return row
 
+    def _as_email(self, body: Row) -> Row:
+        """What a message has besides if it is an e-mail; that has an ID of its own."""
+        number = text_id(self._chance)
+        return {"subject": body.get("subject") or "", "meta": {"email": {"messageIds": [number]}}}
+
     def _send(self, request: Request) -> Reply:
         body = request.json()
         require(body, *shape(SENT))
@@ -171,7 +179,10 @@ class Talk:
             )
         conversation = self._of_contact(body["contactId"])
         row = self._say(conversation, body, "outbound")
-        return self._sim.ok({"conversationId": conversation["id"], "messageId": row["id"]}, 201)
+        made = {"conversationId": conversation["id"], "messageId": row["id"]}
+        if "email" in row.get("meta", {}):
+            made["emailMessageId"] = row["meta"]["email"]["messageIds"][0]
+        return self._sim.ok(made, 201)
 
     def _inbound(self, request: Request) -> Reply:
         return self._written(request, "inbound")
@@ -226,11 +237,30 @@ class Talk:
     def _export(self, request: Request) -> Reply:
         self._where(request)
         query = request.query
-        rows = list(self.messages.rows.values())[::-1]
-        if query.get("contactId"):
-            rows = [row for row in rows if row["contactId"] == query["contactId"]]
+        rows = sorted(self.messages.rows.values(), key=lambda row: str(row["dateAdded"]))
+        if query.get("sortOrder") != "asc":
+            rows.reverse()
+        for key in ("contactId", "conversationId"):
+            if query.get(key):
+                rows = [row for row in rows if row[key] == query[key]]
+        if query.get("channel"):
+            kind = f"TYPE_{query['channel'].upper()}"
+            rows = [row for row in rows if row["messageType"] == kind]
+        if query.get("startDate"):
+            rows = [row for row in rows if _at(row["dateAdded"]) >= _at(query["startDate"])]
+        if query.get("endDate"):
+            rows = [row for row in rows if _at(row["dateAdded"]) <= _at(query["endDate"])]
         start = int(query.get("cursor") or 0)
         chosen = page(rows[start:], {"limit": query.get("limit", "10")}, most=500)
         after = start + len(chosen)
         cursor = str(after) if after < len(rows) else None
         return self._sim.ok({"messages": chosen, "nextCursor": cursor, "total": len(rows)})
+
+
+def _at(date: str) -> datetime:
+    """A date of a row or a query; one without a zone is UTC."""
+    try:
+        found = datetime.fromisoformat(date)
+    except ValueError as error:
+        raise Refused(422, [f"{date} must be a valid ISO 8601 date string"]) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
