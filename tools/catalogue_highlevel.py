@@ -70,7 +70,12 @@ def compact(document: Document, schema: Mapping[str, Any], depth: int = 0) -> di
     if any(key in plain for key in ("oneOf", "anyOf", "allOf")):
         return {}
     kind = plain.get("type")
-    choices = [each for each in plain.get("enum", ()) if isinstance(each, str) and each]
+    listed = plain.get("enum", ())
+    if len(listed) == 1 and isinstance(listed[0], list):
+        # The vendor writes the countries as one choice, a list of them, of type number.
+        kind, listed = "string", listed[0]
+        plain = {**plain, "enum": listed}
+    choices = [each for each in listed if isinstance(each, str) and each]
     if kind == "string" and choices and len(choices) == len(plain["enum"]):
         return {"type": "string", "enum": list(dict.fromkeys(choices))}
     if kind == "array":

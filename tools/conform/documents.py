@@ -36,6 +36,9 @@ class Source:
     """One document; its paths are those of requests, the base URL's included."""
     used: tuple[str, ...]
     """Where it comes from, in words."""
+    apart: tuple[Document, ...] = ()
+    """The same in parts, the first that has an operation judging it, where one address has several:
+    HighLevel's version 3 has one for every social network, its older ones one for each."""
     patches: tuple[str, ...] = ()
     """Which known errors of the vendor's document were mended."""
 
@@ -53,9 +56,12 @@ def source(vendor: str) -> Source:
     made = _VENDORS[vendor](specs)
     document, lost = mended(made.document)
     document, names = patched(vendor, document)
+    apart = [patched(vendor, mended(each)[0])[0] for each in made.apart] or [document]
     if lost:
         names = [*names, f"references to schemas that are in no file, read as anything: {len(lost)}"]
-    return Source(vendor=vendor, document=document, used=made.used, patches=tuple(names))
+    return Source(
+        vendor=vendor, document=document, used=made.used, patches=tuple(names), apart=tuple(apart)
+    )
 
 
 def _toky(specs: Path | None) -> Source:
@@ -101,15 +107,19 @@ def _highlevel(specs: Path | None) -> Source:
             used=("our catalogue",),
         )
     merged = Merged("HighLevel")
-    used = []
+    used, apart = [], []
     for place, version in ((folder / "v3", "3"), (folder, "2")):
         found = sorted(place.glob("*.json"))
-        count = sum(
-            merged.add(f"{file.stem.removesuffix('-v3')}-{version}", _read(file), _beside(file))
-            for file in found
-        )
+        alone, count = Merged(f"HighLevel, version {version}"), 0
+        for file in found:
+            name, content = f"{file.stem.removesuffix('-v3')}-{version}", _read(file)
+            count += merged.add(name, content, _beside(file))
+            alone.add(name, content, _beside(file))
         used.append(f"version {version}: {len(found)} documents ({count} operations)")
-    return Source(vendor="highlevel", document=merged.document, used=tuple(used))
+        apart.append(alone.document)
+    return Source(
+        vendor="highlevel", document=merged.document, used=tuple(used), apart=tuple(apart)
+    )
 
 
 def _highlevel_rows() -> Iterator[dict[str, Any]]:

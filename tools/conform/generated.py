@@ -26,6 +26,10 @@ from tools.conform.stage import Stage, on_stage
 
 __all__ = ["mapper_for", "operation_of", "to_mock"]
 
+WHOLE = " whole"
+"""Stands for the whole body where a module has no fields for its parts."""
+WHOLE_BODY = "The request's content, as a collection."
+"""The help of that field (`language.catalogue`)."""
 _TOLD = re.compile(r"`([A-Z]+) (/[^`]*)`")
 
 
@@ -41,15 +45,28 @@ async def to_mock(vendor: str, judge: Source) -> Count:
     if not modules:
         return count
     simulator = make(vendor, seed=7)
-    document, _ = mended(without_answers(judge.document))
-    async with listening(document, f"{vendor}-mock") as prism:
-        base = prism + simulator.prefix
-        async with on_stage(connector, simulator.credentials, base=base, behind=base) as stage:
-            for module in modules:
-                await _judged(stage, module, judge.document, simulator.prefix)
-            count.violations = stage.violations
-            count.covered = {each.module for each in stage.exchanges}
+    left = modules
+    for number, whole in enumerate(judge.apart):
+        here = [each for each in left if _has(each, whole, simulator.prefix)]
+        left = [each for each in left if each not in here]
+        if not here:
+            continue
+        document, _ = mended(without_answers(whole))
+        async with listening(document, f"{vendor}-mock-{number}") as prism:
+            base = prism + simulator.prefix
+            async with on_stage(connector, simulator.credentials, base=base, behind=base) as stage:
+                for module in here:
+                    await _judged(stage, module, whole, simulator.prefix)
+        count.violations += stage.violations
+        count.covered |= {each.module for each in stage.exchanges}
     return count
+
+
+def _has(module: ModuleDef, document: Document, prefix: str) -> bool:
+    try:
+        return bool(operation_of(module, document, prefix))
+    except LookupError:
+        return False
 
 
 async def _judged(stage: Stage, module: ModuleDef, document: Document, prefix: str) -> None:
@@ -105,8 +122,8 @@ def mapper_for(
             continue
         if slot.hint is bytes:
             mapper[slot.key] = b"data"
-        elif name in schemas:
-            mapper[slot.key] = maker.value(schemas[name])
+        elif schemas.get(name):
+            mapper[slot.key] = maker.asked(schemas[name])
         else:
             mapper[slot.key] = maker.value(form[slot.key])
     return mapper
@@ -118,6 +135,8 @@ def _schemas(operation: Mapping[str, Any], document: Document) -> tuple[set[str]
     needed: set[str] = set()
     for reference in operation.get("parameters", ()):
         each = follow(document, reference)
+        if each.get("in") == "header":
+            continue  # the connection's business, or the connector's
         key = _key(each["name"])
         found[key] = each.get("schema", {})
         if each.get("required"):
@@ -126,12 +145,12 @@ def _schemas(operation: Mapping[str, Any], document: Document) -> tuple[set[str]
     for row in body.get("content", {}).values():
         rows, must = _properties(document, row.get("schema", {}))
         for name, schema in rows.items():
-            found[_key(name)] = schema
+            found.setdefault(_key(name), schema)
             found["body" + _key(name)] = schema
         needed |= {_key(name) for name in must}
+        found[WHOLE] = row.get("schema", {})
         if body.get("required"):
-            needed.add("body")
-        found.setdefault("body", row.get("schema", {}))
+            needed.add(WHOLE)
         break
     return needed, found
 
@@ -147,6 +166,8 @@ def _properties(document: Document, schema: Any) -> tuple[dict[str, Any], list[s
 
 
 def _vendors(slot: Slot, schemas: Mapping[str, Any]) -> str:
+    if slot.key == "body" and slot.field.help == WHOLE_BODY:
+        return WHOLE
     name = _key(slot.key)
     for tried in (name, name.removeprefix("path"), name.removeprefix("query")):
         if tried in schemas:

@@ -6,6 +6,7 @@ own. `required_only` gives the least that fits, else every property down to a de
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Mapping
@@ -42,6 +43,13 @@ class Maker:
         self._document = document
         self._chance = random.Random(seed)  # text seeds are hashed the same on every machine
         self._least = required_only
+
+    def asked(self, schema: Any) -> Any:
+        """A value of a parameter: a list of none would not be sent at all."""
+        plain = self._plain(schema, 0)
+        if plain.get("type") == "array":
+            plain["minItems"] = max(1, int(plain.get("minItems", 0)))
+        return self.value(plain)
 
     def value(self, schema: Any, depth: int = 0) -> Any:
         """A value that fits; ``None`` only where nothing else would."""
@@ -96,12 +104,18 @@ class Maker:
             shown = follow(self._document, each)
             if isinstance(shown, Mapping) and shown.get("readOnly"):
                 continue
-            if name in needed or (not self._least and depth < DEEPEST):
+            # What has one value only tells alternatives apart.
+            says = isinstance(shown, Mapping) and len(shown.get("enum", ())) == 1
+            if name in needed or says or (not self._least and depth < DEEPEST):
                 made[name] = self.value(each, depth + 1)
+        few = int(schema.get("minProperties", 0))
+        for name in [each for each in rows if each not in made][: max(0, few - len(made))]:
+            made[name] = self.value(rows[name], depth + 1)
         for name in sorted(needed - rows.keys()):
             made[name] = self._text({})
-        more = schema.get("additionalProperties")
-        if not made and isinstance(more, Mapping) and not self._least:
+        more = schema.get("additionalProperties") or schema.get("unevaluatedProperties")
+        wanted = isinstance(more, Mapping) and "not" not in more and not made
+        if wanted and (few or not self._least):
             made[self._chance.choice(_WORDS)] = self.value(more, depth + 1)
         return made
 
@@ -113,7 +127,10 @@ class Maker:
         if last < first:
             first = last
         inside = "exclusiveMinimum" in schema and not isinstance(schema["exclusiveMinimum"], bool)
-        made = self._chance.randint(int(first) + (1 if inside else 0), max(int(last), int(first)))
+        start = math.ceil(first) + (1 if inside else 0)
+        if start > last:
+            return first
+        made = self._chance.randint(start, int(last))
         step = schema.get("multipleOf")
         if step and float(step).is_integer():
             made = -(-made // int(step)) * int(step)
@@ -121,7 +138,9 @@ class Maker:
 
     def _text(self, schema: Schema) -> str:
         if "pattern" in schema:
-            return text_like(schema["pattern"], self._chance)
+            return text_like(
+                schema["pattern"], self._chance, least=int(schema.get("minLength", 0))
+            )
         made = _FORMATS.get(schema.get("format", ""), "")
         if not made:
             made = f"{self._chance.choice(_WORDS)}{self._chance.randint(1, 99)}"
@@ -164,13 +183,21 @@ _TOKEN = re.compile(
 )
 
 
-def text_like(pattern: str, chance: random.Random) -> str:
-    """A text that a regular expression of the plain kind matches whole.
+def text_like(pattern: str, chance: random.Random, *, least: int = 0) -> str:
+    """A text that a regular expression matches, ``least`` characters long or longer.
 
-    Sets, groups, alternatives and counts are read; `ValueError` if there is more in it.
+    A plain word where that will do; else sets, groups, alternatives and counts are read, and
+    `ValueError` says if there is more in it.
     """
-    made, end = _alternatives(pattern.removeprefix("^").removesuffix("$"), 0, chance)
-    del end
+    word = f"{chance.choice(_WORDS)}{chance.randint(1, 99)}"
+    for made in (word, word.rstrip("0123456789")):
+        if len(made) >= least and re.search(pattern, made):
+            return made
+    inner = pattern.removeprefix("^").removesuffix("$")
+    made = _alternatives(inner, 0, chance)[0]
+    last = re.search(r"(\[[^\]]+\]|\\.)[+*]$", inner)
+    while last is not None and len(made) < least:
+        made += _alternatives(last[1], 0, chance)[0]
     if re.search(pattern, made) is None:
         raise ValueError(f"no text could be made for the pattern {pattern!r}")
     return made
@@ -206,9 +233,10 @@ def _alternatives(pattern: str, at: int, chance: random.Random) -> tuple[str, in
 def _least(count: str | None) -> int:
     if not count:
         return 1
-    if count in {"?", "*"}:
+    if count == "?":
         return 0
-    return 1 if count == "+" else int(re.findall(r"\d+", count)[0])
+    # A text that may be empty is as good as none: it would not be sent.
+    return 1 if count in {"+", "*"} else int(re.findall(r"\d+", count)[0])
 
 
 def _allowed(token: re.Match[str]) -> str:

@@ -137,6 +137,7 @@ class Merged:
             whole["security"] = [
                 {f"{name}.{key}": scopes for key, scopes in each.items()}
                 for each in whole.get("security", ())
+                if each  # an empty one means that none is needed
             ]
             whole.pop("operationId", None)
             whole.pop("callbacks", None)

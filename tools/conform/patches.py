@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from tools.conform.merging import Document, operations
+from tools.conform.merging import Document, follow, operations
 
 __all__ = ["PATCHES", "patched"]
 
@@ -23,9 +23,121 @@ def _swml(document: Document) -> int:
     return len(found)
 
 
+def _form_lists(document: Document) -> int:
+    """A list in a form is its name, once for each: OpenAPI's default, which Prism must be told."""
+    count = 0
+    for _, _, operation in operations(document):
+        for kind, content in _bodies(document, operation):
+            if kind == "application/json":
+                continue
+            rows = _properties(document, content.get("schema", {}))
+            lists = {name for name, each in rows.items() if _is_list(document, each)}
+            if lists:
+                said = dict.fromkeys(sorted(lists), _AS_FORM)
+                content["encoding"] = {**said, **content.get("encoding", {})}
+                count += 1
+    return count
+
+
+def _empty_bodies(document: Document) -> int:
+    """Nothing filled in is an empty form, or no body; Prism takes both for a missing one."""
+    count = 0
+    for _, _, operation in operations(document):
+        body = follow(document, operation.get("requestBody", {}))
+        needs = any(_needed(document, row.get("schema")) for _, row in _bodies(document, operation))
+        if body.get("required") and not needs:
+            operation["requestBody"] = {**body, "required": False}
+            count += 1
+    return count
+
+
+def _one_of_a_list(document: Document) -> int:
+    """``enum: [[…]]`` of type number, where the choices are the texts within."""
+    count = 0
+
+    def walk(value: Any) -> None:
+        nonlocal count
+        if isinstance(value, list):
+            for each in value:
+                walk(each)
+        elif isinstance(value, dict):
+            choices = value.get("enum")
+            if isinstance(choices, list) and len(choices) == 1 and isinstance(choices[0], list):
+                value["enum"], value["type"] = choices[0], "string"
+                count += 1
+            for each in value.values():
+                walk(each)
+
+    walk(document)
+    return count
+
+
+def _rooms(document: Document) -> int:
+    """``/video/rooms/{id}`` and ``/video/rooms/{name}`` are one address: it takes both."""
+    found = document["paths"].get("/api/video/rooms/{id}", {}).get("get")
+    if found is None:
+        return 0
+    for each in found["parameters"]:
+        if each.get("name") == "id":
+            each["schema"] = {"type": "string"}
+    return 1
+
+
+def _networks(document: Document) -> int:
+    """Accounts of eight networks, ``oneOf``: what is one of Facebook's is one of TikTok's, too."""
+    route = "/social-media-posting/oauth/{locationId}/{platform}/accounts/{accountId}"
+    found = document["paths"].get(route, {}).get("post", {})
+    for _, content in _bodies(document, found):
+        schema = content.get("schema", {})
+        if "oneOf" in schema:
+            schema["anyOf"] = schema.pop("oneOf")
+            return 1
+    return 0
+
+
+def _bodies(document: Document, operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    body = follow(document, operation.get("requestBody", {}))
+    return list(body.get("content", {}).items())
+
+
+def _properties(document: Document, schema: Any) -> dict[str, Any]:
+    plain = follow(document, schema)
+    rows = dict(plain.get("properties", {}))
+    for part in (*plain.get("allOf", ()), *plain.get("anyOf", ()), *plain.get("oneOf", ())):
+        rows = {**_properties(document, part), **rows}
+    return rows
+
+
+def _needed(document: Document, schema: Any) -> bool:
+    plain = follow(document, schema or {})
+    parts = (*plain.get("allOf", ()), *plain.get("anyOf", ()), *plain.get("oneOf", ()))
+    return bool(plain.get("required")) or any(_needed(document, part) for part in parts)
+
+
+def _is_list(document: Document, schema: Any) -> bool:
+    plain = follow(document, schema)
+    parts = (*plain.get("allOf", ()), *plain.get("anyOf", ()), *plain.get("oneOf", ()))
+    return plain.get("type") == "array" or any(_is_list(document, part) for part in parts)
+
+
+_AS_FORM = {"style": "form", "explode": True, "allowReserved": True}
+_FORMS = "lists in forms repeat their name (OpenAPI's default, which Prism must be told)"
+_EMPTY = "a body that needs nothing may be left out (Prism asks for one)"
+
 PATCHES: dict[str, dict[str, Change]] = {
+    "crisp": {},
+    "toky": {},
     "signalwire": {
         "steps of SWML scripts, which hold scripts, are read as anything": _swml,
+        _FORMS: _form_lists,
+        _EMPTY: _empty_bodies,
+        "a room is found by id or name at one address, which is there twice": _rooms,
+    },
+    "highlevel": {
+        _FORMS: _form_lists,
+        _EMPTY: _empty_bodies,
+        "accounts of social networks: several of the alternatives fit": _networks,
+        "choices are written as one choice, a list": _one_of_a_list,
     },
 }
 
