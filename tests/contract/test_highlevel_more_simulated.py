@@ -25,7 +25,7 @@ def test_calendars_groups_and_blocked_times() -> None:
         [calendar] = await do("getCalendar", calendarId=made["id"])
         assert calendar["name"] == "Shop tours"
         [blocked] = await do("createBlockedTime", **AT, calendarId=made["id"], title="Lunch")
-        await do("updateBlockedTime", eventId=blocked["id"], title="Long lunch")
+        await do("updateBlockedTime", eventId=blocked["id"], calendarId=made["id"], title="Long lunch")
         span = {"startTime": "2026-12-01T00:00:00Z", "endTime": "2026-12-02T00:00:00Z"}
         rows = await do("listBlockedTimes", **span, calendarId=made["id"])
         assert [row["title"] for row in rows] == ["Long lunch"]
@@ -145,8 +145,9 @@ def test_what_a_location_is_set_up_with() -> None:
         assert isinstance(simulator, HighLevelSimulator)
         [place] = await do("getLocation")
         assert place["id"] == simulator.location_id
-        [company] = await do("getCompany", companyId=place["companyId"])
-        assert company["id"] == place["companyId"]
+        agency = simulator.credentials["company_id"]
+        [company] = await do("getCompany", companyId=agency)
+        assert company["id"] == agency
         [field] = await do("createCustomField", name="Shoe size", dataType="NUMERICAL")
         [renamed] = await do("updateCustomField", id=field["id"], name="Size")
         [found] = await do("getCustomField", id=field["id"])

@@ -95,6 +95,115 @@ def _networks(document: Document) -> int:
     return 0
 
 
+ASKED: dict[tuple[str, str], tuple[str, ...]] = {
+    ("post", "/conversations/messages"): ("subType", "status"),
+    ("post", "/conversations/messages/inbound"): ("contactId", "conversationProviderId"),
+    ("post", "/conversations/messages/outbound"): ("conversationProviderId",),
+    ("post", "/opportunities/search"): ("searchAfter", "additionalDetails"),
+}
+"""Fields of HighLevel's bodies that are marked as required and are none: the kind of a message and
+its status are the vendor's to say, a conversation has its contact and provider already, and
+``searchAfter`` is the other way to page beside ``page``."""
+
+
+def _asked(document: Document) -> int:
+    count = 0
+    for (method, path), names in ASKED.items():
+        for _, content in _bodies(document, document["paths"].get(path, {}).get(method, {})):
+            schema = follow(document, content.get("schema", {}))
+            kept = [name for name in schema.get("required", ()) if name not in names]
+            count += len(schema.get("required", ())) - len(kept)
+            schema["required"] = kept
+    return count
+
+
+def _lists_of_lists(document: Document) -> int:
+    """``items: {type: array}`` with nothing in it, where the items are objects: their generator's
+    way to write a list of a class it could not name."""
+    return sum(_emptied(row) for row in _schemas(document) if row.get("items") == {"type": "array"})
+
+
+def _emptied(schema: dict[str, Any]) -> int:
+    schema["items"] = {}
+    return 1
+
+
+def _texts(document: Document) -> int:
+    """``type: object`` with a text for its example (a date, an id) and no properties: a text."""
+    count = 0
+    for row in _schemas(document):
+        example = row.get("example")
+        text = isinstance(example, str) and example[:1] != "{" and "properties" not in row
+        if row.get("type") == "object" and text:
+            row["type"] = "string"
+            count += 1
+    return count
+
+
+def _refusals(document: Document) -> int:
+    """Version 3 refuses with ``error`` as an object; some of its documents show the older text."""
+    count = 0
+    for row in _schemas(document):
+        rows = row.get("properties")
+        if isinstance(rows, dict) and "statusCode" in rows and "error" in rows:
+            rows["error"] = {}
+            count += 1
+    return count
+
+
+def _within(document: Document) -> int:
+    """The messages of a conversation come within ``messages``, as the vendor's clients read them."""
+    content = _answer(document, "/conversations/{conversationId}/messages")
+    if content is None:
+        return 0
+    inner = content["schema"]
+    content["schema"] = {
+        "type": "object",
+        "required": ["messages"],
+        "properties": {"messages": inner},
+    }
+    return 1
+
+
+def _free_times(document: Document) -> int:
+    """The map of days has the ``traceId`` that every answer has."""
+    content = _answer(document, "/calendars/{calendarId}/free-slots")
+    if content is None:
+        return 0
+    content["schema"]["properties"] = {"traceId": {"type": "string"}}
+    return 1
+
+
+def _typing(document: Document) -> int:
+    """``isTyping`` is said to be a text, and shown as true."""
+    rows = [row["isTyping"] for row in _schemas(document) if isinstance(row.get("isTyping"), dict)]
+    for row in rows:
+        row["type"] = "boolean"
+    return len(rows)
+
+
+def _answer(document: Document, path: str) -> dict[str, Any] | None:
+    """What a GET answers, where the document says so; compiled facts don't."""
+    found = document["paths"].get(path, {}).get("get", {}).get("responses", {}).get("200", {})
+    content: dict[str, Any] | None
+    content = follow(document, found).get("content", {}).get("application/json")
+    return content
+
+
+def _schemas(value: Any) -> list[dict[str, Any]]:
+    """Every object of a document, in order."""
+    found: list[dict[str, Any]] = []
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            found.append(each)
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
+    return found
+
+
 def _bodies(document: Document, operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     body = follow(document, operation.get("requestBody", {}))
     return list(body.get("content", {}).items())
@@ -137,6 +246,13 @@ PATCHES: dict[str, dict[str, Change]] = {
         _FORMS: _form_lists,
         _EMPTY: _empty_bodies,
         "accounts of social networks: several of the alternatives fit": _networks,
+        "fields that need not be sent are marked as required": _asked,
+        "lists of objects are written as lists of lists": _lists_of_lists,
+        "texts are written as objects, with a text for an example": _texts,
+        "refusals of version 3 are shown as the older ones": _refusals,
+        "a conversation's messages come within messages": _within,
+        "free times come with a traceId beside the days": _free_times,
+        "isTyping is a Boolean, written as a text": _typing,
         "choices are written as one choice, a list": _one_of_a_list,
     },
 }

@@ -75,6 +75,8 @@ class Kind:
     """What its events begin with."""
     dated: bool = False
     """Whether rows say when they were made and changed."""
+    empty: Row = field(default_factory=dict)
+    """What a row has that nobody filled in."""
     lists: bool = True
     created: int = 201
     changes: bool = True
@@ -123,6 +125,8 @@ KINDS: tuple[Kind, ...] = (
         one="recurringTask",
         word="Recurring task",
         fields="title* description contactIds[] owners[] rruleOptions{}* ignoreTaskCreation?",
+        empty={"description": "", "totalOccurrence": 0, "deleted": False},
+        dated=True,
         lists=False,
     ),
     Kind(
