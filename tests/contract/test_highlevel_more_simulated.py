@@ -25,7 +25,9 @@ def test_calendars_groups_and_blocked_times() -> None:
         [calendar] = await do("getCalendar", calendarId=made["id"])
         assert calendar["name"] == "Shop tours"
         [blocked] = await do("createBlockedTime", **AT, calendarId=made["id"], title="Lunch")
-        await do("updateBlockedTime", eventId=blocked["id"], calendarId=made["id"], title="Long lunch")
+        await do(
+            "updateBlockedTime", eventId=blocked["id"], calendarId=made["id"], title="Long lunch"
+        )
         span = {"startTime": "2026-12-01T00:00:00Z", "endTime": "2026-12-02T00:00:00Z"}
         rows = await do("listBlockedTimes", **span, calendarId=made["id"])
         assert [row["title"] for row in rows] == ["Long lunch"]

@@ -1,1 +1,1 @@
-"""``make conform``: what the four vendor connectors send, judged by Prism. See docs/conformance.md."""
+"""``make conform``: what the vendors' connectors send, judged by Prism (docs/conformance.md)."""

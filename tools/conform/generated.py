@@ -1,8 +1,8 @@
 """Modules made from catalogues, to Prism's mock: only what they send is judged.
 
 Each is called twice: with the least that its operation asks for, and with all that it takes. The
-values are made from the schemas of the very document that judges them, and the same every time; what
-is judged is whether the connector's form takes them and its request carries them.
+values are made from the schemas of the very document that judges them, and the same every time;
+what is judged is whether the connector's form takes them and its request carries them.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ async def _judged(stage: Stage, module: ModuleDef, document: Document, prefix: s
 
 
 async def _first(stage: Stage, module: ModuleDef, arguments: Mapping[str, Any]) -> None:
-    async def send(request: Request | Ask, step: int) -> Response:
+    async def send(request: Request | Ask, _step: int) -> Response:
         assert isinstance(request, Request)
         await stage.judged(module.id, request)
         raise _Enough
@@ -100,7 +100,10 @@ def operation_of(module: ModuleDef, document: Document, prefix: str) -> dict[str
     for path, row in document["paths"].items():
         if shape(path) == route and method in row:
             found: dict[str, Any] = row[method]
-            return {**found, "parameters": [*row.get("parameters", ()), *found.get("parameters", ())]}
+            return {
+                **found,
+                "parameters": [*row.get("parameters", ()), *found.get("parameters", ())],
+            }
     raise LookupError(f"the document has no {told[1]} {prefix}{told[2]}")
 
 
@@ -178,4 +181,3 @@ def _vendors(slot: Slot, schemas: Mapping[str, Any]) -> str:
 def _key(name: str) -> str:
     spoken = name.replace("<", "before").replace(">", "after")
     return re.sub(r"[^a-z0-9]", "", spoken.lower())
-

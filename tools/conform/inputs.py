@@ -124,8 +124,7 @@ class Maker:
         high = schema.get("maximum", schema.get("exclusiveMaximum"))
         first = 1 if low is None or isinstance(low, bool) else low
         last = first + 8 if high is None or isinstance(high, bool) else high
-        if last < first:
-            first = last
+        first = min(first, last)
         inside = "exclusiveMinimum" in schema and not isinstance(schema["exclusiveMinimum"], bool)
         start = math.ceil(first) + (1 if inside else 0)
         if start > last:
@@ -138,9 +137,7 @@ class Maker:
 
     def _text(self, schema: Schema) -> str:
         if "pattern" in schema:
-            return text_like(
-                schema["pattern"], self._chance, least=int(schema.get("minLength", 0))
-            )
+            return text_like(schema["pattern"], self._chance, least=int(schema.get("minLength", 0)))
         made = _FORMATS.get(schema.get("format", ""), "")
         if not made:
             made = f"{self._chance.choice(_WORDS)}{self._chance.randint(1, 99)}"
@@ -167,10 +164,11 @@ def _joined(one: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 def _different(made: list[Any]) -> list[Any]:
     kept: list[Any] = []
-    for each in made:
-        while each in kept and isinstance(each, str | int):
-            each = f"{each}x" if isinstance(each, str) else each + 1
-        kept.append(each)
+    for value in made:
+        other = value
+        while other in kept and isinstance(other, str | int):
+            other = f"{other}x" if isinstance(other, str) else other + 1
+        kept.append(other)
     return kept
 
 
@@ -246,9 +244,5 @@ def _allowed(token: re.Match[str]) -> str:
         return _SETS.get(token["escaped"], token["escaped"])
     inside = token["set"]
     if inside.startswith("^"):
-        return next(each for each in "azAZ09-_" if not re.match(f"[{inside}]", each) is None)
-    return "".join(
-        each
-        for each in map(chr, range(32, 127))
-        if re.match(f"[{inside}]", each)
-    )
+        return "".join(each for each in "azAZ09-_" if re.match(f"[{inside}]", each))
+    return "".join(each for each in map(chr, range(32, 127)) if re.match(f"[{inside}]", each))

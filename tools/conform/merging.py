@@ -9,7 +9,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["METHODS", "Document", "Load", "Merged", "follow", "mended", "operations", "shape", "without_answers"]
+__all__ = [
+    "METHODS",
+    "Document",
+    "Load",
+    "Merged",
+    "follow",
+    "mended",
+    "operations",
+    "shape",
+    "without_answers",
+]
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 Document = dict[str, Any]
@@ -35,11 +45,8 @@ def follow(document: Mapping[str, Any], value: Any) -> Any:
     for _ in range(20):
         if not isinstance(value, dict) or "$ref" not in value:
             return value
-        found: Any = document
-        for part in str(value["$ref"]).removeprefix("#/").split("/"):
-            part = part.replace("~1", "/").replace("~0", "~")
-            found = found.get(part, {}) if isinstance(found, dict) else {}
-        value = found
+        found = _target(document, str(value["$ref"]))
+        value = {} if found is None else found
     return {}
 
 
@@ -70,14 +77,13 @@ def mended(document: Document) -> tuple[Document, list[str]]:
         if not isinstance(value, dict):
             return value
         reference = value.get("$ref")
-        if isinstance(reference, str):
-            if reference not in kept:
-                found = _target(document, reference)
-                if found is None:
-                    lost.add(reference)
-                    return {}
-                kept[reference] = None
-                kept[reference] = walk(found)
+        if isinstance(reference, str) and reference not in kept:
+            found = _target(document, reference)
+            if found is None:
+                lost.add(reference)
+                return {}
+            kept[reference] = None
+            kept[reference] = walk(found)
         return {key: walk(each) for key, each in value.items()}
 
     paths = walk(document["paths"])
@@ -95,6 +101,8 @@ def mended(document: Document) -> tuple[Document, list[str]]:
 def _target(document: Document, reference: str) -> Any:
     found: Any = document
     for part in reference.removeprefix("#/").split("/"):
+        if not isinstance(found, dict):
+            return None
         found = found.get(part.replace("~1", "/").replace("~0", "~"))
         if found is None:
             break

@@ -83,18 +83,20 @@ def _rooms(document: Document) -> int:
     return 1
 
 
-def _networks(document: Document) -> int:
-    """Accounts of eight networks, ``oneOf``: what is one of Facebook's is one of TikTok's, too."""
-    route = "/social-media-posting/oauth/{locationId}/{platform}/accounts/{accountId}"
-    found = document["paths"].get(route, {}).get("post", {})
-    for _, content in _bodies(document, found):
-        schema = content.get("schema", {})
-        if "oneOf" in schema:
-            schema["anyOf"] = schema.pop("oneOf")
-            return 1
-    return 0
+def _overlapping(document: Document) -> int:
+    """``oneOf`` where several fit: what is one account of Facebook's is one of TikTok's, too, and a
+    template of a text message has nothing that one of a mail must not have."""
+    count = 0
+    for row in _schemas(document):
+        found = row.get("oneOf", ())
+        parts = [str(each.get("$ref", "")) for each in found if isinstance(each, dict)]
+        if any(part.endswith(name) for part in parts for name in OVERLAPPING):
+            row["anyOf"] = row.pop("oneOf")
+            count += 1
+    return count
 
 
+OVERLAPPING = (".AttachFBAccountDTO", ".GetSmsTemplateResponseSchema")
 ASKED: dict[tuple[str, str], tuple[str, ...]] = {
     ("post", "/conversations/messages"): ("subType", "status"),
     ("post", "/conversations/messages/inbound"): ("contactId", "conversationProviderId"),
@@ -152,7 +154,9 @@ def _refusals(document: Document) -> int:
 
 
 def _within(document: Document) -> int:
-    """The messages of a conversation come within ``messages``, as the vendor's clients read them."""
+    """The messages of a conversation come within ``messages``. Assumed, as in the double, which has
+    it of the vendor's clients; the specification shows the inner part alone. The connector reads
+    both."""
     content = _answer(document, "/conversations/{conversationId}/messages")
     if content is None:
         return 0
@@ -245,7 +249,7 @@ PATCHES: dict[str, dict[str, Change]] = {
     "highlevel": {
         _FORMS: _form_lists,
         _EMPTY: _empty_bodies,
-        "accounts of social networks: several of the alternatives fit": _networks,
+        "alternatives of which several fit are said to exclude each other": _overlapping,
         "fields that need not be sent are marked as required": _asked,
         "lists of objects are written as lists of lists": _lists_of_lists,
         "texts are written as objects, with a text for an example": _texts,

@@ -42,6 +42,7 @@ def command() -> list[str]:
             cwd=CACHE,
             capture_output=True,
             text=True,
+            check=False,  # what it says is told
         )
         if done.returncode:
             raise CannotRun(f"npm could not install Prism: {done.stderr.strip()[-600:]}")
@@ -50,7 +51,9 @@ def command() -> list[str]:
 
 
 @asynccontextmanager
-async def listening(document: Mapping[str, Any], name: str, upstream: str = "") -> AsyncIterator[str]:
+async def listening(
+    document: Mapping[str, Any], name: str, upstream: str = ""
+) -> AsyncIterator[str]:
     """Prism on a free port of this machine, while the block runs; gives its origin.
 
     With ``upstream`` it is a proxy to there, without a mock. `CannotRun` if it does not start.
@@ -110,8 +113,7 @@ async def _answering(process: asyncio.subprocess.Process, port: int, log: Path) 
     until = loop.time() + START_WITHIN
     while loop.time() < until:
         if process.returncode is not None:
-            said = log.read_text(encoding="utf-8", errors="replace")[-1500:]
-            raise CannotRun(f"Prism did not start on {log.stem}: {said.strip()}")
+            raise CannotRun(f"Prism did not start on {log.stem}: {_end_of(log)}")
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
@@ -122,3 +124,5 @@ async def _answering(process: asyncio.subprocess.Process, port: int, log: Path) 
     raise CannotRun(f"Prism did not listen within {START_WITHIN:g} s on {log.stem}")
 
 
+def _end_of(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")[-1500:].strip()

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -89,7 +89,10 @@ class Stage:
         parts = urlsplit(absolute(request, self.base).url)
         self.exchanges.append(
             Exchange(
-                module=_current.get(), method=request.method, path=parts.path, status=response.status
+                module=_current.get(),
+                method=request.method,
+                path=parts.path,
+                status=response.status,
             )
         )
         if request.raises and response.status >= 400:
@@ -126,7 +129,9 @@ class Stage:
         return response
 
     def _note(self, request: Request, side: str, message: str, status: int = 0) -> None:
-        shown = f"{request.method} {urlsplit(request.url).path}" + (f" ({status})" if status else "")
+        shown = f"{request.method} {urlsplit(request.url).path}" + (
+            f" ({status})" if status else ""
+        )
         found = Violation(module=_current.get(), request=shown, side=side, message=message)
         if found not in self.violations:
             self.violations.append(found)
@@ -238,7 +243,7 @@ async def on_stage(
     """A stage with an account of these credentials, its transport open while the block runs."""
     [connection, *_] = connector.connections.values()
     known = {slot.key for slot in slots_of(connection.form)}
-    account = build(
+    account: Any = build(
         connection.form, {key: text for key, text in credentials.items() if key in known}
     )
     hosts = [urlsplit(base).netloc, urlsplit(behind).netloc]

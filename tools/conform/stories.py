@@ -1,4 +1,4 @@
-"""The stories of the contract tests (``tests/contract/test_*_simulated.py``), to be played elsewhere.
+"""The stories of the contract tests (``tests/contract/test_*_simulated.py``), to be told again.
 
 There they are told to a simulator; `make conform` tells them again with Prism in between. So what
 the tests cover and what is proved of the wire can't drift apart.

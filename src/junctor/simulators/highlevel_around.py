@@ -98,7 +98,9 @@ class Around:
             tags = contact["tags"] if body.get("removeAllTags") else body["tags"]
             change(contact, list(tags), self._sim.clock.date())
             self._sim.emit_contact("ContactTagUpdate", contact)
-        return self._sim.ok({"succeeded": True, "succeded": True, "errorCount": 0, "responses": []}, 201)
+        return self._sim.ok(
+            {"succeeded": True, "succeded": True, "errorCount": 0, "responses": []}, 201
+        )
 
     # Followers, campaigns, workflows.
 

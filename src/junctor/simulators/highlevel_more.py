@@ -147,12 +147,13 @@ class More:
             row["updatedAt"] = iso(self._sim.clock.date())
         row.update({key: value for key, value in body.items() if key != "password"})
         self._told(kind, "Update", row)
-        return self._answer(kind, row, 200, changed=True)
+        return self._answer(kind, row, kind.changed, changed=True)
 
     def _delete(self, kind: Kind, request: Request) -> Reply:
         row = self.kinds[kind.path].remove(request.params["rowId"])
         self._told(kind, "Delete", row)
-        return self._sim.ok({"success": True, "succeeded": True, "id": row["id"]})
+        done = {"success": True, "succeeded": True, "id": row["id"]}
+        return self._sim.ok(done, kind.changed)
 
     def _told(self, kind: Kind, verb: str, row: Row) -> None:
         if kind.events:

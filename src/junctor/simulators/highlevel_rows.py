@@ -77,6 +77,8 @@ class Kind:
     """Whether rows say when they were made and changed."""
     empty: Row = field(default_factory=dict)
     """What a row has that nobody filled in."""
+    changed: int = 200
+    """The status of a change or deletion."""
     lists: bool = True
     created: int = 201
     changes: bool = True
@@ -101,6 +103,7 @@ KINDS: tuple[Kind, ...] = (
         one="link",
         word="Link",
         fields="locationId name* redirectTo*",
+        changed=201,
         seeds=({"name": "Booking", "redirectTo": "https://example.com/book"},),
     ),
     Kind(

@@ -126,7 +126,9 @@ class Talk:
         return self._sim.ok({"success": True, "conversation": made}, 201)
 
     def _conversation(self, request: Request) -> Reply:
-        return self._sim.ok(self._with_contact(self.conversations.get(request.params["id"])))
+        row = self._with_contact(self.conversations.get(request.params["id"]))
+        # One conversation has a number for its type, those of a search have a word.
+        return self._sim.ok({**row, "type": 1})
 
     def _star(self, request: Request) -> Reply:
         row = self.conversations.get(request.params["id"])
@@ -236,7 +238,11 @@ class Talk:
         chosen = page(rows, {"limit": query.get("limit", "20")})
         last = chosen[-1]["id"] if chosen else None
         more = len(rows) > len(chosen)
-        inner = {"lastMessageId": last, "nextPage": more, "messages": [_shown(row) for row in chosen]}
+        inner = {
+            "lastMessageId": last,
+            "nextPage": more,
+            "messages": [_shown(row) for row in chosen],
+        }
         return self._sim.ok({"messages": inner})
 
     def _message(self, request: Request) -> Reply:
