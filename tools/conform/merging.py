@@ -98,7 +98,7 @@ def mended(document: Document) -> tuple[Document, list[str]]:
     return {**document, "paths": paths, "components": components}, sorted(lost)
 
 
-def _target(document: Document, reference: str) -> Any:
+def _target(document: Mapping[str, Any], reference: str) -> Any:
     found: Any = document
     for part in reference.removeprefix("#/").split("/"):
         if not isinstance(found, dict):
