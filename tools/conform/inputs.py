@@ -107,7 +107,7 @@ class Maker:
             # What has one value only tells alternatives apart.
             says = isinstance(shown, Mapping) and len(shown.get("enum", ())) == 1
             if name in needed or says or (not self._least and depth < DEEPEST):
-                made[name] = self.value(each, depth + 1)
+                made[name] = _numbered(name, self.value(each, depth + 1))
         few = int(schema.get("minProperties", 0))
         for name in [each for each in rows if each not in made][: max(0, few - len(made))]:
             made[name] = self.value(rows[name], depth + 1)
@@ -144,6 +144,13 @@ class Maker:
         while len(made) < int(schema.get("minLength", 0)):
             made += self._chance.choice("abcdefgh")
         return made[: int(schema.get("maxLength", len(made)))]
+
+
+def _numbered(name: str, value: Any) -> Any:
+    """Phone numbers, by the name of a field, as ones that there can be: connectors look at them."""
+    if name == "phones" and isinstance(value, list):
+        return [_FORMATS["phone"] for _ in value]
+    return _FORMATS["phone"] if name == "phone" and isinstance(value, str) else value
 
 
 def _guessed(schema: Schema) -> str:
