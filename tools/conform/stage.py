@@ -205,6 +205,8 @@ class Stage:
                 name = str(getattr(slot.field.options, "junctor_module", ""))
                 rows = await self.do(name)
                 made[slot.key] = rows[0].get(slot.field.option_value) if rows else ""
+            elif slot.hint is bool:
+                made[slot.key] = True  # what is optional is asked for, too
             elif not slot.required and slot.default not in (None, ""):
                 made[slot.key] = slot.default
         return made
