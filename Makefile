@@ -8,7 +8,7 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test check fix docs snapshots bench lock build clean
+.PHONY: help run setup setup-dev test check conform fix docs snapshots bench lock build clean
 .PHONY: fuzz-simulators conform-clients
 
 help:  ## list the targets
@@ -32,6 +32,9 @@ check: setup-dev  ## lint, format, types, layers, documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -n 0 tests/test_layers.py tests/test_sizes.py tests/docs
+
+conform: setup-dev  ## connectors and simulators against OpenAPI documents (ARGS="toky" for one)
+	@$(BIN)/python -m tools.conform $(ARGS)
 
 fix: setup-dev  ## mend what the linter and the formatter can mend
 	$(BIN)/ruff check --fix .
@@ -60,4 +63,4 @@ build: setup-dev  ## the wheel, in dist/
 	$(BIN)/python -m hatchling build -t wheel
 
 clean:  ## remove .venv and what tools left behind (never your data)
-	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

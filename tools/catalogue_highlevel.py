@@ -70,7 +70,12 @@ def compact(document: Document, schema: Mapping[str, Any], depth: int = 0) -> di
     if any(key in plain for key in ("oneOf", "anyOf", "allOf")):
         return {}
     kind = plain.get("type")
-    choices = [each for each in plain.get("enum", ()) if isinstance(each, str) and each]
+    listed = plain.get("enum", ())
+    if len(listed) == 1 and isinstance(listed[0], list):
+        # The vendor writes the countries as one choice, a list of them, of type number.
+        kind, listed = "string", listed[0]
+        plain = {**plain, "enum": listed}
+    choices = [each for each in listed if isinstance(each, str) and each]
     if kind == "string" and choices and len(choices) == len(plain["enum"]):
         return {"type": "string", "enum": list(dict.fromkeys(choices))}
     if kind == "array":
@@ -85,6 +90,10 @@ def compact(document: Document, schema: Mapping[str, Any], depth: int = 0) -> di
         }
         needed = [key for key in plain.get("required", ()) if key in rows]
         return {**made, "required": needed} if needed else made
+    example = plain.get("example")
+    if kind == "object" and not rows and isinstance(example, str) and example[:1] != "{":
+        # The vendor's generator calls what it can't name an object, and shows that it is a text.
+        return {"type": "string"}
     if plain.get("format") == "binary":
         return {"type": "string", "format": "binary"}
     return {"type": kind} if isinstance(kind, str) else {}

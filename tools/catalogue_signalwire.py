@@ -28,6 +28,7 @@ REST = "signalwire-rest.openapi.yaml"
 METHODS = ("get", "post", "put", "patch", "delete")
 KEPT = ("type", "enum", "format")
 PAGES = {"Page", "PageSize", "PageToken", "page_number", "page_size", "page_token"}
+BASIC = "SignalWireBasicAuth"
 REF = "#/components/schemas/"
 
 BY_HAND = frozenset(
@@ -129,13 +130,31 @@ def area(path: str) -> str:
     return {"relay": "number", "api": ""}.get(path.split("/")[2], path.split("/")[2])
 
 
+def ours(found: Document) -> bool:
+    """Whether a project's token may do it; some are for the tokens of subscribers' browsers."""
+    ways = found.get("security")
+    return ways is None or any(not way or BASIC in way for way in ways)
+
+
+def apart(laml: str, rest: Document) -> Document:
+    """The Compatibility API's document, its types renamed where the other has others so named."""
+    plain = json.loads(laml)["components"]["schemas"]
+    other = rest["components"]["schemas"]
+    for name in sorted(plain.keys() & other.keys()):
+        if schema(plain[name]) != schema(other[name]):
+            laml = laml.replace(f'"{REF}{name}"', f'"{REF}{name}Laml"')
+            laml = laml.replace(f'"{name}":', f'"{name}Laml":')
+    found: Document = json.loads(laml)
+    return found
+
+
 def operations(document: Document, *, laml: bool) -> Iterator[dict[str, Any]]:
     """The operations of one document, in its order."""
     for path, item in document["paths"].items():
         if path.endswith(".json"):
             continue  # another spelling of the same
         for method in METHODS:
-            if method in item:
+            if method in item and ours(item[method]):
                 yield one(document, path, method, item[method], item, laml=laml)
 
 
@@ -190,9 +209,9 @@ def labelled(rows: list[dict[str, Any]]) -> None:
 
 def compiled(folder: Path) -> Document:
     """The catalogue."""
-    laml = json.loads((folder / LAML).read_text(encoding="utf-8"))
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     rest = yaml.load((folder / REST).read_text(encoding="utf-8"), Loader=loader)  # a safe one
+    laml = apart((folder / LAML).read_text(encoding="utf-8"), rest)
     rows = [*operations(laml, laml=True), *operations(rest, laml=False)]
     labelled(rows)
     types: dict[str, Schema] = {}

@@ -17,6 +17,7 @@ from junctor.simulators.describe import Description
 from junctor.simulators.highlevel_account import VENDOR_LIMITS, HighLevelAccount
 from junctor.simulators.highlevel_contacts import CREATE, UPDATE, UPSERT, iso, require
 from junctor.simulators.highlevel_document import described
+from junctor.simulators.highlevel_more import EVENT
 from junctor.simulators.highlevel_search import SEARCH, page_of_list, page_of_search
 from junctor.simulators.highlevel_state import APPOINTMENT, APPOINTMENT_REQUIRED, NOTE, TASK
 from junctor.simulators.kit import Refused, Route
@@ -273,7 +274,8 @@ class HighLevelSimulator(HighLevelAccount):
         found = self.state.appointments.get(request.params["id"])
         if found is None:
             raise Refused(404, f"Appointment not found: {request.params['id']}")
-        return self.ok({"event": found, "appointment": found})
+        shown = {**EVENT, **found}
+        return self.ok({"event": shown, "appointment": shown})
 
     def _appointments_of(self, request: Request) -> Reply:
         contact_id = self._contact(request)["id"]
@@ -305,4 +307,8 @@ def _as_task(row: dict[str, Any]) -> dict[str, Any]:
     """A task as a contact's operations show it: only the location's search says when it was made
     (assumed; the specification doesn't show what that gives).
     """
-    return {key: value for key, value in row.items() if key != "dateAdded"}
+    return {
+        key: value
+        for key, value in row.items()
+        if key != "dateAdded" and (key, value) != ("assignedTo", None)
+    }

@@ -98,7 +98,9 @@ class Around:
             tags = contact["tags"] if body.get("removeAllTags") else body["tags"]
             change(contact, list(tags), self._sim.clock.date())
             self._sim.emit_contact("ContactTagUpdate", contact)
-        return self._sim.ok({"succeeded": True, "errorCount": 0, "responses": []}, 201)
+        return self._sim.ok(
+            {"succeeded": True, "succeded": True, "errorCount": 0, "responses": []}, 201
+        )
 
     # Followers, campaigns, workflows.
 
@@ -129,7 +131,8 @@ class Around:
         running = contact.setdefault(kind, [])
         if request.params["id"] not in running:
             running.append(request.params["id"])
-        return self._sim.ok({"succeeded": True, "succeded": True}, 201)
+        status = 200 if kind == "workflows" else 201
+        return self._sim.ok({"succeeded": True, "succeded": True}, status)
 
     def _leave(self, request: Request) -> Reply:
         contact, kind = self._contact(request), _kind(request)
@@ -155,9 +158,7 @@ class Around:
         require(body, *shape("name*"))
         self._sim.state.own_tags[body["name"].lower()] = None
         name = body["name"].lower()
-        return self._sim.ok(
-            {"tag": next(t for t in self._sim.state.tags() if t["name"] == name)}, 201
-        )
+        return self._sim.ok({"tag": next(t for t in self._sim.state.tags() if t["name"] == name)})
 
     def _tag(self, request: Request) -> Reply:
         return self._sim.ok({"tag": self._tag_row(request)})

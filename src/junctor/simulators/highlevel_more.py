@@ -22,7 +22,7 @@ from junctor.simulators.wire import Reply, Request
 if TYPE_CHECKING:
     from junctor.simulators.highlevel_account import HighLevelAccount
 
-__all__ = ["More"]
+__all__ = ["EVENT", "More"]
 
 Row = dict[str, Any]
 Handler = Callable[[Request], Reply]
@@ -132,7 +132,7 @@ class More:
         now = iso(self._sim.clock.date())
         dates = {"createdAt": now, "updatedAt": now} if kind.dated else {}
         where = {"locationId": self._sim.location_id}
-        row = self.kinds[kind.path].add({**where, **shown, **dates})
+        row = self.kinds[kind.path].add({**where, **kind.empty, **shown, **dates})
         self._told(kind, "Create", row)
         return self._answer(kind, row, 201, changed=True)
 
@@ -147,12 +147,13 @@ class More:
             row["updatedAt"] = iso(self._sim.clock.date())
         row.update({key: value for key, value in body.items() if key != "password"})
         self._told(kind, "Update", row)
-        return self._answer(kind, row, 200, changed=True)
+        return self._answer(kind, row, kind.changed, changed=True)
 
     def _delete(self, kind: Kind, request: Request) -> Reply:
         row = self.kinds[kind.path].remove(request.params["rowId"])
         self._told(kind, "Delete", row)
-        return self._sim.ok({"success": True, "succeeded": True})
+        done = {"success": True, "succeeded": True, "id": row["id"]}
+        return self._sim.ok(done, kind.changed)
 
     def _told(self, kind: Kind, verb: str, row: Row) -> None:
         if kind.events:
@@ -314,12 +315,14 @@ class More:
         return found
 
     def _events(self, request: Request) -> Reply:
-        return self._sim.ok(
-            {"events": self._between(self._sim.state.appointments.values(), request)}
-        )
+        rows = self._between(self._sim.state.appointments.values(), request)
+        return self._sim.ok({"events": [{**EVENT, **row} for row in rows]})
 
     def _blocked(self, request: Request) -> Reply:
-        return self._sim.ok({"events": self._between(self.blocked.rows.values(), request)})
+        now = iso(self._sim.clock.date())
+        none = {"contactId": "", "appointmentStatus": "", "dateAdded": now, "dateUpdated": now}
+        rows = self._between(self.blocked.rows.values(), request)
+        return self._sim.ok({"events": [{**EVENT, **none, **row} for row in rows]})
 
     def _block(self, request: Request) -> Reply:
         body = request.json()
@@ -391,6 +394,10 @@ class More:
 KINDS_BY = {kind.path: kind for kind in KINDS}
 _FIXED = {"locationId", "contactId"}
 NAMES = ("locationId", "pipelineId", "pipelineStageId", "contactId", "assignedTo")
+
+
+EVENT = {"title": "", "groupId": "", "assignedUserId": "", "users": []}
+"""What every event of a calendar has, if only empty."""
 
 
 def _snake(name: str) -> str:

@@ -76,6 +76,10 @@ class Kind:
     """What its events begin with."""
     dated: bool = False
     """Whether rows say when they were made and changed."""
+    empty: Row = field(default_factory=dict)
+    """What a row has that nobody filled in."""
+    changed: int = 200
+    """The status of a change or deletion."""
     lists: bool = True
     created: int = 201
     changes: bool = True
@@ -100,6 +104,7 @@ KINDS: tuple[Kind, ...] = (
         one="link",
         word="Link",
         fields="locationId name* redirectTo*",
+        changed=201,
         seeds=({"name": "Booking", "redirectTo": "https://example.com/book"},),
     ),
     Kind(
@@ -124,6 +129,8 @@ KINDS: tuple[Kind, ...] = (
         one="recurringTask",
         word="Recurring task",
         fields="title* description contactIds[] owners[] rruleOptions{}* ignoreTaskCreation?",
+        empty={"description": "", "totalOccurrence": 0, "deleted": False},
+        dated=True,
         lists=False,
     ),
     Kind(

@@ -33,6 +33,8 @@ CAME = (
     "type* conversationId contactId conversationProviderId message html subject attachments[] "
     "emailFrom emailTo emailCc[] emailBcc[] emailMessageId altId direction date call{}"
 )
+NUMBERS = {"Call": 1, "SMS": 2, "Email": 3}
+"""What `type` is of a message; of the other channels it is assumed."""
 CHANNELS = checks.one_of(
     "SMS", "RCS", "Email", "WhatsApp", "IG", "FB", "Custom", "Live_Chat", "TIKTOK"
 )
@@ -95,13 +97,16 @@ class Talk:
             before = whole(query["startAfterDate"], "startAfterDate", 0, 10**15)
             rows = [row for row in rows if row["lastMessageDate"] < before]
         chosen = page(rows, {"limit": query.get("limit", "20")})
-        people = self._sim.state.contacts.rows
-        names = [people.get(row["contactId"], {}).get("name", "") for row in chosen]
-        shown = [
-            {**row, "fullName": name, "sort": [row["lastMessageDate"]]}
-            for row, name in zip(chosen, names, strict=True)
-        ]
+        shown = [{**self._with_contact(row), "sort": [row["lastMessageDate"]]} for row in chosen]
         return self._sim.ok({"conversations": shown, "total": len(rows)})
+
+    def _with_contact(self, row: Row) -> Row:
+        """A conversation as lists show it: with who it is."""
+        contact = self._sim.state.contacts.rows.get(row["contactId"]) or {}
+        names = " ".join(filter(None, (contact.get("firstName"), contact.get("lastName"))))
+        who = {"fullName": names, "contactName": names}
+        ways = {key: contact.get(key) or "" for key in ("email", "phone")}
+        return {**row, **who, **ways, "type": "TYPE_PHONE"}
 
     def _of_contact(self, contact_id: str) -> Row:
         self._sim.state.contacts.get(contact_id)
@@ -117,12 +122,14 @@ class Talk:
         body = request.json()
         require(body, *shape("locationId* contactId*"))
         self._sim.own_location(body["locationId"])
-        return self._sim.ok(
-            {"success": True, "conversation": self._of_contact(body["contactId"])}, 201
-        )
+        row, now = self._of_contact(body["contactId"]), iso(self._sim.clock.date())
+        made = {"dateAdded": now, "dateUpdated": now, **_dated(row)}
+        return self._sim.ok({"success": True, "conversation": made}, 201)
 
     def _conversation(self, request: Request) -> Reply:
-        return self._sim.ok(self.conversations.get(request.params["id"]))
+        row = self._with_contact(self.conversations.get(request.params["id"]))
+        # One conversation has a number for its type, those of a search have a word.
+        return self._sim.ok({**row, "type": 1})
 
     def _star(self, request: Request) -> Reply:
         row = self.conversations.get(request.params["id"])
@@ -130,7 +137,7 @@ class Talk:
         require(body, *shape("locationId* unreadCount# starred? feedback"))
         row.update(body)
         self._sim.emit("ConversationUnreadUpdate", row)
-        return self._sim.ok({"success": True, "conversation": row})
+        return self._sim.ok({"success": True, "conversation": _dated(row)})
 
     def _forget(self, request: Request) -> Reply:
         self.conversations.remove(request.params["id"])
@@ -185,10 +192,15 @@ class Talk:
             )
         conversation = self._of_contact(body["contactId"])
         row = self._say(conversation, body, "outbound")
-        made = {"conversationId": conversation["id"], "messageId": row["id"]}
+        made = {
+            "conversationId": conversation["id"],
+            "messageId": row["id"],
+            # Of a message just sent the specification knows no "scheduled".
+            "status": "pending" if row["status"] == "scheduled" else row["status"],
+        }
         if "email" in row.get("meta", {}):
             made["emailMessageId"] = row["meta"]["email"]["messageIds"][0]
-        return self._sim.ok(made, 201)
+        return self._sim.ok(made)
 
     def _inbound(self, request: Request) -> Reply:
         return self._written(request, "inbound")
@@ -227,18 +239,23 @@ class Talk:
         chosen = page(rows, {"limit": query.get("limit", "20")})
         last = chosen[-1]["id"] if chosen else None
         more = len(rows) > len(chosen)
-        inner = {"lastMessageId": last, "nextPage": more, "messages": chosen}
+        inner = {
+            "lastMessageId": last,
+            "nextPage": more,
+            "messages": [_shown(row) for row in chosen],
+        }
         return self._sim.ok({"messages": inner})
 
     def _message(self, request: Request) -> Reply:
-        return self._sim.ok(self.messages.get(request.params["id"]))
+        return self._sim.ok(_shown(self.messages.get(request.params["id"])))
 
     def _became(self, request: Request) -> Reply:
         row = self.messages.get(request.params["id"])
         body = request.json()
         require(body, *shape("status* error{} emailMessageId recipients[]"))
         row["status"] = body["status"]
-        return self._sim.ok({"conversationId": row["conversationId"], "messageId": row["id"]})
+        where = {"conversationId": row["conversationId"], "messageId": row["id"]}
+        return self._sim.ok({**where, "status": row["status"]})
 
     def _export(self, request: Request) -> Reply:
         self._where(request)
@@ -260,7 +277,22 @@ class Talk:
         chosen = page(rows[start:], {"limit": query.get("limit", "10")}, most=500)
         end = start + len(chosen)
         cursor = str(end) if end < len(rows) else None
-        return self._sim.ok({"messages": chosen, "nextCursor": cursor, "total": len(rows)})
+        shown = [_shown(row) for row in chosen]
+        more = {"nextCursor": cursor} if cursor else {}
+        return self._sim.ok({"messages": shown, **more, "total": len(rows)})
+
+
+def _dated(row: Row) -> Row:
+    """A conversation as changes answer it: the date as text; in a search's sort it is a number."""
+    return {**row, "lastMessageDate": str(row["lastMessageDate"])}
+
+
+def _shown(row: Row) -> Row:
+    """A message as it is read: with its channel's number and the type of its content."""
+    kind = str(row["messageType"]).removeprefix("TYPE_")
+    number = {name.upper(): value for name, value in NUMBERS.items()}.get(kind, 0)
+    content = "text/html" if kind == "EMAIL" else "text/plain"
+    return {**row, "type": number, "contentType": content}
 
 
 def _at(date: str) -> datetime:

@@ -164,7 +164,7 @@ operation(
     "/calendars/events/block-slots/{eventId}",
     "Changes a blocked time.",
     need("eventId", "Blocked time ID"),
-    calendar_id(),
+    calendar_id(required=True),
     moment("startTime", "Start"),
     moment("endTime", "End"),
     *_BLOCK,

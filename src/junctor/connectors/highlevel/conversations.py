@@ -410,7 +410,8 @@ operation(
     items="messages",
     search=True,
     location="query",
-    paging=Paging(style="cursor", param="cursor", next_key="nextCursor", size=100),
+    # A page has ten rows at least: it is asked for whole, whatever the limit.
+    paging=Paging(style="cursor", param="cursor", next_key="nextCursor", limit_param=""),
 )
 operation(
     "Get the transcription of a call",
