@@ -241,17 +241,19 @@ def _connections(
     if connector is None or not connector.connections:
         return []
     hook = found.hook
-    if hook is not None and hook.register is None and hook.backfill is None:
-        return []  # nothing is asked of the vendor: whoever knows the address may send
-    # Without an account it is set up by hand, and what it missed can't be asked for.
     by_hand = hook is not None and (hook.register is None or isinstance(hook.register, Takeover))
+    shared = connector.app_hook if hook is not None and hook.register is None else None
+    if hook is not None and hook.register is None and hook.backfill is None and shared is None:
+        return []  # nothing is asked of the vendor: whoever knows the address may send
+    # Without an account it is set up by hand, and what it missed can't be asked for; nor is it
+    # known what is its own of all that comes to an app's address.
     asks = getattr(found, "needs_connection", None)
     if asks is None:
         parameter, known = _first(own, "connection", "keychain")
         of = found.connector
         return [_need("connection", placed, found, parameter, known, of=of, required=not by_hand)]
     mapper = placed.mapper if isinstance(placed.mapper, Mapping) else {}
-    sorts: Mapping[str, tuple[str, ...]] = getattr(found, "connection_kinds", {})
+    kinds: Mapping[str, tuple[str, ...]] = getattr(found, "connection_kinds", {})
     return [
         _need(
             "connection",
@@ -261,7 +263,7 @@ def _connections(
             own.get(parameter),
             of=found.connector,
             side=index > 0 or parameter.startswith(_SIDE),
-            sorts=sorts.get(parameter, ()),
+            sorts=kinds.get(parameter, ()),
         )
         for index, parameter in enumerate(asks(placed.parameters, mapper))
     ]

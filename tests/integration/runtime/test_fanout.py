@@ -61,14 +61,15 @@ class App:
         made = new_id()
         values = {"client_id": self.client_id, **settings}
         self.do(
-            "insert into connections (organization_id, id, team_id, name, connector, kind, base_url,"
-            " settings, sealed, created_by, updated_by)"
+            "insert into connections (organization_id, id, team_id, name, connector, kind,"
+            " base_url, settings, sealed, created_by, updated_by)"
             " values (%s, %s, %s, %s, 'highlevel', 'oauth', 'https://x.test', %s, '', 't', 't')",
             ORGANIZATION, made, TEAM, made.hex, json.dumps(values),
         )  # fmt: skip
         if account is not None:
             self.do(
-                "update connection_states set account_id = %s, tokens = 'x' where connection_id = %s",
+                "update connection_states set account_id = %s, tokens = 'x'"
+                " where connection_id = %s",
                 account, made,
             )  # fmt: skip
         return made
@@ -94,12 +95,12 @@ class App:
     async def tell(self, it: Door, event: Mapping[str, Any] | bytes, **headers: str) -> Answer:
         body = event if isinstance(event, bytes) else json.dumps(event).encode()
         good = {"X_GHL_Signature": base64.b64encode(KEY.sign(body)).decode()}
-        return await it.post(self.path, body, **{**(headers or good)})
+        return await it.post(self.path, body, **(headers or good))
 
     def counted(self) -> tuple[int, int, int]:
         """Deliveries that were handed on, that nobody wanted, that were refused."""
         row = self.do("select delivered, unwanted, refused from app_hooks where id = %s", self.id)
-        return tuple(row[0])  # type: ignore[return-value]  # three columns
+        return tuple(row[0])
 
     def runs(self, *scenarios: UUID) -> list[int]:
         """How many each of them has had."""
@@ -234,8 +235,8 @@ async def test_a_delivery_and_its_copies_are_stored_together_or_not_at_all(
     connection = app.connection("location:L1")
     scenarios = [app.scenario(connection) for _ in range(2)]
     app.do(f"create function refuse_it() returns trigger language plpgsql as $$ begin"
-           f" if new.scenario_id = '{scenarios[1]}' then raise 'no' using errcode = '23514'; end if;"
-           f" return new; end $$")  # fmt: skip
+           f" if new.scenario_id = '{scenarios[1]}' then"
+           f" raise 'no' using errcode = '23514'; end if; return new; end $$")  # fmt: skip
     app.do(
         "create trigger refuse_it before insert on inbox for each row execute function refuse_it()"
     )
