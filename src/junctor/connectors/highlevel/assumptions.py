@@ -5,7 +5,9 @@ Each can be overridden where it matters: by a hook's settings, or with *Make an 
 
 from __future__ import annotations
 
-__all__ = ["HOOK_MAX_AGE", "PUBLIC_KEY", "RSA_KEY"]
+from collections.abc import Mapping
+
+__all__ = ["BARE", "ENVELOPE", "HOOK_MAX_AGE", "LIKE", "PUBLIC_KEY", "RSA_KEY"]
 
 PUBLIC_KEY = "MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg="
 """HighLevel's Ed25519 key for webhooks, from its integration guide (SubjectPublicKeyInfo)."""
@@ -26,3 +28,18 @@ HOOK_MAX_AGE = 7 * 24 * 3600
 """Seconds that an event may be old. The vendor tries up to twelve times with growing waits, and
 whether it stamps a repetition anew is unknown; so an event is refused only when it is older than
 the seven days for which its `webhookId` is remembered, and a replay is a duplicate until then."""
+
+ENVELOPE = ("timestamp", "webhookId", "appId", "versionId")
+"""What every event has besides its own fields since 2025; its pages' examples are older and do not
+show it."""
+
+BARE = ("type", "locationId", "id")
+"""Fields of an event whose page was not to be had, and that resembles no other."""
+
+LIKE: Mapping[str, str] = {
+    "AppUpdate": "AppInstall",
+    "ConversationUpdate": "ConversationUnreadWebhook",
+    "UserUpdate": "UserCreate",
+    "UserDelete": "UserCreate",
+}
+"""Events whose page was not to be had, and the one whose fields they are taken to have."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, make_dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from junctor.connectors.highlevel.account import highlevel
@@ -17,7 +18,8 @@ from junctor.connectors.highlevel.app_hook import (
     places_of,
 )
 from junctor.connectors.highlevel.assumptions import PUBLIC_KEY
-from junctor.connectors.highlevel.event_types import FAMILIES, Family, events_of
+from junctor.connectors.highlevel.event_types import EVENTS, FAMILIES, Family, events_of
+from junctor.connectors.highlevel.examples import examples_of
 from junctor.errors import BundleInvalid, DataError
 from junctor.language.connector import Bundle, Delivery, Field, HookDef
 from junctor.language.verifiers import check_public_key
@@ -97,7 +99,7 @@ def _wanted(delivery: Delivery, wanted: Iterable[str]) -> list[Bundle]:
     return [event] if not names or names & {*events_of(event), event.get("type")} else []
 
 
-@highlevel.instant("Watch events", hook=_hook(EventSettings))
+@highlevel.instant("Watch events", hook=_hook(EventSettings), examples=partial(examples_of, EVENTS))
 def watch_events(delivery: Delivery) -> Iterable[Bundle]:
     """Starts when something happens in HighLevel, such as a new contact or an inbound message."""
     return _wanted(delivery, delivery.settings.get("types") or ())
@@ -123,7 +125,12 @@ def _watch(family: Family) -> None:
     )
     settings.__doc__ = Common.__doc__
     settings.__module__ = __name__
-    highlevel.instant(family.label, hook=_hook(settings), name=family.name)(_events_of(family))
+    highlevel.instant(
+        family.label,
+        hook=_hook(settings),
+        name=family.name,
+        examples=partial(examples_of, family.events),
+    )(_events_of(family))
 
 
 def _events_of(family: Family) -> Callable[[Delivery], Iterable[Bundle]]:
