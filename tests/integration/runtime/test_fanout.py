@@ -36,10 +36,10 @@ def public(key: Any) -> str:
 class App:
     """An app of HighLevel's marketplace, and what this organisation has of it."""
 
-    def __init__(self, url: str, **settings: Any) -> None:
+    def __init__(self, url: str, *, client_id: str = "", **settings: Any) -> None:
         self.url = url
-        self.name = new_id().hex[8:]
-        self.client_id = f"{self.name}-0001"
+        self.client_id = client_id or f"{new_id().hex[8:]}-0001"
+        self.name = self.client_id.partition("-")[0]
         self.token = os.urandom(16).hex()
         self.path = f"/hook/app-{self.token}"
         self.id = new_id()
@@ -55,6 +55,13 @@ class App:
         with psycopg.connect(self.url, autocommit=True) as db:
             cursor = db.execute(query.encode(), values)
             return cursor.fetchall() if cursor.description else []
+
+    def set(self, **settings: Any) -> None:
+        """Changes its settings; what a door has kept of them is out of date."""
+        self.do(
+            "update app_hooks set settings = settings || %s, generation = generation + 1"
+            " where id = %s", json.dumps(settings), self.id,
+        )  # fmt: skip
 
     def connection(self, account: str | None, **settings: Any) -> UUID:
         """A connection by this app, allowed by an account."""
@@ -191,10 +198,7 @@ async def test_what_is_not_genuine_is_refused(database_url: str) -> None:
         assert app.counted() == (0, 0, len(bad))
         assert (await it.post("/hook/app-" + "0" * 32, body, **ed(KEY, body))).status == 404
         # The switches, which a door hears of whatever it has kept.
-        app.do(
-            "update app_hooks set settings = settings || %s, generation = generation + 1"
-            " where id = %s", json.dumps({"accept_rsa": True, "accept_unnamed": True}), app.id,
-        )  # fmt: skip
+        app.set(accept_rsa=True, accept_unnamed=True)
         assert (await app.tell(it, body, **by_rsa)).status == 200
         assert (await app.tell(it, body, **by_rsa, X_GHL_Signature="nonsense")).status == 401
         assert (await app.tell(it, nameless, **ed(KEY, nameless))).status == 200
