@@ -28,6 +28,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("DELETE", f"{API}/tokens/{{token_id}}"): "tokens:write",
     ("GET", f"{API}/connectors"): "connectors:read",
     ("GET", f"{API}/connectors/{{name}}"): "connectors:read",
+    ("GET", f"{API}/connectors/{{name}}/modules/{{module}}/examples"): "connectors:read",
     ("GET", f"{API}/connections"): "connections:read",
     ("POST", f"{API}/connections"): "connections:write",
     ("GET", f"{API}/connections/{{connection_id}}"): "connections:read",
