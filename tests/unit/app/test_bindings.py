@@ -32,8 +32,20 @@ def needs(*modules: str) -> list[str]:
 
 
 def test_a_trigger_that_registers_nothing_needs_no_connection() -> None:
-    assert needs("highlevel:watchEvents", "highlevel:addTags") == ["highlevel:addTags"]
+    assert needs("crisp:watchMessages", "toky:listAgents") == ["toky:listAgents"]
     assert needs("toky:watchNewCalls") == ["toky:watchNewCalls"]
+
+
+def test_a_trigger_fed_by_an_apps_address_may_have_a_connection_by_that_app() -> None:
+    flow = [{"id": 1, "module": "highlevel:watchEvents", "version": 1, "mapper": {}}]
+    (need,) = needs_of(
+        load({"name": "x", "flow": flow, "metadata": {}}), REGISTRY.find, REGISTRY.connector
+    )
+    assert (need.kind, need.required, need.sorts) == ("connection", False, ("oauth",))
+    token = Thing("connection", UUID(int=1), "Token", "highlevel", sort="private_integration")
+    app = Thing("connection", UUID(int=2), "App", "highlevel", sort="oauth")
+    assert choose([need], [token]).bindings == {}
+    assert choose([need], [token, app]).bindings == {"connections": {"1": str(app.id)}}
 
 
 def test_a_connection_that_was_refused_is_the_last_choice() -> None:
