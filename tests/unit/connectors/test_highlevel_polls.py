@@ -28,7 +28,7 @@ def listed(name: str, total: int, **mapper: Any) -> tuple[list[dict[str, Any]], 
     while True:
         assert request.url == path
         asked.append(request)
-        start, size = request.query[step], request.query["limit"]
+        start, size = dict(request.query)[step], dict(request.query)["limit"]
         rows = [{own: str(number)} for number in range(start, min(start + size, total))]
         try:
             request = flow.send(Response(200, {}, json.dumps({items: rows}).encode()))
@@ -40,7 +40,7 @@ def listed(name: str, total: int, **mapper: Any) -> tuple[list[dict[str, Any]], 
 def test_pages_are_asked_for_up_to_what_is_looked_at(name: str) -> None:
     found, asked = listed(name, 250, lookedAt=220)
     assert len({row[LISTS[name][3]] for row in found}) == len(found) == 220
-    assert [request.query["limit"] for request in asked] == [100, 100, 20]
+    assert [dict(request.query)["limit"] for request in asked] == [100, 100, 20]
     found, asked = listed(name, 30, lookedAt=220)
     assert (len(found), len(asked)) == (30, 1)
 
@@ -62,5 +62,5 @@ def test_a_changed_item_is_another(name: str) -> None:
 
 def test_payments_of_one_contact() -> None:
     _, (request,) = listed("pollTransactions", 1, contactId="c1")
-    assert request.query["contactId"] == "c1"
-    assert request.query["altType"] == "location"
+    assert dict(request.query)["contactId"] == "c1"
+    assert dict(request.query)["altType"] == "location"
