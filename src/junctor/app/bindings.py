@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -118,6 +118,8 @@ class Need:
     """What it was called there."""
     sorts: tuple[str, ...] = ()
     """Kinds of connection that fit; empty: any."""
+    prefers: str = ""
+    """The kind of connection that is suggested first, where others fit, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,9 @@ def _connections(
     hook = found.hook
     by_hand = hook is not None and (hook.register is None or isinstance(hook.register, Takeover))
     shared = connector.app_hook if hook is not None and hook.register is None else None
+    hook = found.hook
+    by_hand = hook is not None and (hook.register is None or isinstance(hook.register, Takeover))
+    shared = connector.app_hook if hook is not None and hook.register is None else None
     if hook is not None and hook.register is None and hook.backfill is None and shared is None:
         return []  # nothing is asked of the vendor: whoever knows the address may send
     # Without an account it is set up by hand, and what it missed can't be asked for; nor is it
@@ -251,9 +256,10 @@ def _connections(
     if asks is None:
         parameter, known = _first(own, "connection", "keychain")
         of = found.connector
-        return [_need("connection", placed, found, parameter, known, of=of, required=not by_hand)]
+        need = _need("connection", placed, found, parameter, known, of=of, required=not by_hand)
+        return [replace(need, prefers=shared.kind) if shared is not None else need]
     mapper = placed.mapper if isinstance(placed.mapper, Mapping) else {}
-    kinds: Mapping[str, tuple[str, ...]] = getattr(found, "connection_kinds", {})
+    sorts: Mapping[str, tuple[str, ...]] = getattr(found, "connection_kinds", {})
     return [
         _need(
             "connection",
@@ -263,7 +269,7 @@ def _connections(
             own.get(parameter),
             of=found.connector,
             side=index > 0 or parameter.startswith(_SIDE),
-            sorts=kinds.get(parameter, ()),
+            sorts=sorts.get(parameter, ()),
         )
         for index, parameter in enumerate(asks(placed.parameters, mapper))
     ]

@@ -41,10 +41,10 @@ def test_a_trigger_fed_by_an_apps_address_may_have_a_connection_by_that_app() ->
     imported = load({"name": "x", "flow": flow, "metadata": {}})
     found = needs_of(imported, REGISTRY.find, REGISTRY.connector)
     (need,) = (need for need in found if need.kind == "connection")
-    assert (need.required, need.sorts) == (False, ("oauth",))
+    assert (need.required, need.prefers) == (False, "oauth")
     token = Thing("connection", UUID(int=1), "Token", "highlevel", sort="private_integration")
-    app = Thing("connection", UUID(int=2), "App", "highlevel", sort="oauth")
-    assert choose([need], [token]).bindings == {}
+    app = Thing("connection", UUID(int=2), "Web app", "highlevel", sort="oauth")
+    assert choose([need], [token]).bindings == {"connections": {"1": str(token.id)}}
     assert choose([need], [token, app]).bindings == {"connections": {"1": str(app.id)}}
 
 
