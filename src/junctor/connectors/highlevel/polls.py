@@ -11,7 +11,7 @@ from junctor.connectors.highlevel import lists
 from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.connectors.highlevel.conversations import newest_conversations
 from junctor.connectors.highlevel.opportunities import newest_opportunities
-from junctor.connectors.highlevel.search import newest_contacts
+from junctor.connectors.highlevel.search import newest_contacts, search_contacts
 from junctor.language.connector import Bundle, Field, Flow, Poll, Request
 
 __all__: list[str] = []
@@ -28,6 +28,15 @@ Looked = Annotated[
         minimum=1,
         maximum=10_000,
         advanced=True,
+    ),
+]
+Contact = Annotated[
+    str,
+    Field(
+        label="Contact",
+        help="Only this one's. Empty: all.",
+        key="contactId",
+        options=search_contacts,
     ),
 ]
 PAGE = 100
@@ -252,7 +261,7 @@ def _paid(path: str, contact: str, most: int) -> Flow:
     poll=_changed("updatedAt", "createdAt"),
 )
 def poll_transactions(
-    contact: Annotated[str, Field(label="Contact ID", key="contactId")] = "",
+    contact: Contact = "",
     limit: Limit = 10,
     looked_at: Looked = 100,
 ) -> Flow:
@@ -269,7 +278,7 @@ def poll_transactions(
     poll=_changed("updatedAt", "createdAt"),
 )
 def poll_subscriptions(
-    contact: Annotated[str, Field(label="Contact ID", key="contactId")] = "",
+    contact: Contact = "",
     limit: Limit = 10,
     looked_at: Looked = 100,
 ) -> Flow:
