@@ -245,9 +245,6 @@ def _connections(
     hook = found.hook
     by_hand = hook is not None and (hook.register is None or isinstance(hook.register, Takeover))
     shared = connector.app_hook if hook is not None and hook.register is None else None
-    hook = found.hook
-    by_hand = hook is not None and (hook.register is None or isinstance(hook.register, Takeover))
-    shared = connector.app_hook if hook is not None and hook.register is None else None
     if hook is not None and hook.register is None and hook.backfill is None and shared is None:
         return []  # nothing is asked of the vendor: whoever knows the address may send
     # Without an account it is set up by hand, and what it missed can't be asked for; nor is it
