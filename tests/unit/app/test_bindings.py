@@ -27,12 +27,12 @@ def needs(*modules: str) -> list[str]:
     return [
         need.name
         for need in needs_of(imported, REGISTRY.find, REGISTRY.connector)
-        if need.kind == "connection"
+        if need.kind == "connection" and need.required
     ]
 
 
 def test_a_trigger_that_registers_nothing_needs_no_connection() -> None:
-    assert needs("crisp:watchMessages", "toky:listAgents") == ["toky:listAgents"]
+    assert needs("highlevel:watchEvents", "highlevel:addTags") == ["highlevel:addTags"]
     assert needs("toky:watchNewCalls") == ["toky:watchNewCalls"]
 
 
