@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from junctor.app import app_hooks
 from junctor.app.bindings import BINDINGS, WORDS, needs_of, trigger_of, wants_of
 from junctor.app.core import Core
 from junctor.app.scenarios import all_scenarios
@@ -67,6 +68,10 @@ async def activate(
         )
     if hook is None:
         return Activated(scenario)
+    if hook.connection_id is not None:
+        connection = await core.catalog.connection(organization_id, hook.connection_id)
+        if app_hooks.app_of(core, connection):
+            await app_hooks.ensure(core, connection, actor=actor)
     hook = await core.registrations.reconcile(hook, wanted=True, actor=actor)
     return Activated(scenario, [hook], _warnings([hook]))
 

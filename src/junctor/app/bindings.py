@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -118,6 +118,8 @@ class Need:
     """What it was called there."""
     sorts: tuple[str, ...] = ()
     """Kinds of connection that fit; empty: any."""
+    prefers: str = ""
+    """The kind of connection that is suggested first, where others fit, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,15 +243,18 @@ def _connections(
     if connector is None or not connector.connections:
         return []
     hook = found.hook
-    if hook is not None and hook.register is None and hook.backfill is None:
-        return []  # nothing is asked of the vendor: whoever knows the address may send
-    # Where it need not be registered, an account is for what was missed only.
     by_hand = hook is not None and (hook.register is None or isinstance(hook.register, Takeover))
+    shared = connector.app_hook if hook is not None and hook.register is None else None
+    if hook is not None and hook.register is None and hook.backfill is None and shared is None:
+        return []  # nothing is asked of the vendor: whoever knows the address may send
+    # Without an account it is set up by hand, and what it missed can't be asked for; nor is it
+    # known what is its own of all that comes to an app's address.
     asks = getattr(found, "needs_connection", None)
     if asks is None:
         parameter, known = _first(own, "connection", "keychain")
         of = found.connector
-        return [_need("connection", placed, found, parameter, known, of=of, required=not by_hand)]
+        need = _need("connection", placed, found, parameter, known, of=of, required=not by_hand)
+        return [replace(need, prefers=shared.kind) if shared is not None else need]
     mapper = placed.mapper if isinstance(placed.mapper, Mapping) else {}
     sorts: Mapping[str, tuple[str, ...]] = getattr(found, "connection_kinds", {})
     return [

@@ -140,6 +140,7 @@ def _told(want: Want) -> str:
 
 def _fitting(want: Want, things: Sequence[Thing]) -> list[Thing]:
     sorts = want.needs[0].sorts
+    prefers = {need.prefers for need in want.needs if need.prefers}
     return sorted(
         (
             each
@@ -149,7 +150,7 @@ def _fitting(want: Want, things: Sequence[Thing]) -> list[Thing]:
             and (not sorts or each.sort in sorts)
             and not each.taken
         ),
-        key=lambda each: (each.refused, each.name),
+        key=lambda each: (each.refused, bool(prefers) and each.sort not in prefers, each.name),
     )
 
 

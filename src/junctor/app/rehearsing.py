@@ -122,7 +122,7 @@ def merged(common: Given, own: Given) -> Given:
 def play(given: Given, scenario: Scenario, registry: Registry) -> dict[str, Any]:
     """What happens, in the shape of `cases.Expect`."""
     setting = _setting(given, scenario)
-    samples = Samples(scenario)
+    samples = Samples(scenario, registry.find)
     auto = scenario.settings.auto_commit
     desk = Desk(given, registry.connector, samples, setting, auto_commit=auto)
     bundles = _bundles(given, scenario, registry, setting, samples)

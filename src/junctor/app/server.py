@@ -60,6 +60,7 @@ async def open_application(settings: Settings, url: str, *, name: str) -> AsyncI
             url,
             server=name,
             find=core.registry.find,
+            connector=core.registry.connector,
             vault=core.vault,
             public_url=settings.public_url,
             trusted_proxies=settings.trusted_proxies,

@@ -16,16 +16,15 @@ no clock, no randomness). The decorators return the very same function and regis
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
-import msgspec
-
 from junctor.errors import DataError, JunctorError, Misconfigured
 from junctor.language.budgets import Budget
+from junctor.language.deliveries import ACCEPTED, Answer, AppHook, Delivery, Verifier
 from junctor.language.messages import (
     Multipart,
     Part,
@@ -42,6 +41,7 @@ from junctor.language.registering import Registration, Takeover
 
 __all__ = [
     "Answer",
+    "AppHook",
     "Ask",
     "Asked",
     "Asks",
@@ -52,6 +52,7 @@ __all__ = [
     "Connector",
     "Delivery",
     "Effect",
+    "Example",
     "Field",
     "Flow",
     "Grant",
@@ -73,6 +74,7 @@ __all__ = [
     "Takeover",
     "Tls",
     "Token",
+    "Verifier",
     "path",
 ]
 
@@ -165,41 +167,6 @@ Asks = Generator[Ask, Any, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One call that a hook received."""
-
-    id: str
-    method: str
-    query: tuple[tuple[str, str], ...]
-    headers: Mapping[str, str]
-    """Names in lower case."""
-    body: bytes
-    received_at: datetime
-    remote: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """The hook's own settings, secrets left out."""
-    url: str = ""
-    """The address it was sent to, as the world knows it, with its query. Only known at the door,
-    for verifiers of signatures that cover it; it holds a secret."""
-
-    def json(self) -> Any:
-        """The body as JSON; `DataError` if it isn't."""
-        try:
-            return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise DataError(reason=f"the body is not valid JSON ({error})") from error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a hook's caller is sent."""
-
-    status: int = 200
-    headers: tuple[tuple[str, str], ...] = (("content-type", "text/plain; charset=utf-8"),)
-    body: bytes = b"Accepted"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
     """How a trigger that polls tells new items from old. Its function lists like a search's; the
     framework remembers where it was, passes on what is new, oldest first, and no more than the
@@ -231,9 +198,6 @@ class Poll:
 Signer = Callable[[Request, Any], Request]
 """Gets the request with its whole address. May change headers, query, ``tls`` and ``proxy``; raises
 `Misconfigured` if this account may not be used for it."""
-Verifier = Callable[[Delivery, Mapping[str, Any]], None]
-"""Raises `errors.Unauthorized` if a delivery isn't genuine; the mapping is the hook's settings with
-its secrets. Chosen from `junctor.language.verifiers`, never written by connectors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +252,7 @@ class HookDef:
     register: Registration | Takeover | None = None
     settings: type | None = None
     """A frozen dataclass: the hook's own form (names as `Field.key`), secrets included."""
-    answer: Answer | Callable[[Mapping[str, Any]], Answer] = Answer()
+    answer: Answer | Callable[[Mapping[str, Any]], Answer] = ACCEPTED
     """What its caller is told once the delivery is durable; a function makes it of the hook's
     settings, without secrets, when the hook is loaded."""
     answer_to: Callable[[Delivery, Mapping[str, Any]], Answer | None] | None = None
@@ -312,6 +276,17 @@ class HookDef:
     """Whether it is sent mail (``verifiers.by_mail``), and its address is a mail address."""
     backfill: Backfill | None = None
     """Lists what happened since an instant, so that what was missed in a downtime is fetched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A bundle as a module may give it out, so that it can be mapped before the first real one."""
+
+    name: str
+    """What it is one of: an event, say."""
+    bundle: Bundle
+    schema: Mapping[str, Any]
+    """What such bundles hold, as JSON Schema."""
 
 
 Needs = Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[str, ...]]
@@ -376,6 +351,8 @@ class ModuleDef:
     """Whether it was made from a catalogue (`language.catalogue`), not by hand."""
     schema: Callable[[], Mapping[str, Any]] | None = None
     """A form that can't come from the signature; `forms.schema_of` calls it."""
+    examples: Callable[[], Iterable[Example]] | None = None
+    """What it gives out, one of each sort."""
 
     @property
     def id(self) -> str:
@@ -397,6 +374,8 @@ class Connector:
     """The vendor's own message from a refusal; ``None``: the general classes of `runtime`."""
     error_text: Callable[[Response], str] | None = None
     """Digs the vendor's message out of a complete refusal."""
+    app_hook: AppHook | None = None
+    """One address for all its instant triggers, where the vendor knows one per app."""
     modules: dict[str, ModuleDef] = field(default_factory=dict)
 
     def add(self, module: ModuleDef) -> ModuleDef:

@@ -29,6 +29,7 @@ PREFIXES: Final = {
     "con": "connection",
     "scn": "scenario",
     "hok": "hook",
+    "app": "app hook",
     "run": "run",
     "dst": "data store",
     "str": "data structure",

@@ -20,6 +20,7 @@ from typing import Protocol
 from uuid import UUID
 
 from junctor.language.connector import Secret
+from junctor.ports.catalog_apps import AppHooks
 from junctor.ports.catalog_rows import (
     AuditEntry,
     Connection,
@@ -437,6 +438,7 @@ class Catalog(
     Organizations,
     Scenarios,
     Accounts,
+    AppHooks,
     History,
     DataStores,
     DataStructures,

@@ -189,9 +189,24 @@ class Hooks:
         if not enabled or scenario is None:
             error = NotFound("This hook is not in use.")
             raise error
-        module = self._find(f"{connector}:{kind}")
+        return await self.prepare(
+            organization, hook_id, scenario, f"{connector}:{kind}", settings, sealed, published
+        )
+
+    async def prepare(
+        self,
+        organization: UUID,
+        hook_id: UUID,
+        scenario: UUID,
+        trigger: str,
+        settings: Mapping[str, Any],
+        sealed: bytes | None,
+        published: int | None,
+    ) -> Hook:
+        """A hook from its row: ready to receive. `Misconfigured` if there is no such trigger."""
+        module = self._find(trigger)
         if module is None or module.hook is None:
-            raise Misconfigured(reason=f"there is no instant trigger {connector}:{kind}")
+            raise Misconfigured(reason=f"there is no instant trigger {trigger}")
         secrets = dict(settings)
         if sealed is not None:
             keyring = await self._vault.keyring(organization)

@@ -22,11 +22,12 @@ from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.hot import Line, PostgresInbox, is_lost
 from junctor.adapters.system import system_ids
 from junctor.errors import JunctorError, TooLarge, Unauthorized
-from junctor.language.connector import Bundle, Delivery, ModuleDef
+from junctor.language.connector import Bundle, Connector, Delivery, ModuleDef
 from junctor.language.verifiers import caller_of
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.ports.vault import Vault
 from junctor.runtime.envelope import pack_call, pack_manual
+from junctor.runtime.fanout import APP, Fanout
 from junctor.runtime.hooks import Hook, Hooks
 from junctor.runtime.inspection import inspect
 from junctor.runtime.plans import Plans
@@ -74,6 +75,7 @@ class Ingest:
         server: str,
         find: Callable[[str], ModuleDef | None],
         vault: Vault,
+        connector: Callable[[str], Connector | None] = lambda _name: None,
         public_url: str = "",
         trusted_proxies: Sequence[str] = (),
         most_bytes: int = MOST_BYTES,
@@ -92,6 +94,7 @@ class Ingest:
         self._lines = [Line(url, patience=patience) for _ in range(CONNECTIONS)]
         self._answers = PostgresInbox(self._reads)
         self._hooks = Hooks(self._reads, Plans(self._reads, find), find, vault)
+        self._fanout = Fanout(url, hooks=self._hooks, connector=connector, patience=patience)
         self._queue: list[_Item] = []
         self._weight = 0
         self._wake = asyncio.Event()
@@ -110,6 +113,7 @@ class Ingest:
 
     async def start(self) -> None:
         """Begins to accept."""
+        await self._fanout.start()
         loop = asyncio.get_running_loop()
         self._tasks = [
             *(
@@ -128,11 +132,12 @@ class Ingest:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._fanout.stop()
         for line in (self._reads, *self._lines):
             await line.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves ``/hook/<token>``, any method."""
+        """Serves ``/hook/<token>``, any method, and ``/hook/app-<token>`` of apps."""
         try:
             answer = await self._serve(scope, receive)
         except JunctorError as error:
@@ -178,9 +183,25 @@ class Ingest:
 
     async def _serve(self, scope: Scope, receive: Receive) -> Answered:
         token = scope["path"][6:]
+        if token.startswith(APP):
+            token = token[len(APP) :]
+            settings = await self._fanout.settings(token)
+            return await self._fanout.take(token, await self._read(scope, receive, settings))
         hook = await self._hooks.get(token)
         if scope["method"] == "OPTIONS":
             return Answered(204, (("access-control-allow-origin", "*"),), b"")
+        settings = hook.stored if not hook.inspects else hook.settings
+        delivery = await self._read(scope, receive, settings)
+        await self._verify(hook, delivery)
+        if hook.inspects:
+            refused = await inspect(hook, delivery, self._reads)
+            if refused is not None:
+                return refused
+            delivery = replace(delivery, settings=hook.stored)
+        return await self._take(hook, delivery)
+
+    async def _read(self, scope: Scope, receive: Receive, settings: Mapping[str, Any]) -> Delivery:
+        """The call, once its body is whole."""
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
@@ -192,7 +213,7 @@ class Ingest:
             headers["x-forwarded-for"] = b", ".join(forwarded).decode("latin-1")
         client = scope.get("client")
         query = scope["query_string"]
-        delivery = Delivery(
+        return Delivery(
             id="",
             method=scope["method"],
             query=tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
@@ -204,16 +225,9 @@ class Ingest:
             remote=caller_of(
                 client[0] if client else "", headers.get("x-forwarded-for", ""), self._trusted
             ),
-            settings=hook.stored if not hook.inspects else hook.settings,
+            settings=settings,
             url=self._address(scope),
         )
-        await self._verify(hook, delivery)
-        if hook.inspects:
-            refused = await inspect(hook, delivery, self._reads)
-            if refused is not None:
-                return refused
-            delivery = replace(delivery, settings=hook.stored)
-        return await self._take(hook, delivery)
 
     def _address(self, scope: Scope) -> str:
         """The address that was called, as the world knows it."""
@@ -403,15 +417,19 @@ class Ingest:
                 async with connection:
                     await connection.execute(f"listen junctor_answer_{self._server}")
                     await connection.execute("listen junctor_hooks")
-                    self._hooks.forget()
+                    self._forget_hooks()
                     async for notice in connection.notifies():
                         if notice.channel == "junctor_hooks":
-                            self._hooks.forget()
+                            self._forget_hooks()
                         else:
                             self._told.set()
             except Exception as error:  # whatever it is: hear again
                 log.warning("not_listening", error=str(error))
                 await asyncio.sleep(0.2)
+
+    def _forget_hooks(self) -> None:
+        self._hooks.forget()
+        self._fanout.forget()
 
     async def _deliver_answers(self) -> None:
         """Collects answers for those who wait: when told, and every 20 ms while anyone does."""

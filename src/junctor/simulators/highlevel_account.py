@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
+from junctor.simulators import highlevel_events as events
 from junctor.simulators.admin import AdminRefused, body_as
 from junctor.simulators.clock import Clock
 from junctor.simulators.highlevel_around import Around
@@ -48,6 +49,10 @@ _ERRORS = {
 }
 
 
+Signature = Literal["good", "bad", "none", "rsa"]
+"""``rsa``: the older one alone."""
+
+
 class _LimitsBody(msgspec.Struct, forbid_unknown_fields=True):
     max: int = VENDOR_LIMITS.maximum
     interval_ms: int = VENDOR_LIMITS.interval_ms
@@ -62,7 +67,11 @@ class _HookBody(msgspec.Struct, forbid_unknown_fields=True):
 class _EventBody(msgspec.Struct, forbid_unknown_fields=True):
     type: str
     body: dict[str, Any] = msgspec.field(default_factory=dict)
-    signature: Literal["good", "bad", "none"] = "good"
+    """Fields in place of the example's; null leaves one out."""
+    location: str | None = None
+    client_id: str | None = None
+    """Whose event it is, if not the simulated app's."""
+    signature: Signature = "good"
     times: int = 1
     """How often the same event is sent: a vendor's duplicates."""
 
@@ -108,6 +117,11 @@ class HighLevelAccount(Simulator):
         clock = clock or Clock()
         self.meter = Meter(limits, clock) if limits else None
         super().__init__(seed=seed, clock=clock, latency=latency)
+
+    @property
+    def app_id(self) -> str:
+        """What events call the marketplace app: what its client ID begins with."""
+        return "simulated-app"
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -252,28 +266,32 @@ class HighLevelAccount(Simulator):
         event: str,
         body: dict[str, Any],
         *,
-        signature: Literal["good", "bad", "none"] = "good",
+        signature: Signature = "good",
         times: int = 1,
+        without: frozenset[str] = frozenset(),
     ) -> str:
-        """Sends a signed event to everyone subscribed to it; its ``webhookId``."""
+        """Sends a signed event to everyone subscribed to it, without some fields; its
+        ``webhookId``.
+        """
         webhook_id = str(body.get("webhookId") or uuid_text(self.chance))
-        payload = msgspec.json.encode(
-            {
-                "type": event,
-                "locationId": self.location_id,
-                "timestamp": iso(self.clock.date()),
-                "webhookId": webhook_id,
-                "appId": "simulated-app",
-                "versionId": "simulated-version",
-                **body,
-            }
-        )
+        content = {
+            "type": events.type_of(event),
+            "locationId": self.location_id,
+            "timestamp": iso(self.clock.date()),
+            "webhookId": webhook_id,
+            "appId": self.app_id,
+            "versionId": "simulated-version",
+            **body,
+        }
+        payload = msgspec.json.encode({k: v for k, v in content.items() if k not in without})
         headers = {}
-        if signature != "none":
+        if signature == "rsa":
+            headers["x-wh-signature"] = events.rsa_sign(payload)
+        elif signature != "none":
             signed = payload if signature == "good" else payload + b" "
             headers["x-ghl-signature"] = self.signing_key.sign(signed)
-        for url, events in self.subscriptions:
-            if "*" in events or event in events:
+        for url, wanted in self.subscriptions:
+            if "*" in wanted or event in wanted:
                 for _ in range(times):
                     self.deliveries.send(event, url, payload, key=webhook_id, headers=headers)
         return webhook_id
@@ -298,9 +316,23 @@ class HighLevelAccount(Simulator):
         if body.times < 1:
             raise AdminRefused(400, f"times: {body.times} is below 1")
         before = len(self.deliveries.sent)
-        webhook_id = self.emit(body.type, body.body, signature=body.signature, times=body.times)
+        location = body.location or self.location_id
+        content = events.body_of(body.type, location, uuid_text(self.chance))
+        content.setdefault("locationId", location)
+        if body.client_id is not None:
+            content["appId"] = body.client_id.partition("-")[0]
+        webhook_id = self.emit(
+            body.type,
+            {**content, **body.body},
+            signature=body.signature,
+            times=body.times,
+            without=frozenset(key for key, value in body.body.items() if value is None),
+        )
         started = len(self.deliveries.sent) - before
-        return Reply.json({"webhookId": webhook_id, "deliveries": started}, 202)
+        answer: dict[str, Any] = {"webhookId": webhook_id, "deliveries": started}
+        if body.signature == "rsa":
+            answer["rsa_public_key"] = events.rsa_public()
+        return Reply.json(answer, 202)
 
     def _set_limits(self, request: Request) -> Reply:
         body = body_as(request, _LimitsBody)

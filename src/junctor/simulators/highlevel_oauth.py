@@ -90,6 +90,11 @@ class HighLevelOAuthSimulator(HighLevelSimulator):
         self._refresh: dict[str, tuple[str, str]] = {}
 
     @property
+    def app_id(self) -> str:
+        """Of the app that is allowed here."""
+        return self.client_id.partition("-")[0]
+
+    @property
     def credentials(self) -> dict[str, str]:
         """Also ``client_id`` and ``client_secret`` of the app, and the agency's ``company_id``."""
         return {
@@ -212,6 +217,7 @@ class HighLevelOAuthSimulator(HighLevelSimulator):
             if code.challenge and _challenge(given.get("code_verifier", "")) != code.challenge:
                 return _refuse(400, "invalid_grant", "code_verifier is wrong.")
             user_type, scope = given.get("user_type") or "Location", code.scope
+            self.emit("AppInstall", {"companyId": self.company_id})
         elif given.get("grant_type") == "refresh_token":
             found = self._refresh.pop(given.get("refresh_token", ""), None)
             if found is None:
@@ -292,6 +298,7 @@ class HighLevelOAuthSimulator(HighLevelSimulator):
         self._access.clear()
         self._refresh.clear()
         self._codes.clear()
+        self.emit("AppUninstall", {})
 
     @property
     def tokens(self) -> frozenset[str]:

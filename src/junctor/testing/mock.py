@@ -74,15 +74,28 @@ class Mocked:
 class Samples:
     """A world that knows only samples."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, find: Find | None = None) -> None:
+        self._find = find
         self._reads = fields_read(scenario)
         self._placed = {module.id: module for module in scenario.modules()}
         self.sampled: set[int] = set()
 
     def bundle(self, module: int) -> Bundle:
-        """A sample of what a module gives out."""
+        """A sample of what a module gives out: by the blueprint's description, or else the module's
+        own example, with whatever else is read of it.
+        """
         placed = self._placed[module]
-        return sample_bundle(placed.interface, self._reads.get(module, Reads()))
+        reads = self._reads.get(module, Reads())
+        made = sample_bundle(placed.interface, reads)
+        return made if placed.interface else {**made, **self._example(placed, reads)}
+
+    def _example(self, placed: Module, reads: Reads) -> Bundle:
+        """Of several the one that has most of what is read; the first of equals."""
+        definition = self._find(placed.module) if self._find is not None else None
+        if definition is None or definition.examples is None:
+            return {}
+        bundles = [example.bundle for example in definition.examples()]
+        return max(bundles, key=lambda bundle: len(reads.fields.keys() & bundle.keys()), default={})
 
     def answer(self, call: Call) -> Outcome:
         """One sample, whatever is asked."""
@@ -130,7 +143,7 @@ class _Mock:
         self.all_routes = all_routes
         self.branch = 0
         self.scenario = _ended_at_routers(self._in_scope(scenario), find, self.note)
-        self.samples = Samples(scenario)
+        self.samples = Samples(scenario, find)
         self.handlers = {
             inner.id
             for module in scenario.modules()

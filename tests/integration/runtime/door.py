@@ -152,8 +152,9 @@ async def door(url: str, **settings: Any) -> AsyncIterator[Door]:
     async with pool(url, "engine", 1, 2) as engine:
         vault = PostgresVault(engine, MasterKeys({"test": bytes(32)}))
         ingest = Ingest(
-            url, server=f"test{new_id().hex}", find=registry.find, vault=vault, **settings
-        )
+            url, server=f"test{new_id().hex}", find=registry.find, vault=vault,
+            connector=registry.connector, **settings,
+        )  # fmt: skip
         made = Door(0, ingest)
 
         async def application(scope: Any, receive: Any, send: Any) -> None:

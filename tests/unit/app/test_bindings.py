@@ -36,6 +36,18 @@ def test_a_trigger_that_registers_nothing_needs_no_connection() -> None:
     assert needs("toky:watchNewCalls") == ["toky:watchNewCalls"]
 
 
+def test_a_trigger_fed_by_an_apps_address_may_have_a_connection_by_that_app() -> None:
+    flow = [{"id": 1, "module": "highlevel:watchEvents", "version": 1, "mapper": {}}]
+    imported = load({"name": "x", "flow": flow, "metadata": {}})
+    found = needs_of(imported, REGISTRY.find, REGISTRY.connector)
+    (need,) = (need for need in found if need.kind == "connection")
+    assert (need.required, need.prefers) == (False, "oauth")
+    token = Thing("connection", UUID(int=1), "Token", "highlevel", sort="private_integration")
+    app = Thing("connection", UUID(int=2), "Web app", "highlevel", sort="oauth")
+    assert choose([need], [token]).bindings == {"connections": {"1": str(token.id)}}
+    assert choose([need], [token, app]).bindings == {"connections": {"1": str(app.id)}}
+
+
 def test_a_connection_that_was_refused_is_the_last_choice() -> None:
     flow = [{"id": 1, "module": "toky:listAgents", "version": 1, "mapper": {}}]
     imported = load({"name": "x", "flow": flow, "metadata": {}})

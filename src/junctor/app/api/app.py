@@ -12,6 +12,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Scope
 
 from junctor.app.api import (
+    app_hooks,
     connections,
     connectors,
     data_stores,
@@ -46,6 +47,7 @@ def _routes() -> list[Any]:
             connections.router,
             scenarios.router,
             hooks.router,
+            app_hooks.router,
             runs.router,
             repairs.router,
             data_stores.router,

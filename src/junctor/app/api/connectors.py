@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from junctor.app.api.http import ApiRequest, Page, core_of
 from junctor.errors import NotFound
 from junctor.language import forms
-from junctor.language.connector import Connector, ModuleDef
+from junctor.language.connector import Connector, Example, ModuleDef
 
 __all__ = ["router"]
 
@@ -24,6 +24,16 @@ class ModuleView(msgspec.Struct):
     label: str
     kind: str
     help: str
+    schema: dict[str, Any]
+    examples: list[str]
+    """Of what sorts of bundles there is an example."""
+
+
+class ExampleView(msgspec.Struct):
+    """A bundle as a module may give it out, and what such bundles hold, as JSON Schema."""
+
+    name: str
+    bundle: dict[str, Any]
     schema: dict[str, Any]
 
 
@@ -74,9 +84,27 @@ async def read_connector(request: ApiRequest, name: FromPath[str]) -> ConnectorV
     )
 
 
+@get("/connectors/{name:str}/modules/{module:str}/examples", summary="Examples of bundles")
+async def read_examples(
+    request: ApiRequest, name: FromPath[str], module: FromPath[str]
+) -> Page[ExampleView]:
+    """What a module gives out, one of each sort, to map before the first real one came."""
+    found = core_of(request).registry.find(f"{name}:{module}")
+    if found is None:
+        raise NotFound(f"There is no module '{name[:60]}:{module[:60]}'.")
+    return Page(
+        [ExampleView(each.name, dict(each.bundle), dict(each.schema)) for each in _of(found)]
+    )
+
+
+def _of(module: ModuleDef) -> tuple[Example, ...]:
+    return tuple(module.examples()) if module.examples is not None else ()
+
+
 def _module(module: ModuleDef) -> ModuleView:
     schema = dict(forms.schema_of(module))
-    return ModuleView(module.id, module.name, module.label, module.kind, module.help, schema)
+    names = [example.name for example in _of(module)]
+    return ModuleView(module.id, module.name, module.label, module.kind, module.help, schema, names)
 
 
 def _form(connector: Connector, kind: str) -> dict[str, Any]:
@@ -87,5 +115,5 @@ def _form(connector: Connector, kind: str) -> dict[str, Any]:
 router = Router(
     path="/",
     tags=["connectors"],
-    route_handlers=[list_connectors, read_connector],
+    route_handlers=[list_connectors, read_connector, read_examples],
 )

@@ -135,6 +135,9 @@ def register(app: typer.Typer) -> None:
 
         _say(*run_async(main()), as_json=as_json)
 
+    from junctor.app.cli.app_hooks import add
+
+    add(group)
     app.add_typer(group, name="hooks")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
+from junctor.connectors.highlevel.app_hook import APP_HOOK
 from junctor.connectors.highlevel.budgets import BUDGETS
 from junctor.errors import DataError, Misconfigured
 from junctor.language.connector import (
@@ -289,4 +290,5 @@ highlevel = Connector(
         ),
     },
     error_text=said,
+    app_hook=APP_HOOK,
 )

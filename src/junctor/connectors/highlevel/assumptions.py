@@ -5,9 +5,20 @@ Each can be overridden where it matters: by a hook's settings, or with *Make an 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
-__all__ = ["APPOINTMENTS_AHEAD", "EARLY", "HOOK_MAX_AGE", "LATE", "PUBLIC_KEY", "RSA_KEY"]
+__all__ = [
+    "APPOINTMENTS_AHEAD",
+    "BARE",
+    "EARLY",
+    "ENVELOPE",
+    "HOOK_MAX_AGE",
+    "LATE",
+    "LIKE",
+    "PUBLIC_KEY",
+    "RSA_KEY",
+]
 
 PUBLIC_KEY = "MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg="
 """HighLevel's Ed25519 key for webhooks, from its integration guide (SubjectPublicKeyInfo)."""
@@ -37,3 +48,18 @@ EARLY = timedelta(minutes=1)
 """How much earlier than our clock says something may be dated at HighLevel: clocks differ."""
 LATE = timedelta(minutes=5)
 """How much later: a request may wait there before it is carried out."""
+
+ENVELOPE = ("timestamp", "webhookId", "appId", "versionId")
+"""What every event has besides its own fields since 2025; its pages' examples are older and do not
+show it."""
+
+BARE = ("type", "locationId", "id")
+"""Fields of an event whose page was not to be had, and that resembles no other."""
+
+LIKE: Mapping[str, str] = {
+    "AppUpdate": "AppInstall",
+    "ConversationUpdate": "ConversationUnreadWebhook",
+    "UserUpdate": "UserCreate",
+    "UserDelete": "UserCreate",
+}
+"""Events whose page was not to be had, and the one whose fields they are taken to have."""

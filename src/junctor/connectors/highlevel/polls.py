@@ -11,7 +11,7 @@ from junctor.connectors.highlevel import lists
 from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
 from junctor.connectors.highlevel.conversations import newest_conversations
 from junctor.connectors.highlevel.opportunities import newest_opportunities
-from junctor.connectors.highlevel.search import newest_contacts
+from junctor.connectors.highlevel.search import newest_contacts, search_contacts
 from junctor.connectors.highlevel.since import dated
 from junctor.language.connector import Bundle, Field, Flow, Poll, Request
 
@@ -31,6 +31,15 @@ Looked = Annotated[
         advanced=True,
     ),
 ]
+Contact = Annotated[
+    str,
+    Field(
+        label="Contact",
+        help="Only this one's. Empty: all.",
+        key="contactId",
+        options=search_contacts,
+    ),
+]
 PAGE = 100
 
 
@@ -42,7 +51,8 @@ def _changed(*keys: str) -> Poll:
 
     def identity(item: Bundle) -> str:
         moment = date(item)
-        return f"{item.get('id')}@{moment.isoformat() if moment else ''}"
+        own = item.get("id") or item.get("_id")
+        return f"{own}@{moment.isoformat() if moment else ''}"
 
     return Poll(id=identity, date=date)
 
@@ -205,3 +215,77 @@ def poll_tasks(
         if len(rows) < size:
             break
     return found
+
+
+def _pages(path: str, items: str, step: str, most: int, query: Bundle) -> Flow:
+    """The first items of a list that is counted from a start."""
+    found: list[Bundle] = []
+    while len(found) < most:
+        size = min(PAGE, most - len(found))
+        answer = yield Request(
+            "GET",
+            path,
+            query={**query, "limit": size, step: len(found)},
+            headers={"Version": V3},
+        )
+        rows = answer.json().get(items) or []
+        found += rows
+        if len(rows) < size:
+            break
+    return found
+
+
+def _paid(path: str, contact: str, most: int) -> Flow:
+    """HighLevel does not say how its lists of payments are sorted: taken as newest first."""
+    query = {"altId": LOCATION, "altType": "location"}
+    if contact:
+        query["contactId"] = contact
+    return (yield from _pages(path, "data", "offset", most, query))
+
+
+@highlevel.module(
+    "Watch payments (polling)",
+    kind="trigger",
+    name="pollTransactions",
+    effect="read",
+    poll=_changed("updatedAt", "createdAt"),
+)
+def poll_transactions(
+    contact: Contact = "",
+    limit: Limit = 10,
+    looked_at: Looked = 100,
+) -> Flow:
+    """Starts when a payment was made or changed (refunded, say); there is no event about it."""
+    del limit
+    return (yield from _paid("/payments/transactions", contact, looked_at))
+
+
+@highlevel.module(
+    "Watch subscriptions (polling)",
+    kind="trigger",
+    name="pollSubscriptions",
+    effect="read",
+    poll=_changed("updatedAt", "createdAt"),
+)
+def poll_subscriptions(
+    contact: Contact = "",
+    limit: Limit = 10,
+    looked_at: Looked = 100,
+) -> Flow:
+    """Starts when a subscription was taken out or changed; there is no event about it."""
+    del limit
+    return (yield from _paid("/payments/subscriptions", contact, looked_at))
+
+
+@highlevel.module(
+    "Watch businesses (polling)",
+    kind="trigger",
+    name="pollBusinesses",
+    effect="read",
+    poll=_changed("updatedAt", "createdAt"),
+)
+def poll_businesses(limit: Limit = 10, looked_at: Looked = 1000) -> Flow:
+    """Starts when a business was added or changed; there is no event about it."""
+    del limit
+    query = {"locationId": LOCATION}
+    return (yield from _pages("/businesses/", "businesses", "skip", looked_at, query))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from junctor.adapters.postgres.catalog.accounts import PostgresAccounts
+from junctor.adapters.postgres.catalog.apps import PostgresApps
 from junctor.adapters.postgres.catalog.history import PostgresHistory
 from junctor.adapters.postgres.catalog.organizations import PostgresOrganizations
 from junctor.adapters.postgres.catalog.scenarios import PostgresScenarios
@@ -17,6 +18,7 @@ class PostgresCatalog(
     PostgresOrganizations,
     PostgresScenarios,
     PostgresAccounts,
+    PostgresApps,
     PostgresHistory,
     PostgresStores,
     PostgresVariables,

@@ -434,3 +434,38 @@ select name from data_stores where organization_id = %(organization)s and struct
 delete from data_structures where organization_id = %(organization)s and id = %(id)s
   and revision = coalesce(%(revision)s, revision)
 returning name
+
+-- name: app_hook_of
+select organization_id, id, connector, app, token, settings, enabled, delivered, unwanted, refused, refused_reason, last_at,
+  revision, created_at, created_by, updated_at, updated_by
+from app_hooks where organization_id = %(organization)s and connector = %(connector)s and app = %(app)s
+
+-- name: create_app_hook
+insert into app_hooks (organization_id, id, connector, app, token, created_by, updated_by)
+values (%(organization)s, %(id)s, %(connector)s, %(app)s, %(token)s, %(actor)s, %(actor)s)
+on conflict (organization_id, connector, app) do nothing
+returning organization_id, id, connector, app, token, settings, enabled, delivered, unwanted, refused, refused_reason, last_at,
+  revision, created_at, created_by, updated_at, updated_by
+
+-- name: app_hooks
+select organization_id, id, connector, app, token, settings, enabled, delivered, unwanted, refused, refused_reason, last_at,
+  revision, created_at, created_by, updated_at, updated_by
+from app_hooks where organization_id = %(organization)s order by id
+
+-- name: app_hook
+select organization_id, id, connector, app, token, settings, enabled, delivered, unwanted, refused, refused_reason, last_at,
+  revision, created_at, created_by, updated_at, updated_by
+from app_hooks where organization_id = %(organization)s and id = %(id)s
+
+-- name: update_app_hook
+-- Another generation: what a server still keeps of it is out of date.
+update app_hooks set settings = coalesce(%(settings)s, settings), enabled = coalesce(%(enabled)s, enabled),
+  generation = generation + 1, revision = revision + 1, updated_at = now(), updated_by = %(actor)s
+where organization_id = %(organization)s and id = %(id)s and revision = coalesce(%(revision)s, revision)
+returning organization_id, id, connector, app, token, settings, enabled, delivered, unwanted, refused, refused_reason, last_at,
+  revision, created_at, created_by, updated_at, updated_by
+
+-- name: delete_app_hook
+delete from app_hooks where organization_id = %(organization)s and id = %(id)s
+  and revision = coalesce(%(revision)s, revision)
+returning connector || ' ' || app
