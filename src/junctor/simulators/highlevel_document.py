@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from junctor.simulators import checks
+from junctor.simulators import highlevel_calendars as calendars
 from junctor.simulators.describe import Description, Taken
 from junctor.simulators.highlevel_around import FIELD
 from junctor.simulators.highlevel_contacts import CREATE, UPDATE, UPSERT
@@ -129,6 +130,13 @@ def _calendars() -> dict[str, Taken]:
         "get-calendar-events": Taken(query=_SPAN),
         "get-blocked-slots": Taken(query=_SPAN),
         "get-slots": Taken(query=("startDate", "endDate")),
+        "create-calendar": Taken(body=calendars.CREATED, required=("locationId", "name")),
+        "update-calendar": Taken(body=calendars.CHANGED),
+        "disable-group": _of("isActive?*"),
+        "validate-groups-slug": _of("locationId* slug*"),
+        **dict.fromkeys(
+            ("create-appointment-note", "update-appointment-note"), _of("body* userId")
+        ),
         "create-block-slot": _of("title calendarId assignedUserId locationId* startTime* endTime*"),
         "get-forms-submissions": Taken(query=("locationId", "formId", *_PAGE)),
         "get-surveys-submissions": Taken(query=("locationId", "surveyId", *_PAGE)),
@@ -147,6 +155,12 @@ def _talk() -> dict[str, Taken]:
         "add-an-inbound-message": _of(CAME),
         "add-an-outbound-message": _of(CAME),
         "export-messages-by-location": Taken(query=("locationId", "limit", "cursor", "contactId")),
+        "filter-users-by-email": _of("companyId* emails* deleted? skip limit projection"),
+        **dict.fromkeys(
+            ("add-followers-opportunity", "remove-followers-opportunity"), _of("followers[]*")
+        ),
+        "add-message-attachments": _of("attachments[]*"),
+        "live-chat-agent-typing": _of("locationId* isTyping{}* visitorId* conversationId*"),
         "update-message-status": _of("status* error{} emailMessageId recipients[]"),
     }
 
