@@ -38,8 +38,13 @@ class Answered:
 class Inbox(Protocol):
     """Stores deliveries and finds their answers."""
 
-    async def accept(self, deliveries: Sequence[NewDelivery]) -> dict[UUID, UUID]:
-        """Stores and signals the new ones in one commit; returns {duplicate: first delivery}."""
+    async def accept(
+        self, deliveries: Sequence[NewDelivery], *, again: bool = False
+    ) -> dict[UUID, UUID]:
+        """Stores and signals the new ones in one commit; returns {duplicate: first delivery}.
+
+        ``again``: these may have been stored before, and even be done; then they stay so.
+        """
         ...
 
     async def answers(self, ids: Sequence[tuple[UUID, UUID]]) -> dict[UUID, Answered]:

@@ -210,7 +210,9 @@ class MemoryInbox(Inbox):
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def accept(self, deliveries: Sequence[NewDelivery]) -> dict[UUID, UUID]:
+    async def accept(
+        self, deliveries: Sequence[NewDelivery], *, again: bool = False
+    ) -> dict[UUID, UUID]:
         store = self._store
         keyed = [(d.organization_id, d.hook_id, d.key) for d in deliveries if d.key is not None]
         if len(set(keyed)) < len(keyed):
@@ -225,7 +227,7 @@ class MemoryInbox(Inbox):
                     duplicates[given.id] = first
                     continue
             place = (given.organization_id, given.id)
-            if place not in store.inbox:
+            if place not in store.inbox and not (again and place in store.runs):
                 store.inbox[place] = delivery = _Delivery(given, store.now())
                 signalled.add(delivery.key)
         for key in sorted(signalled):

@@ -155,8 +155,10 @@ class PostgresInbox:
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    async def accept(self, deliveries: Sequence[NewDelivery]) -> dict[UUID, UUID]:
-        """One commit for the whole batch.
+    async def accept(
+        self, deliveries: Sequence[NewDelivery], *, again: bool = False
+    ) -> dict[UUID, UUID]:
+        """One commit for the whole batch. ``again``: it may have been stored before.
 
         If the connection is lost, the batch may be stored all the same, and what was stored may be
         done and gone from the inbox when it is tried again: that must not come back.
@@ -166,16 +168,19 @@ class PostgresInbox:
         async def work(connection: AsyncConnection[Row]) -> dict[UUID, UUID]:
             nonlocal tries
             tries += 1
-            left = deliveries
-            if tries > 1:
-                parameters = {
-                    "organizations": Uuids(each.organization_id for each in deliveries),
-                    "ids": Uuids(each.id for each in deliveries),
-                }
-                cursor = await self._line.execute(connection, "begun", parameters)
-                gone = {row[0] for row in await cursor.fetchall()}
-                left = [each for each in deliveries if each.id not in gone]
-            return await self._insert(connection, left) if left else {}
+            if tries == 1 and not again:
+                return await self._insert(connection, deliveries)
+            async with connection.transaction():
+                first = await self._insert(connection, deliveries)
+                await self._line.execute(
+                    connection,
+                    "begun",
+                    {
+                        "organizations": Uuids(each.organization_id for each in deliveries),
+                        "ids": Uuids(each.id for each in deliveries),
+                    },
+                )
+            return first
 
         return await self._line.run(work)
 

@@ -55,9 +55,13 @@ with stored as (
 select pg_notify('junctor_wake', '')
 
 -- name: begun
--- Deliveries that have left the inbox: a batch stored again after a lost connection leaves them out.
-select id from runs
-where (organization_id, id) in (select * from unnest(%(organizations)s::uuid[], %(ids)s::uuid[]))
+-- Of a batch stored again after a lost connection, what was done meanwhile leaves the inbox again.
+-- In the transaction that stored it, after it: the commit that ended such a run was waited for there,
+-- and can be seen only now. What another transaction stored is a run's that goes on.
+delete from inbox i using runs r
+where (i.organization_id, i.id) in (select * from unnest(%(organizations)s::uuid[], %(ids)s::uuid[]))
+  and i.xmin = pg_current_xact_id()::xid
+  and r.organization_id = i.organization_id and r.id = i.id
 
 -- name: claim
 -- Take slices of several scenarios, the same number from each organisation, oldest first; those who
