@@ -356,6 +356,13 @@ BODIES: dict[tuple[str, str], Any] = {
 """What a write must hold to be one; others are an empty object."""
 
 
+class _Known(dict[str, str]):
+    """Ids by name; of what nothing was made, one that reads like none."""
+
+    def __missing__(self, _name: str) -> str:
+        return "none_01m7zjbgsneqybx0x3bx1g0ac6"
+
+
 def reaching(mine: dict[str, Any]) -> list[tuple[str, str, Any]]:
     """Every route of the permission table that names a thing, with the first organisation's ids."""
     out = []
@@ -364,5 +371,5 @@ def reaching(mine: dict[str, Any]) -> list[tuple[str, str, Any]]:
             continue
         last = route.rpartition("/")[2]
         body = BODIES.get((method, last), {}) if method in {"POST", "PUT", "PATCH"} else None
-        out.append((method, route.format(**mine["ids"]), body))
+        out.append((method, route.format_map(_Known(mine["ids"])), body))
     return out

@@ -159,7 +159,7 @@ def _talk() -> dict[str, Taken]:
         **dict.fromkeys(
             ("add-followers-opportunity", "remove-followers-opportunity"), _of("followers[]*")
         ),
-        "add-message-attachments": _of("attachments[]*"),
+        "update-message-attachments": _of("attachments[]*"),
         "live-chat-agent-typing": _of("locationId* isTyping{}* visitorId* conversationId*"),
         "update-message-status": _of("status* error{} emailMessageId recipients[]"),
     }
