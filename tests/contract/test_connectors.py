@@ -102,7 +102,7 @@ def digest(module: ModuleDef) -> str:
 
 @each_connector
 def test_forms_stay_as_they_were(connector: Connector) -> None:
-    forms = {
+    forms: dict[str, dict[str, Any]] = {
         "modules": {
             module.name: {
                 "kind": module.kind,
@@ -131,13 +131,11 @@ def test_forms_stay_as_they_were(connector: Connector) -> None:
     text = json.dumps(forms, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     if os.environ.get("JUNCTOR_WRITE_SNAPSHOTS"):
         file.write_text(text, encoding="utf-8")
-    kept = json.loads(file.read_text(encoding="utf-8"))
-    differ = [
-        f"{part}.{name}"
-        for part in forms.keys() | kept.keys()
-        for name in (known := kept.get(part, {})).keys() | (now := forms.get(part, {})).keys()
-        if known.get(name) != now.get(name)
-    ]
+    kept: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    differ = []
+    for part in sorted({*forms, *kept}):
+        known, now = kept.get(part, {}), dict(forms.get(part, {}))
+        differ += [f"{part}.{n}" for n in {*known, *now} if known.get(n) != now.get(n)]
     assert not differ, (
         "a form differs from its snapshot: if that is meant, `make snapshots`, and say in the "
         "changelog what changes for scenarios that use the module"
