@@ -15,14 +15,17 @@ import structlog
 from junctor.app.core import Core, open_core
 from junctor.app.lean import settle_memory
 from junctor.app.settings import Settings
+from junctor.runtime.scheduler import run_scheduler
 from junctor.runtime.worker import Worker
 
-__all__ = ["keep_house", "run_worker"]
+__all__ = ["keep_house", "keep_time", "run_worker"]
 
 HOUSE_DELAY = 1.0
 """Seconds of work before the installation's jobs are begun: loading them takes a moment."""
 HOUSE_PAUSE = 5.0
 """Seconds until they are begun again after their database was lost."""
+TIME_PAUSE = 1.0
+"""Seconds until schedules are looked at again after their database was lost."""
 HOUSE_GRACE = 1.0
 """Seconds that jobs may take to end once the worker has."""
 
@@ -49,13 +52,17 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
         )
         settle_memory()
         log.info("worker ready", worker=unique)
-        house = asyncio.create_task(keep_house(url, stop, core=core), name="keep house")
+        beside = {
+            asyncio.create_task(keep_house(url, stop, core=core), name="keep house"),
+            asyncio.create_task(keep_time(url, stop), name="keep time"),
+        }
         try:
             await worker.run(stop)
         finally:
-            house.cancel()
+            for task in beside:
+                task.cancel()
             # Bounded: signing off may wait for a database that is away.
-            await asyncio.wait({house}, timeout=HOUSE_GRACE)
+            await asyncio.wait(beside, timeout=HOUSE_GRACE)
     log.info("worker ended", worker=unique)
 
 
@@ -104,6 +111,18 @@ async def keep_house(
             said = str(error).strip().partition("\n")[0] or type(error).__name__
             log.warning("worker.jobs_interrupted", error=said, again_in=pause)
         await _stopped(stop, within=pause)
+
+
+async def keep_time(url: str, stop: asyncio.Event, *, pause: float = TIME_PAUSE) -> None:
+    """Fires schedules beside the work until ``stop``; no failure of theirs ends it."""
+    log = structlog.get_logger("junctor.worker")
+    while not stop.is_set():
+        try:
+            await run_scheduler(url, stop)
+        except Exception as error:
+            said = str(error).strip().partition("\n")[0] or type(error).__name__
+            log.warning("worker.schedules_interrupted", error=said, again_in=pause)
+            await _stopped(stop, within=pause)
 
 
 async def _stopped(stop: asyncio.Event, *, within: float) -> None:

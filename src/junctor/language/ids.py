@@ -17,7 +17,17 @@ import msgspec
 
 from junctor.errors import NotFound
 
-__all__ = ["CONNECTOR", "PREFIXES", "Ids", "derived", "milliseconds", "read", "show", "uuid7"]
+__all__ = [
+    "CONNECTOR",
+    "PREFIXES",
+    "Ids",
+    "derived",
+    "derived_at",
+    "milliseconds",
+    "read",
+    "show",
+    "uuid7",
+]
 
 CONNECTOR: Final = re.compile(r"[a-z][a-z0-9-]{1,39}")
 """What a connector may be called: the first part of its modules' ids."""
@@ -63,8 +73,13 @@ def derived(parent: UUID, *what: Any) -> UUID:
 
     A UUIDv7 of the parent's millisecond, so that a partition is found from it.
     """
+    return derived_at(milliseconds(parent), parent, *what)
+
+
+def derived_at(ms: int, parent: UUID, *what: Any) -> UUID:
+    """The same for what happens at a time of its own: a UUIDv7 of that millisecond since 1970."""
     seed = msgspec.msgpack.encode((parent.bytes, *what))
-    return uuid7(milliseconds(parent), blake2b(seed, digest_size=10).digest())
+    return uuid7(ms, blake2b(seed, digest_size=10).digest())
 
 
 def _compose(ms: int, tail: int) -> UUID:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,11 +52,18 @@ class Claim:
     """A write was refused: somebody else owns it now."""
     looked_at: float = 0.0
     """When its waiting runs were last looked at (monotonic seconds)."""
+    paced_until: float = 0.0
+    """As many of its runs as may start in a minute have; until then (monotonic) it is kept."""
 
     @property
     def ordered(self) -> bool:
         """Whether its runs must follow one another."""
         return self.in_order or self.order_key.startswith("k:")
+
+    @property
+    def paced(self) -> bool:
+        """Whether none of its deliveries may start yet."""
+        return self.paced_until > time.monotonic()
 
     @property
     def looking_through(self) -> bool:

@@ -44,6 +44,7 @@ from junctor.ports.catalog_rows import (
     Version,
     VersionInfo,
 )
+from junctor.ports.catalog_schedules import Schedules, StoredSchedule
 from junctor.ports.catalog_stores import DataStores, DataStructures
 from junctor.ports.catalog_variables import Variables
 from junctor.ports.inbox import Answered
@@ -71,7 +72,9 @@ __all__ = [
     "Run",
     "Scenario",
     "Scenarios",
+    "Schedules",
     "Segment",
+    "StoredSchedule",
     "Team",
     "Token",
     "Variable",
@@ -437,6 +440,7 @@ class History(Protocol):
 class Catalog(
     Organizations,
     Scenarios,
+    Schedules,
     Accounts,
     AppHooks,
     History,

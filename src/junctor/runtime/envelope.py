@@ -39,7 +39,8 @@ class Manual:
     actor: str
     options: Mapping[str, Any] = field(default_factory=dict)
     """``cycles``: how many at most (1); ``start``: where a trigger that has not polled before
-    begins (``now``, ``all``, or an ISO date); ``trigger``: ``call`` if a scenario called it."""
+    begins (``now``, ``all``, or an ISO date); ``trigger``: ``call`` if a scenario called it,
+    ``schedule`` if it was time (then ``cycles`` is as many as its settings say)."""
 
     @property
     def trigger(self) -> str:

@@ -92,7 +92,8 @@ class Flights:
         inputs: Bundle = {}
         if isinstance(call, Manual):
             bundles, inputs = flight.prepared.given(call.bundles)
-            cycles = call.options.get("cycles", 1)
+            usual = flight.prepared.plan.cycles if trigger == "schedule" else 1
+            cycles = call.options.get("cycles", usual)
             flight.start = call.options.get("start", "now")
             head = flight.prepared.plan.head if flight.prepared is not None else None
             hooked = head is not None and head.definition is not None and head.definition.hook

@@ -29,6 +29,7 @@ from junctor.runtime.drive import SLICE, Driver
 from junctor.runtime.flights import Flights
 from junctor.runtime.heartbeat import Heartbeat
 from junctor.runtime.notices import Notices
+from junctor.runtime.pace import Pace
 from junctor.runtime.plans import Plans, Prepared
 from junctor.runtime.services import Services, Tools
 from junctor.runtime.starting import SLICE_RUNS, Starter
@@ -78,6 +79,7 @@ class Worker:
         self.backlog = PostgresBacklog(self._work, owner=name, lease=lease)
         self.committer = Committer(PostgresLedger(self._writes), blobs)
         self.plans = Plans(self._reads, find)
+        self.pace = Pace(self._reads)
         self._accounts = accounts = Accounts(
             self._reads, vault=vault, transport=transport, connector=connector
         )
@@ -225,10 +227,12 @@ class Worker:
             for claim, limit in wanted
             if claim.blocked_by_run is None and not (claim.in_line and claim.busy)
         ]
+        wanted = await self.pace.grant(wanted)
         if wanted:
             busy = [run for claim, _ in wanted for run in claim.busy]
             begun = time.perf_counter()
             for claim, taken in await self.backlog.take(wanted, busy):
+                await self.pace.used(claim, len(taken))
                 if claim.due and claim not in fresh and not claim.in_line:
                     # One that is always busy is never given back, and would never be looked at.
                     started += await self.starter.resume_due(claim)
@@ -273,7 +277,8 @@ class Worker:
         return prepared
 
     async def _release(self) -> None:
-        done = [claim for claim in self._claims if not claim.busy and not claim.looking_through]
+        free = (claim for claim in self._claims if not (claim.busy or claim.paced))
+        done = [claim for claim in free if not claim.looking_through]
         self._claims.difference_update(done)
         await self.backlog.release(done)
         self._renewed()

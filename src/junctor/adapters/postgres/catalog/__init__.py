@@ -7,6 +7,7 @@ from junctor.adapters.postgres.catalog.apps import PostgresApps
 from junctor.adapters.postgres.catalog.history import PostgresHistory
 from junctor.adapters.postgres.catalog.organizations import PostgresOrganizations
 from junctor.adapters.postgres.catalog.scenarios import PostgresScenarios
+from junctor.adapters.postgres.catalog.schedules import PostgresSchedules
 from junctor.adapters.postgres.catalog.stores import PostgresStores
 from junctor.adapters.postgres.catalog.structures import PostgresStructures
 from junctor.adapters.postgres.catalog.variables import PostgresVariables
@@ -17,6 +18,7 @@ __all__ = ["PostgresCatalog"]
 class PostgresCatalog(
     PostgresOrganizations,
     PostgresScenarios,
+    PostgresSchedules,
     PostgresAccounts,
     PostgresApps,
     PostgresHistory,
