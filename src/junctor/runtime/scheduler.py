@@ -5,8 +5,8 @@ nobody else looks at (``SKIP LOCKED``), stores a delivery for each firing and mo
 next instant, all in one transaction: so a firing happens once, however many schedulers there are
 and whenever one is killed. See ADR 0042.
 
-The clock is the database's. While a schedule's last firing waits or runs, it does not fire again: it
-stays due, and fires once when that has ended.
+The clock is the database's. While a schedule's last firing waits or runs, it does not fire again:
+it stays due, and fires once when that has ended.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def decide(row: _Row) -> _Decided:
 def _zone(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):
+    except (ValueError, LookupError, OSError):
         return None
 
 
