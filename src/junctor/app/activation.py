@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from junctor.app import app_hooks
+from junctor.app import app_hooks, schedules
 from junctor.app.bindings import BINDINGS, WORDS, needs_of, trigger_of, wants_of
 from junctor.app.core import Core
 from junctor.app.scenarios import all_scenarios
@@ -17,7 +17,15 @@ from junctor.language.connector import ModuleDef
 from junctor.language.scenario import Module
 from junctor.ports.catalog import Hook, Scenario, Version
 
-__all__ = ["Activated", "activate", "deactivate", "hooks_of", "reconcile_all", "remove_hooks"]
+__all__ = [
+    "Activated",
+    "activate",
+    "deactivate",
+    "hooks_of",
+    "reconcile_all",
+    "remove_hooks",
+    "reschedule",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ async def activate(
         )
         read = scenario.revision
     hook = await _hook(core, scenario, version, chosen, *trigger, actor=actor) if trigger else None
+    await schedules.fit(core, scenario, planned, actor=actor)
     if not scenario.active or revision is not None:
         scenario = await core.catalog.set_active(
             organization_id, scenario.id, actor=actor, active=True, revision=read
@@ -74,6 +83,13 @@ async def activate(
             await app_hooks.ensure(core, connection, actor=actor)
     hook = await core.registrations.reconcile(hook, wanted=True, actor=actor)
     return Activated(scenario, [hook], _warnings([hook]))
+
+
+async def reschedule(core: Core, scenario: Scenario, *, actor: str) -> None:
+    """After another version was published: its trigger may not be what the schedule was for."""
+    number = scenario.published or scenario.draft
+    version = await core.catalog.version(scenario.organization_id, scenario.id, number)
+    await schedules.fit(core, scenario, load(version.blueprint).scenario, actor=actor)
 
 
 def _check_bound(core: Core, scenario: Scenario, imported: Imported, version: Version) -> None:

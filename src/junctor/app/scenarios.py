@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
+from junctor.app import schedules
 from junctor.app.bindings import BINDINGS, PREFIXES, Kind, Thing, Want, needs_of
 from junctor.app.choosing import Choice, choose
 from junctor.app.core import Core
@@ -90,7 +91,10 @@ async def import_scenario(
             bindings=bindings,
         )
         await _take_hooks(core, scenario, choice, actor=actor)
-    return _draft(core, scenario, choice, imported)
+        problems = await schedules.begin(core, scenario, imported.scenario, actor=actor)
+    draft = _draft(core, scenario, choice, imported)
+    draft.problems.extend(problems)
+    return draft
 
 
 async def save_draft(

@@ -22,6 +22,7 @@ from junctor.app.api import (
     repairs,
     runs,
     scenarios,
+    schedules,
     variables,
 )
 from junctor.app.api.caller import Caller, Gate
@@ -46,6 +47,7 @@ def _routes() -> list[Any]:
             connectors.router,
             connections.router,
             scenarios.router,
+            schedules.router,
             hooks.router,
             app_hooks.router,
             runs.router,

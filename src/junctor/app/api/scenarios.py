@@ -340,6 +340,7 @@ async def publish(
         revision=expected,
     )
     found = await _write(request, scenario_id, expected, work)
+    await activation.reschedule(core_of(request), found, actor=request.user.actor)
     return tagged(view(found), found.revision)
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from junctor.app.cli import schedule
+
 __all__ = ["register"]
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
@@ -154,6 +156,7 @@ def register(app: typer.Typer) -> None:
                 + (f", {each.unidentified} left alone" if each.unidentified else "")
             )
 
+    schedule.add(group)
     app.add_typer(group, name="scenarios")
 
 
