@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import pytest
 
 from junctor.errors import Uncertain
 from junctor.language.connector import Request, Response
+from junctor.ports.backlog import Claim
 from junctor.ports.inbox import NewDelivery
 from junctor.runtime.envelope import pack_manual
 from junctor.runtime.flight import Flight
 from junctor.runtime.flights import Flights
 from junctor.runtime.notices import Notices
+from junctor.runtime.pace import Pace
 from junctor.runtime.starting import POISON
 from junctor.runtime.worker import Worker
 from tests.support import asynchronous
@@ -36,6 +38,19 @@ class Unheard(Notices):
         self.told.append(flight)
 
 
+class Unpaced(Pace):
+    """As many runs may start as want to."""
+
+    def __init__(self) -> None:
+        """Without a database."""
+
+    async def grant(self, wanted: Sequence[tuple[Claim, int]]) -> list[tuple[Claim, int]]:
+        return list(wanted)
+
+    async def used(self, claim: Claim, count: int) -> None:
+        """Nobody counts."""
+
+
 def worker_on(bench: Bench) -> Worker:
     """A worker whose parts are the bench's; its own, never started, know no database."""
     worker = Worker(
@@ -52,6 +67,7 @@ def worker_on(bench: Bench) -> Worker:
     worker.starter.committer, worker.starter.driver = bench.committer, bench.driver
     worker.starter.flights = Flights(bench.backlog, bench.vault, bench.blobs, worker._prepared)
     worker.starter.notices = Unheard()
+    worker.pace = Unpaced()
     worker.plans._cache[ORGANIZATION, SCENARIO, 1] = (float("inf"), bench.prepared)
     return worker
 
