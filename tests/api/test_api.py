@@ -347,6 +347,7 @@ async def everything(it: Any, connection_id: str) -> dict[str, Any]:
 
 
 BODIES: dict[tuple[str, str], Any] = {
+    ("PUT", "schedule"): {"scheduling": {"type": "on-demand"}},
     ("POST", "options"): {"module": "toky:createTextMessage", "field": "email"},
     ("PUT", "draft"): {"blueprint": blueprint()},
     ("PUT", "{key}"): {"age": 1},

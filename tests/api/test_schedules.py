@@ -12,7 +12,7 @@ from tests.support import asynchronous
 pytestmark = pytest.mark.timeout(60)
 ANY = {"if-match": "*"}
 RSS = ("rss:TriggerNewArticle", {"url": "https://news.test/feed"})
-HOOK = ("gateway:CustomWebHook", {})
+HOOK: tuple[str, dict[str, Any]] = ("gateway:CustomWebHook", {})
 SET = ("util:SetVariables", {"scope": "roundtrip", "variables": []})
 
 

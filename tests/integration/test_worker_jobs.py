@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from junctor.adapters.jobs import job_app
+from junctor.app import worker_process
 from junctor.app.worker_process import keep_house
+from tests.durability.kit import ORGANIZATION, plant
+from tests.integration.runtime.door import flow
 from tests.support import SOURCE, asynchronous, run
 
 PARTITIONS = "select count(*) from pg_class where relname ~ '^runs_.*[0-9]{8}$'"
@@ -137,3 +141,43 @@ async def test_a_job_that_a_killed_worker_held_is_freed(database_url: str) -> No
         await asyncio.to_thread(until, db, query, "failed")
         stop.set()
         await asyncio.wait_for(house, 20)
+
+
+def test_a_worker_process_fires_schedules(database_url: str, tmp_path: Path) -> None:
+    name = {"name": "n", "value": "1"}
+    scenario = plant(
+        database_url,
+        flow(("util:SetVariables", {"scope": "roundtrip", "variables": [name]})),
+    )
+    with psycopg.connect(database_url, autocommit=True) as db:
+        db.execute(
+            "insert into schedules (organization_id, scenario_id, scheduling, next_at, updated_by)"
+            " values (%s, %s, %s::jsonb, '-infinity', 't')",
+            (ORGANIZATION, scenario, '{"type": "indefinitely", "interval": 86400}'),
+        )
+        with worker(database_url, tmp_path):
+            until(
+                db, "select array_agg(array[trigger, state]) from runs", [["schedule", "finished"]]
+            )
+        rows = db.execute("select next_at - anchor_at = '1 day' from schedules").fetchall()
+        assert rows == [(True,)]
+
+
+@asynchronous
+async def test_schedules_are_looked_at_again_after_their_database_was_away(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    stop = asyncio.Event()
+
+    async def away(url: str, stop_event: asyncio.Event) -> None:
+        tried.append(url)
+        if len(tried) == 3:
+            stop_event.set()
+            return
+        raise psycopg.OperationalError("the server closed the connection\nunexpectedly")
+
+    monkeypatch.setattr(worker_process, "run_scheduler", away)
+    async with asyncio.timeout(5):
+        await worker_process.keep_time(database_url, stop, pause=0.0)
+    assert tried == [database_url] * 3

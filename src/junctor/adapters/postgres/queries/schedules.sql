@@ -44,15 +44,17 @@ select clock_timestamp()
 -- name: due
 -- (engine) What is to be planned or fired now, and nobody else looks at. One that has a firing
 -- waiting or running stays due until that has ended, and one with its minute full until that is over.
+-- now(), as an index can't be searched for what clock_timestamp() will say.
 select c.organization_id, c.scenario_id, c.scheduling, coalesce(c.zone, o.zone), c.missed, c.anchor_at,
-  nullif(c.next_at, '-infinity'), c.last_at, clock_timestamp()
+  nullif(c.next_at, '-infinity'), c.last_at, now()
 from schedules c
 join scenarios s on s.organization_id = c.organization_id and s.id = c.scenario_id and s.active and s.published is not null
 join organizations o on o.organization_id = c.organization_id
-where c.next_at <= clock_timestamp() and not c.paused
+where c.next_at <= now() and not c.paused
   and (c.next_at = '-infinity' or (
     not exists (select from inbox i
-      where i.organization_id = c.organization_id and i.id = c.last_run and i.parked_at is null)
+      where i.organization_id = c.organization_id and i.scenario_id = c.scenario_id and i.order_key = '~manual'
+        and i.id = c.last_run and i.parked_at is null)
     and (c.max_per_minute is null or c.minute_n < c.max_per_minute
       or c.minute_at <= clock_timestamp() - interval '1 minute')))
 order by c.next_at limit %(limit)s
@@ -94,7 +96,7 @@ where c.organization_id = w.organization_id and c.scenario_id = w.scenario_id
 
 -- name: until_next
 -- (engine) Seconds until the next firing that is not due yet.
-select extract(epoch from min(next_at) - clock_timestamp())::float from schedules where next_at > clock_timestamp()
+select extract(epoch from min(next_at) - clock_timestamp())::float from schedules where next_at > now()
 
 -- name: limits
 -- (engine) Scenarios that may start so many runs in a minute.
