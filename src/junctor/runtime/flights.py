@@ -98,7 +98,8 @@ class Flights:
             head = flight.prepared.plan.head if flight.prepared is not None else None
             hooked = head is not None and head.definition is not None and head.definition.hook
             if bundles is None and hooked:
-                bundles = [{}]  # a hook has nothing to give by itself
+                # A hook gives nothing by itself; the schedule was that of another version.
+                bundles = [] if trigger == "schedule" else [{}]
         elif recording is None:
             head = prepared.plan.head
             definition = head.definition if head is not None and prepared.plan.trigger else None

@@ -10,7 +10,7 @@ import pytest
 
 from junctor.runtime.worker import Worker
 from tests.durability import kit
-from tests.integration.runtime.door import flow, idle, working
+from tests.integration.runtime.door import WEBHOOK, flow, idle, working
 from tests.integration.runtime.test_schedules import Table, scheduling, table
 from tests.integration.runtime.test_waits import sends
 from tests.support import asynchronous
@@ -49,6 +49,19 @@ async def test_a_firing_is_a_run_of_as_many_cycles_as_it_is_set_to(table: Table)
             await idle(table.url)
         assert runs_of(table, scenario) == [("schedule", "schedule", "finished", "~manual")]
         assert vendor.done == {1: 3}
+
+
+@asynchronous
+async def test_a_hook_published_since_is_not_run_with_nothing(table: Table) -> None:
+    async with kit.vendor() as vendor:
+        scenario = placed(table, flow(WEBHOOK, sends(vendor.port, "1")))
+        async with working(table.url, allow=f"127.0.0.1:{vendor.port}"), scheduling(table) as (it,):
+            while await it.turn():
+                pass
+            await kit.until(lambda: len(runs_of(table, scenario)) == 1)
+            await idle(table.url)
+        assert runs_of(table, scenario)[0][2] == "finished"
+        assert vendor.done == {}
 
 
 @asynchronous
