@@ -3,7 +3,7 @@
 A schedule is a row with the instant of its next firing. A turn takes the rows that are due and that
 nobody else looks at (``SKIP LOCKED``), stores a delivery for each firing and moves the row to its
 next instant, all in one transaction: so a firing happens once, however many schedulers there are
-and whenever one is killed. See ADR 0042.
+and whenever one is killed. See ADR 0038.
 
 The clock is the database's. While a schedule's last firing waits or runs, it does not fire again:
 it stays due, and fires once when that has ended.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -74,19 +76,26 @@ async def test_a_broken_bundle_is_tried_again_by_itself_and_gives_up(database_ur
             await kit.settle(database_url, runs)
             (run,) = runs
             for left in (True, False):
-                await kit.until(lambda: bool(forks(database_url, run)))
+                await eventually(lambda: bool(forks(database_url, run)))
                 fork, due = forks(database_url, run)[0]
                 assert due is not None
                 before = len(segments(database_url, fork))
                 make_due(database_url)
-                await kit.until(lambda: len(segments(database_url, fork)) > before)  # noqa: B023 - awaited at once
-                await kit.until(lambda: (forks(database_url, run)[0][1] is not None) is left)  # noqa: B023 - awaited at once
+                await eventually(lambda: len(segments(database_url, fork)) > before)  # noqa: B023 - awaited at once
+                await eventually(lambda: (forks(database_url, run)[0][1] is not None) is left)  # noqa: B023 - awaited at once
             await idle(database_url)
         assert vendor.done == {1: 1, 3: 1}
         told = rows(
             database_url, "select kind, run_id from notices where scenario_id = %s", scenario
         )
         assert told == [("run_stopped", fork)]
+
+
+async def eventually(look: Callable[[], bool]) -> None:
+    """Waits until it is so; looking opens a connection, so the worker beside needs its turns."""
+    async with asyncio.timeout(40):
+        while not look():
+            await asyncio.sleep(0.1)
 
 
 def forks(url: str, run: UUID) -> list[Any]:
@@ -124,7 +133,7 @@ async def test_failures_in_a_row_are_counted_and_told(database_url: str) -> None
     async with working(database_url):
         runs = await kit.deliver(database_url, scenario, [1, 2, 3, 4])
         await kit.settle(database_url, runs)
-        await kit.until(lambda: counted(database_url, scenario) == (4, True))
+        await eventually(lambda: counted(database_url, scenario) == (4, True))
         await idle(database_url)
     kinds = [
         kind
