@@ -80,7 +80,7 @@ async def test_a_broken_bundle_is_tried_again_by_itself_and_gives_up(database_ur
                 fork, due = forks(database_url, run)[0]
                 assert due is not None
                 before = len(segments(database_url, fork))
-                make_due(database_url)
+                await asyncio.to_thread(make_due, database_url)
                 await eventually(lambda: len(segments(database_url, fork)) > before)  # noqa: B023 - awaited at once
                 await eventually(lambda: (forks(database_url, run)[0][1] is not None) is left)  # noqa: B023 - awaited at once
             await idle(database_url)
