@@ -17,13 +17,13 @@ from junctor.app.running import Piece
 from junctor.errors import Conflict, JunctorError
 from junctor.language import ids
 from junctor.ports.catalog import Scenario
-from junctor.runtime.compared import Change, compare
+from junctor.runtime.compared import Change, beside, compare
 from junctor.runtime.flight import segment_aad
 from junctor.runtime.plans import Prepared
 from junctor.runtime.repeats import OUTCOMES, Repeat, look, records_of
 from junctor.runtime.retold import Answers, tell
 
-__all__ = ["Backtest", "Compared", "backtest", "compare_run"]
+__all__ = ["Backtest", "Compared", "backtest", "compare_run", "compare_runs"]
 
 AT_ONCE = 100
 """Runs whose journals are read together."""
@@ -102,6 +102,23 @@ async def compare_run(
         run_id, source.run.version, source.run.warnings, source.run.started_at, len(source.pieces)
     )
     return Compared(run_id, row.version, _told(prepared, row, source.pieces, start))
+
+
+async def compare_runs(core: Core, organization_id: UUID, run_id: UUID, other_id: UUID) -> Compared:
+    """How another run, a replay of this one, went beside it: as their journals say."""
+    source = await opened(core, organization_id, run_id)
+    other = await opened(core, organization_id, other_id)
+    if source.past.end is None or other.past.end is None:
+        shown = (source if source.past.end is None else other).shown
+        raise Conflict(f"{shown} has not ended, so there is nothing to compare.", run=shown)
+    changes = beside(
+        source.past,
+        source.records(),
+        other.past,
+        other.records(),
+        warnings=(source.run.warnings, other.run.warnings),
+    )
+    return Compared(run_id, source.run.version, changes)
 
 
 async def backtest(

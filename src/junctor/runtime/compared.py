@@ -6,12 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from junctor.engine.commands import Result
 from junctor.engine.journal import Tag
 from junctor.runtime.repeats import Past
 from junctor.runtime.retold import Place, Told
 
-__all__ = ["MOST_CHANGES", "Change", "Facts", "Kind", "compare", "facts"]
+__all__ = ["MOST_CHANGES", "Change", "Facts", "Kind", "beside", "compare", "facts"]
 
 MOST_CHANGES = 1_000
 """Of one run; more would not be read."""
@@ -91,49 +90,88 @@ def facts(records: Iterable[list[Any]]) -> Facts:
 
 
 def compare(past: Past, records: Iterable[list[Any]], told: Told, *, warnings: int) -> list[Change]:
-    """What changed, the run's end first; `MOST_CHANGES` at most.
+    """What changed in a run that was told again, its end first; `MOST_CHANGES` at most.
 
     ``records`` are those of the recorded run that were made again, and ``warnings`` the bundles
     that it set aside.
     """
-    before = facts(records)
-    after = facts(told.records)
+    result = told.result
+    error = result.error.message if result.error is not None else None
+    failed = result.failed.module if result.failed is not None else None
+    now = _End(result.status, error, failed, result.dropped, result.warnings)
     whole = past.header.get("detail", "full") == "full"
-    changes = _ends(past, told.result, warnings)
-    changes += _effects(before, after, told.new)
-    changes += _differences("answer", before.answers, after.answers)
-    failed = {*before.failed, *after.failed}
-    changes += [
-        change
-        for change in _differences("output", before.outputs, after.outputs, both=not whole)
-        if (change.cycle, change.module, change.path) not in failed
-    ]
-    return changes[:MOST_CHANGES]
+    made = _changes(facts(records), facts(told.records), told.new, whole=whole)
+    return [*_ends(_end(past, warnings), now), *made][:MOST_CHANGES]
 
 
-def _ends(past: Past, result: Result, warnings: int) -> list[Change]:
-    end = past.end or {}
-    changes = []
-    if end.get("status") != result.status:
-        changes.append(Change("status", end.get("status"), result.status))
-    error = end.get("error")
-    was = (error["message"], past.failed.module if past.failed else None) if error else None
-    now = (
-        (result.error.message, result.failed.module if result.failed else None)
-        if result.error is not None
-        else None
+def beside(
+    past: Past,
+    records: Iterable[list[Any]],
+    other: Past,
+    others: Iterable[list[Any]],
+    *,
+    warnings: tuple[int, int],
+) -> list[Change]:
+    """The same of two runs that were made; their triggers aside, and what was not recorded."""
+    before, after = (
+        facts(each for each in both if of.trigger is None or each[2:4] != [of.trigger, []])
+        for both, of in ((records, past), (others, other))
     )
-    if was != now:
-        module = (now or was or ("", None))[1]
-        changes.append(Change("error", was and was[0], now and now[0], module))
-    stopped = {int(module): count for module, count in (end.get("dropped") or {}).items()}
-    for module in sorted({*stopped, *result.dropped}):
-        counts = stopped.get(module, 0), result.dropped.get(module, 0)
+    whole = all(each.header.get("detail", "full") == "full" for each in (past, other))
+    ends = _ends(_end(past, warnings[0]), _end(other, warnings[1]))
+    return [*ends, *_changes(before, after, (), whole=whole)][:MOST_CHANGES]
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a run ended."""
+
+    status: str | None
+    error: str | None
+    failed: int | None
+    dropped: Mapping[int, int]
+    warnings: int
+
+
+def _end(past: Past, warnings: int) -> _End:
+    end = past.end or {}
+    error = end.get("error")
+    dropped = {int(module): count for module, count in (end.get("dropped") or {}).items()}
+    return _End(
+        end.get("status"),
+        error["message"] if error else None,
+        past.failed.module if past.failed is not None else None,
+        dropped,
+        warnings,
+    )
+
+
+def _ends(was: _End, now: _End) -> list[Change]:
+    changes = []
+    if was.status != now.status:
+        changes.append(Change("status", was.status, now.status))
+    if (was.error, was.failed) != (now.error, now.failed):
+        changes.append(Change("error", was.error, now.error, now.failed or was.failed))
+    for module in sorted({*was.dropped, *now.dropped}):
+        counts = was.dropped.get(module, 0), now.dropped.get(module, 0)
         if counts[0] != counts[1]:
             changes.append(Change("stopped", *counts, module))
-    if warnings != result.warnings:
-        changes.append(Change("set_aside", warnings, result.warnings))
+    if was.warnings != now.warnings:
+        changes.append(Change("set_aside", was.warnings, now.warnings))
     return changes
+
+
+def _changes(before: Facts, after: Facts, new: Collection[Place], *, whole: bool) -> list[Change]:
+    failed = {*before.failed, *after.failed}
+    return [
+        *_effects(before, after, new),
+        *_differences("answer", before.answers, after.answers),
+        *(
+            change
+            for change in _differences("output", before.outputs, after.outputs, both=not whole)
+            if (change.cycle, change.module, change.path) not in failed
+        ),
+    ]
 
 
 def _effects(before: Facts, after: Facts, new: Collection[Place]) -> list[Change]:
@@ -141,7 +179,7 @@ def _effects(before: Facts, after: Facts, new: Collection[Place]) -> list[Change
     for place in {**before.sent, **before.failed, **after.sent, **after.failed}:
         was, now = before.told(place), after.told(place)
         kind: Kind = "outcome"
-        if place in new:
+        if place in new or not (before.knows(place) or place in after.failed):
             kind, was = "added", None
         elif place in before.sent and place in after.sent:
             kind = "arguments"
