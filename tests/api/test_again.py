@@ -88,19 +88,20 @@ class Stand:
         scenario = (await self.client.get(path)).json()
         return int(scenario["draft"])
 
-    async def deliver(self, path: str, *bundles: dict[str, Any]) -> list[Any]:
-        """The runs of these deliveries, ended, in their order."""
+    async def deliver(self, path: str, *bundles: dict[str, Any], ends: bool = True) -> list[Any]:
+        """The runs of these deliveries, ended, in their order; none, if they need not end."""
         hooks = (await self.client.get("/api/v1/hooks")).json()["items"]
         (hook,) = [each for each in hooks if each["scenario"] == path.rpartition("/")[2]]
         before = {run["id"] for run in await self.runs(path)}
         for bundle in bundles:
             url = "/hook/" + hook["url"].rpartition("/")[2]
             assert (await self.client.post(url, json=bundle)).status_code == 200
-        while True:
+        while ends:
             runs = [run for run in await self.runs(path) if run["id"] not in before]
             if len(runs) >= len(bundles) and {run["state"] for run in runs} <= ENDED:
                 return sorted(runs, key=lambda run: str(run["id"]))
             await asyncio.sleep(0.01)
+        return []
 
     async def runs(self, path: str) -> list[Any]:
         found = await self.client.get(
@@ -217,6 +218,7 @@ async def test_a_stopped_run_goes_on_in_the_newest_version_in_its_place(
         (run,) = await it.deliver(path, {"n": 4})
         assert it.vendor.done == {1: 1}
         assert run["state"] == "incomplete"
+        await it.deliver(path, {"n": 5}, ends=False)
         mended = "{{if(2.value = 7; 2; 2.value)}}"
         await it.draft(path, blueprint(WEBHOOK, each, sends(port, mended), sequential=True))
         assert (await it.client.post(f"{path}/activate", headers=ANY)).status_code == 200
@@ -224,9 +226,76 @@ async def test_a_stopped_run_goes_on_in_the_newest_version_in_its_place(
         assert (new["origin"], new["version"], new["trigger"]) == (run["id"], 2, "replay")
         assert (await it.ended(new))["state"] == "finished"
         assert (await it.get(run))["state"] == "discarded"
-        assert it.vendor.done == {1: 1, 2: 1, 3: 1}
+        while len(await it.runs(path)) < 3:
+            await asyncio.sleep(0.01)
+        late = next(
+            each for each in await it.runs(path) if each["id"] not in {run["id"], new["id"]}
+        )
+        assert (await it.ended(late))["state"] == "finished"
+        assert it.vendor.order == [1, 2, 3, 1, 2, 3], "what stood behind it went after it"
         wrong = await it.client.post(f"/api/v1/runs/{run['id']}/retry", json={"version": 1})
         assert wrong.status_code == 409
+
+
+@asynchronous
+async def test_a_bundle_that_was_set_aside_is_edited_and_replayed(
+    database_url: str, folder: Path
+) -> None:
+    async with standing(database_url, folder) as it:
+        each = ("builtin:BasicFeeder", {"array": '{{split("1,7,3"; ",")}}'})
+        made = blueprint(WEBHOOK, each, sends(it.vendor.port, "{{2.value}}"), sets("{{3.data.ok}}"))
+        made["flow"][2]["onerror"] = [
+            {
+                "id": 9, "module": "builtin:Break", "version": 1, "parameters": {},
+                "mapper": {"retry": False, "count": "1", "interval": "1"},
+            }
+        ]  # fmt: skip
+        path = await it.scenario(made)
+        it.vendor.script = {7: [(422, {})]}
+        runs = await it.deliver(path, {"n": 1}, {"n": 2})
+        (aside,) = [run for run in runs if run["trigger"] == "break"]
+        assert it.vendor.done == {1: 2, 3: 2, 7: 1}
+        bundles = (await it.get(aside, "/stopped"))["bundles"]
+        assert {each["module"]: each["bundle"].get("value") for each in bundles}[2] == "7"
+        await it.post(aside, "retry", edits=[{"module": 2, "values": {"value": "8"}}])
+        assert (await it.ended(aside))["state"] == "finished"
+        assert it.vendor.done == {1: 2, 3: 2, 7: 1, 8: 1}
+        again = await it.ended(await it.post(aside, "replay"))
+        assert again["state"] == "finished"
+        assert it.vendor.done == {1: 2, 3: 2, 7: 2, 8: 1}
+        assert (await it.client.get(f"{path}/backtest")).json()["changed"] == []
+        await it.draft(path, blueprint(WEBHOOK, sets("{{1.n}}")))
+        refused = (await it.client.get(f"{path}/backtest")).json()["untold"]
+        assert [each["run"] for each in refused] == [aside["id"]]
+        assert "began in modules [3], which version 2 does not have" in refused[0]["problem"]
+
+
+@asynchronous
+async def test_what_is_written_and_not_committed_is_not_taken_over(
+    database_url: str, folder: Path
+) -> None:
+    async with standing(database_url, folder) as it:
+        store = await it.client.post("/api/v1/data-stores", json={"name": "again"})
+        assert store.status_code == 201, store.text
+        puts = ("datastore:AddRecord", {"key": "a", "data": {"n": "{{1.n}}"}})
+        made = blueprint(WEBHOOK, puts, sends(it.vendor.port, "{{1.n}}"), autoCommit=False)
+        answer = await it.client.post("/api/v1/scenarios", json={"blueprint": made})
+        path = f"/api/v1/scenarios/{answer.json()['id']}"
+        bound = await it.client.put(f"{path}/draft", json={"map": {"2": "again"}}, headers=ANY)
+        assert bound.status_code == 200, bound.text
+        active = await it.client.post(f"{path}/activate", headers=ANY)
+        assert active.status_code == 200, active.text
+        it.vendor.script = {7: [(422, {})]}
+        (run,) = await it.deliver(path, {"n": 7})
+        assert (run["state"], run["failed_module"]) == ("incomplete", 3)
+        moved = await it.client.post(f"/api/v1/runs/{run['id']}/retry", json={"from": 3})
+        part = await it.client.post(f"/api/v1/runs/{run['id']}/replay", json={"from": 3})
+        for refused in (moved, part):
+            assert refused.status_code == 409, refused.text
+            assert "not applied" in refused.json()["error"]["message"]
+        await it.post(run, "retry", edits=[{"module": 1, "values": {"n": 8}}])
+        assert (await it.ended(run))["state"] == "finished"
+        assert it.vendor.done == {8: 1}
 
 
 @asynchronous

@@ -20,7 +20,7 @@ from junctor.app.running import Piece, journal_of, resolve
 from junctor.engine.commands import Address
 from junctor.engine.journal import Journal, encode_segment
 from junctor.engine.nodes import Path, Step
-from junctor.errors import Conflict, Misconfigured
+from junctor.errors import Conflict, Misconfigured, VendorUnavailable
 from junctor.language import ids
 from junctor.language.connector import Bundle
 from junctor.language.files import File, file_of
@@ -119,6 +119,8 @@ async def retry(
     own = await prepared_of(core, scenario, source.run.version)
     changes = edited(source, own, at, edits)
     if start is None and number == source.run.version:
+        if not edits:
+            return await resolve(core, organization_id, run_id, actor=actor, verb="retry")
         await _edit(core, source, changes)
         run_id_now = run_id
     else:
@@ -276,6 +278,20 @@ def _check_applied(source: Source) -> None:
         )
 
 
+def _check_key(source: Source, prepared: Prepared, at: Address) -> None:
+    """What was perhaps done may be repeated under the vendor's key of that run, and no other's."""
+    node = prepared.plan.nodes.get(at.module)
+    keyed = node is not None and node.definition is not None and node.definition.effect == "keyed"
+    error = source.run.error or {}
+    if keyed and error.get("code") == VendorUnavailable.code:
+        raise Conflict(
+            f"Module {at.module} had no complete answer, and its vendor knows a repetition by a "
+            f"key of {source.shown}: retry that run as it is, or replay it.",
+            run=source.shown,
+            module=at.module,
+        )
+
+
 async def _edit(core: Core, source: Source, changes: Sequence[Change]) -> None:
     """The journal gets the changed bundles, and the run is due: both or neither."""
     run = source.run
@@ -345,6 +361,7 @@ async def _supersede(
     """A new run in the place of a stopped one; its id."""
     _check_applied(source)
     prepared = await prepared_of(core, scenario, number)
+    _check_key(source, prepared, at)
     module = at.module if start is None else start
     again = downstream(prepared.plan, module)
     if at.module in prepared.plan.nodes and at.module not in again:

@@ -207,8 +207,8 @@ class Repeat:
         )
         header["origin"] = self.origin
         if past.fork is not None:
-            _check_fork(past.fork, plan)
-            header |= {name: past.header[name] for name in ("fork", "again", "cycles")}
+            header |= {name: past.header[name] for name in ("again", "cycles")}
+            header["fork"] = _placed_fork(past.fork, plan)
         return header
 
     def _values(self) -> dict[str, Any]:
@@ -268,8 +268,9 @@ def _on_the_way(path: Path, way: Path) -> bool:
     return path[:shorter] == way[:shorter]
 
 
-def _check_fork(fork: Mapping[str, Any], plan: Plan) -> None:
-    needed = {fork["module"], *map(int, fork["env"]), *(module for module, _ in fork["open"])}
+def _placed_fork(fork: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+    """Where a bundle's way goes on in this version; what no module of it can read is left out."""
+    needed = {fork["module"], *(module for module, _ in fork["open"])}
     missing = sorted(needed - set(plan.nodes))
     if missing:
         raise Conflict(
@@ -277,3 +278,5 @@ def _check_fork(fork: Mapping[str, Any], plan: Plan) -> None:
             f"which version {plan.version} does not have.",
             modules=missing,
         )
+    env = {module: bundle for module, bundle in fork["env"].items() if int(module) in plan.nodes}
+    return {**fork, "env": env}

@@ -8,6 +8,21 @@ import typer
 
 __all__ = ["register", "run_record"]
 
+_Scenario = Annotated[str | None, typer.Option("--scenario", help="Only of this one: id or name.")]
+_States = Annotated[
+    list[str] | None, typer.Option("--state", help="Only in this state. Repeatable.")
+]
+_Error = Annotated[
+    str | None, typer.Option("--error", help="Only with this error: its type or code.")
+]
+_Since = Annotated[
+    str | None,
+    typer.Option("--since", help="Only begun since: an ISO date or time; UTC, if it has no zone."),
+]
+_All = Annotated[
+    bool, typer.Option("--all", help="Do it; without it or ids, they are only counted.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -91,20 +106,14 @@ def register(app: typer.Typer) -> None:
 
 
 def _register_bulk(group: typer.Typer) -> None:
-    of = typer.Option("--scenario", help="Only of this one: id or name.")
-    state = typer.Option(help="Only in this state. Repeatable.")
-    error = typer.Option(help="Only with this error: its type or code.")
-    since = typer.Option(help="Only begun since: an ISO date or time; UTC, if it has no zone.")
-    everything = typer.Option("--all", help="Do it; without it or ids, they are only counted.")
-
     @group.command("retry")
     def retry(
         runs: Annotated[list[str] | None, typer.Argument(help="Their ids.")] = None,
-        scenario: Annotated[str | None, of] = None,
-        states: Annotated[list[str] | None, typer.Option("--state", help=state.help)] = None,
-        error_type: Annotated[str | None, typer.Option("--error", help=error.help)] = None,
-        begun: Annotated[str | None, typer.Option("--since", help=since.help)] = None,
-        do: Annotated[bool, everything] = False,
+        scenario: _Scenario = None,
+        states: _States = None,
+        error_type: _Error = None,
+        begun: _Since = None,
+        do: _All = False,
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
         """Incomplete runs go on, many at once: those named, or with --all those that are found."""
@@ -113,11 +122,11 @@ def _register_bulk(group: typer.Typer) -> None:
     @group.command("discard")
     def discard(
         runs: Annotated[list[str] | None, typer.Argument(help="Their ids.")] = None,
-        scenario: Annotated[str | None, of] = None,
-        states: Annotated[list[str] | None, typer.Option("--state", help=state.help)] = None,
-        error_type: Annotated[str | None, typer.Option("--error", help=error.help)] = None,
-        begun: Annotated[str | None, typer.Option("--since", help=since.help)] = None,
-        do: Annotated[bool, everything] = False,
+        scenario: _Scenario = None,
+        states: _States = None,
+        error_type: _Error = None,
+        begun: _Since = None,
+        do: _All = False,
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
         """Gives stopped runs up, many at once: those named, or with --all those that are found."""
