@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from junctor.app.logs import MASK
 from junctor.errors import Misconfigured
 from junctor.language.connector import Bundle
 
@@ -62,6 +63,12 @@ def patched(edit: Edit, bundle: Bundle | None) -> Bundle:
     `Misconfigured` if there is nothing to change, or a place is not in it.
     """
     made = edit.bundle if edit.bundle is not None else bundle
+    if edit.bundle is not None and _masked(edit.bundle):
+        raise Misconfigured(
+            f"The bundle for module {edit.module} holds '{MASK}': secrets are masked wherever "
+            "bundles are shown. Change only the values that you mean, by their paths.",
+            module=edit.module,
+        )
     if made is None:
         raise Misconfigured(
             f"Nothing is recorded that module {edit.module} gave on this way, so a value in it "
@@ -79,6 +86,15 @@ def patched(edit: Edit, bundle: Bundle | None) -> Bundle:
             steps += [match[1], *(int(index) for index in _INDEX.findall(match[2]))]
         made = _put(made, steps, value, path)
     return made
+
+
+def _masked(value: Any) -> bool:
+    """Whether something was copied from where secrets are masked."""
+    if isinstance(value, Mapping):
+        return any(map(_masked, value.values()))
+    if isinstance(value, list):
+        return any(map(_masked, value))
+    return isinstance(value, str) and MASK in value
 
 
 def _put(within: Any, steps: list[str | int], value: Any, path: str) -> Any:

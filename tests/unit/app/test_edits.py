@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from junctor.app.edits import Edit, edits_of, patched, read_set
+from junctor.app.logs import redact_bundle
 from junctor.errors import Misconfigured
 
 
@@ -51,6 +52,14 @@ def test_a_place_that_is_not_there_is_named(path: str) -> None:
 def test_nothing_recorded_can_only_be_replaced() -> None:
     with pytest.raises(Misconfigured, match="whole bundle"):
         patched(Edit(2, values={"a": 1}), None)
+
+
+def test_a_masked_secret_does_not_take_the_place_of_the_real_one() -> None:
+    shown = redact_bundle({"who": [{"password": "hunter2"}], "n": 1})
+    with pytest.raises(Misconfigured, match="masked"):
+        patched(Edit(2, shown), {"who": [{"password": "hunter2"}], "n": 1})
+    kept = patched(Edit(2, values={"n": 2}), {"who": [{"password": "hunter2"}], "n": 1})
+    assert kept["who"] == [{"password": "hunter2"}]
 
 
 def test_a_file_names_modules() -> None:
