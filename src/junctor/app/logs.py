@@ -21,7 +21,7 @@ from junctor.language.connector import Secret
 with absent("rich"):
     import structlog
 
-__all__ = ["configure", "quiet", "redact", "redact_bundle"]
+__all__ = ["MASK", "configure", "quiet", "redact", "redact_bundle"]
 
 MASK = "[redacted]"
 

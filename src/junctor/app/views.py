@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from junctor.app.logs import redact
+from junctor.app.logs import redact, redact_bundle
 from junctor.language import ids
 from junctor.ports.catalog import Run
 
-__all__ = ["RunView", "run_view"]
+if TYPE_CHECKING:  # what they are made of: commands that only list runs do without the engine
+    from junctor.app.telling import Backtest, Compared
+
+__all__ = [
+    "BacktestView",
+    "ChangeView",
+    "ComparedView",
+    "RunView",
+    "backtest_view",
+    "compared_view",
+    "run_view",
+]
 
 
 class RunView(msgspec.Struct, kw_only=True):
@@ -64,4 +75,67 @@ def run_view(found: Run) -> RunView:
         origin=ids.show("run", found.origin) if found.origin is not None else None,
         edited=found.edited,
         skipped=found.skipped,
+    )
+
+
+class ChangeView(msgspec.Struct, kw_only=True):
+    """One thing that goes another way; ``kind`` as in `runtime.compared.Change`."""
+
+    kind: str
+    module: int | None
+    cycle: int
+    path: list[int]
+    before: Any
+    after: Any
+
+
+class ComparedView(msgspec.Struct, kw_only=True):
+    """A recorded run beside how it would go; ``version`` is the one it was recorded with."""
+
+    run: str
+    version: int
+    changes: list[ChangeView]
+    problem: str = ""
+
+
+class BacktestView(msgspec.Struct, kw_only=True):
+    """What a version would have made of recorded runs. ``kinds``: runs by what changes in them;
+    ``untold``: runs that can't be told again, and why.
+    """
+
+    version: int
+    runs: int
+    kinds: dict[str, int]
+    changed: list[ComparedView]
+    untold: list[ComparedView]
+
+
+def compared_view(found: Compared) -> ComparedView:
+    """A comparison, secrets masked."""
+    return ComparedView(
+        run=ids.show("run", found.run_id),
+        version=found.version,
+        changes=[
+            ChangeView(
+                kind=each.kind,
+                module=each.module,
+                cycle=each.cycle,
+                path=list(each.path),
+                before=redact_bundle(each.before),
+                after=redact_bundle(each.after),
+            )
+            for each in found.changes
+        ],
+        problem=found.problem,
+    )
+
+
+def backtest_view(made: Backtest) -> BacktestView:
+    """A backtest, secrets masked."""
+    return BacktestView(
+        version=made.version,
+        runs=made.runs,
+        kinds=made.kinds,
+        changed=[compared_view(each) for each in made.changed],
+        untold=[compared_view(each) for each in made.untold],
     )

@@ -10,14 +10,39 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from junctor.engine.commands import Result
-from junctor.engine.journal import ENGINE, Journal, error_record
+from junctor.engine.journal import ENGINE, Detail, Journal, error_record
 from junctor.engine.nodes import Path
 from junctor.engine.plan import Plan
 from junctor.engine.recording import MISSING, Recording
 from junctor.errors import Conflict
 from junctor.language.expressions import Scope
 
-__all__ = ["Context"]
+__all__ = ["Context", "header_of"]
+
+
+def header_of(
+    plan: Plan,
+    *,
+    run_id: str,
+    zone: tzinfo,
+    locale: str,
+    country: str,
+    detail: Detail,
+    cycles: int,
+) -> dict[str, Any]:
+    """What a new run of a plan pins: the first record of its journal."""
+    return {
+        "engine": ENGINE,
+        "run": run_id,
+        "scenario": plan.name,
+        "version": plan.version,
+        "zone": str(zone),
+        "locale": locale,
+        "country": country,
+        "detail": detail,
+        "cycles": cycles,
+        "pins": {module: list(pin) for module, pin in plan.pins.items()},
+    }
 
 
 class Context:
@@ -62,18 +87,10 @@ class Context:
             locale, country = pinned["locale"], pinned["country"]
             cycles = pinned.get("cycles", 1)
         else:
-            self.header = {
-                "engine": ENGINE,
-                "run": run_id,
-                "scenario": plan.name,
-                "version": plan.version,
-                "zone": str(zone),
-                "locale": locale,
-                "country": country,
-                "detail": journal.detail,
-                "cycles": cycles,
-                "pins": {module: list(pin) for module, pin in plan.pins.items()},
-            }
+            self.header = header_of(
+                plan, run_id=run_id, zone=zone, locale=locale, country=country,
+                detail=journal.detail, cycles=cycles,
+            )  # fmt: skip
             journal.header(self.header)
         self.cycles = cycles
         if plan.variables:

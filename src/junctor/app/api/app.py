@@ -12,6 +12,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import Scope
 
 from junctor.app.api import (
+    again,
     app_hooks,
     connections,
     connectors,
@@ -51,6 +52,7 @@ def _routes() -> list[Any]:
             hooks.router,
             app_hooks.router,
             runs.router,
+            again.router,
             repairs.router,
             data_stores.router,
             variables.router,

@@ -78,25 +78,15 @@ async def read_operations(request: ApiRequest, run_id: FromPath[str]) -> Operati
     )
 
 
-@post("/runs/{run_id:str}/retry", summary="Retry a run", status_code=200)
-async def retry(request: ApiRequest, run_id: FromPath[str]) -> RunView:
-    """An incomplete run goes on from its journal: what was done is not done again."""
-    return await _resolve(request, run_id, "retry")
-
-
 @post("/runs/{run_id:str}/discard", summary="Discard a run", status_code=200)
 async def discard(request: ApiRequest, run_id: FromPath[str]) -> RunView:
     """An incomplete or uncertain run is given up; what stood behind it goes on."""
-    return await _resolve(request, run_id, "discard")
-
-
-async def _resolve(request: ApiRequest, run_id: str, verb: str) -> RunView:
     found = await running.resolve(
         core_of(request),
         request.user.organization_id,
         read_id("run", run_id),
         actor=request.user.actor,
-        verb=verb,
+        verb="discard",
     )
     return run_view(found)
 
@@ -106,5 +96,5 @@ async def _find(request: ApiRequest, run_id: str) -> catalog.Run:
 
 
 router = Router(
-    path="/", tags=["runs"], route_handlers=[list_runs, read_run, read_operations, retry, discard]
+    path="/", tags=["runs"], route_handlers=[list_runs, read_run, read_operations, discard]
 )

@@ -3,35 +3,59 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+from junctor.app.cli import again
 
 __all__ = ["register"]
 
 
+class _Group(TyperGroup):
+    """`junctor run ID` shows the run."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """An id in a command's place means ``show``."""
+        return super().resolve_command(ctx, ["show", *args] if args[0][:4] == "run_" else args)
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(help="Show a run, or run a scenario once.", no_args_is_help=True)
+    group = typer.Typer(
+        cls=_Group, help="Show a run, do it again, or run a scenario once.", no_args_is_help=True
+    )
 
     @group.command("show")
     def show(
         run: Annotated[str, typer.Argument(help="Its id.")],
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
-        """Shows a run: every operation with its bundles, from its journal."""
+        """Shows a run: every operation with its bundles, from its journal; of one that stopped also
+        what it sent, what can be edited, and when it is tried again.
+        """
         from junctor.app.cli.session import run_async, session
         from junctor.app.inputs import outputs
         from junctor.app.running import operations
+        from junctor.app.stopped import Stopped, stopped
+        from junctor.errors import Conflict
         from junctor.language import ids
         from junctor.ports.catalog import Run
 
-        async def main() -> tuple[Run, list[dict[str, Any]], dict[str, Any] | None]:
+        async def main() -> tuple[Run, list[dict[str, Any]], dict[str, Any] | None, Stopped | None]:
             async with session() as (core, organization_id):
                 found = await core.catalog.run(organization_id, ids.read("run", run))
-                return found, await operations(core, found), await outputs(core, found)
+                why = None
+                if found.state in {"incomplete", "uncertain"}:
+                    with suppress(Conflict):  # it stopped before any operation
+                        why = await stopped(core, organization_id, found.id)
+                return found, await operations(core, found), await outputs(core, found), why
 
-        show_run(*run_async(main()), as_json=as_json)
+        found, made, gave, why = run_async(main())
+        show_run(found, made, gave, why, as_json=as_json)
 
     @group.command("once")
     def once(
@@ -163,6 +187,7 @@ def register(app: typer.Typer) -> None:
         if found.verdict == "unknown":
             raise typer.Exit(1)
 
+    again.register(group)
     app.add_typer(group, name="run")
 
 
@@ -213,16 +238,18 @@ def show_run(
     run: Any,
     operations: list[dict[str, Any]],
     outputs: dict[str, Any] | None = None,
+    why: Any = None,
     *,
     as_json: bool,
 ) -> None:
-    """Prints a run with its operations and what it returned."""
+    """Prints a run with its operations, what it returned, and why it stopped."""
     from junctor.app.cli.output import STYLES, ago, console, print_json, size, span
     from junctor.app.cli.runs import run_record
     from junctor.language import ids
 
     if as_json:
-        print_json({**run_record(run), "outputs": outputs, "operations_list": operations})
+        shown = {**run_record(run), "outputs": outputs, "operations_list": operations}
+        print_json(shown if why is None else {**shown, "stopped": asdict(why)})
         return
     from rich.text import Text
 
@@ -246,6 +273,8 @@ def show_run(
         out.print(Text("Returned " + _line(outputs), style="bold"))
     for module, count in (run.dropped or {}).items():
         out.print(Text(f"Module {module}: its filter stopped {count} bundles", style="dim"))
+    if why is not None:
+        again.show_stopped(out, why)
 
 
 def _show_operation(out: Any, operation: dict[str, Any]) -> None:

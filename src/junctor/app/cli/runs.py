@@ -1,4 +1,4 @@
-"""`junctor runs`: the history, newest first."""
+"""`junctor runs`: the history, newest first; and stopped runs, many at once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,31 @@ import typer
 
 __all__ = ["register", "run_record"]
 
+_Scenario = Annotated[str | None, typer.Option("--scenario", help="Only of this one: id or name.")]
+_States = Annotated[
+    list[str] | None, typer.Option("--state", help="Only in this state. Repeatable.")
+]
+_Error = Annotated[
+    str | None, typer.Option("--error", help="Only with this error: its type or code.")
+]
+_Since = Annotated[
+    str | None,
+    typer.Option("--since", help="Only begun since: an ISO date or time; UTC, if it has no zone."),
+]
+_All = Annotated[
+    bool, typer.Option("--all", help="Do it; without it or ids, they are only counted.")
+]
+
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the commands."""
+    group = typer.Typer(invoke_without_command=True)
+    _register_bulk(group)
+    app.add_typer(group, name="runs")
 
-    @app.command("runs")
+    @group.callback()
     def runs(
+        ctx: typer.Context,
         scenario: Annotated[str | None, typer.Option(help="Only of this one: id or name.")] = None,
         state: Annotated[
             list[str] | None,
@@ -28,6 +47,8 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
         """Lists runs, newest first."""
+        if ctx.invoked_subcommand is not None:
+            return
         from junctor.app.cli.output import ago, print_json, print_table, size, span
         from junctor.app.cli.session import run_async, session
         from junctor.app.scenarios import all_scenarios, find_scenario
@@ -82,6 +103,89 @@ def register(app: typer.Typer) -> None:
                 for run in found
             ),
         )
+
+
+def _register_bulk(group: typer.Typer) -> None:
+    @group.command("retry")
+    def retry(
+        runs: Annotated[list[str] | None, typer.Argument(help="Their ids.")] = None,
+        scenario: _Scenario = None,
+        states: _States = None,
+        error_type: _Error = None,
+        begun: _Since = None,
+        do: _All = False,
+        as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    ) -> None:
+        """Incomplete runs go on, many at once: those named, or with --all those that are found."""
+        _bulk("retry", runs, scenario, states, error_type, begun, do=do, as_json=as_json)
+
+    @group.command("discard")
+    def discard(
+        runs: Annotated[list[str] | None, typer.Argument(help="Their ids.")] = None,
+        scenario: _Scenario = None,
+        states: _States = None,
+        error_type: _Error = None,
+        begun: _Since = None,
+        do: _All = False,
+        as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    ) -> None:
+        """Gives stopped runs up, many at once: those named, or with --all those that are found."""
+        _bulk("discard", runs, scenario, states, error_type, begun, do=do, as_json=as_json)
+
+
+def _bulk(
+    verb: Any,
+    runs: list[str] | None,
+    scenario: str | None,
+    states: list[str] | None,
+    error: str | None,
+    since: str | None,
+    *,
+    do: bool,
+    as_json: bool,
+) -> None:
+    from datetime import UTC, datetime
+
+    from junctor.app.bulk import Filter, act, matching
+    from junctor.app.cli.output import console, print_json
+    from junctor.app.cli.session import actor, run_async, session
+    from junctor.app.scenarios import find_scenario
+    from junctor.errors import Misconfigured
+    from junctor.language import ids
+
+    begun = None
+    if since is not None:
+        try:
+            begun = datetime.fromisoformat(since)
+        except ValueError:
+            raise Misconfigured(
+                f"'{since}' is no date; write one such as 2026-03-01 or 2026-03-01T08:00Z."
+            ) from None
+        begun = begun if begun.tzinfo is not None else begun.replace(tzinfo=UTC)
+
+    async def main() -> tuple[int, int]:
+        async with session() as (core, organization_id):
+            of = await find_scenario(core, organization_id, scenario) if scenario else None
+            only = Filter(
+                scenario_id=of.id if of is not None else None,
+                states=states or (),
+                error=error,
+                since=begun,
+                run_ids=[ids.read("run", each) for each in runs] if runs else None,
+            )
+            found = await matching(core, organization_id, verb, only)
+            if not (do or runs):
+                return len(found), 0
+            return len(found), await act(core, organization_id, verb, found, actor=actor())
+
+    count, done = run_async(main())
+    if as_json:
+        print_json({"matching": count, "done": done})
+    elif do or runs:
+        what = "go on" if verb == "retry" else "are given up"
+        console().print(f"{done} of {count} runs {what}.", markup=False)
+    else:
+        console().print(f"{count} runs; --all does it.", markup=False)
 
 
 def run_record(run: Any) -> dict[str, Any]:
