@@ -11,7 +11,7 @@ from junctor.adapters.postgres.queries import load as queries
 from tests.durability import kit
 from tests.integration.runtime import waits_kit
 from tests.integration.runtime.door import idle, working
-from tests.integration.runtime.waits_kit import WAIT, asking, asleep, outcomes, reply, replies, rows
+from tests.integration.runtime.waits_kit import WAIT, asking, asleep, outcomes, replies, reply, rows
 from tests.support import asynchronous
 
 pytestmark = pytest.mark.timeout(30)
@@ -158,9 +158,7 @@ async def test_the_oldest_of_several_waits_is_answered_and_each_reply_answers_on
             runs += await kit.deliver(database_url, scenario, [number])
             await asleep(database_url, number)
         for text in ("one", "two", "three"):
-            await kit.settle(
-                database_url, {await reply(database_url, others, hook, text=text): 0}
-            )
+            await kit.settle(database_url, {await reply(database_url, others, hook, text=text): 0})
         await kit.settle(database_url, dict.fromkeys(runs, 0))
         await idle(database_url)
     said = [(await outcomes(database_url, run, 2))[0]["bundle"] for run in runs]

@@ -11,9 +11,9 @@ from uuid import UUID
 
 import psycopg
 
+from junctor.adapters.postgres.database import pool
 from junctor.adapters.postgres.hot import Line, PostgresInbox
 from junctor.adapters.vault import MasterKeys, PostgresVault
-from junctor.adapters.postgres.database import pool
 from junctor.engine.journal import Tag, decode_segment
 from junctor.language.connector import Delivery
 from junctor.ports.inbox import NewDelivery
@@ -31,7 +31,9 @@ WAIT: dict[str, Any] = {
 START: tuple[str, dict[str, Any]] = ("gateway:CustomWebHook", {})
 
 
-def asking(*before: tuple[str, dict[str, Any]], wait: dict[str, Any] | None = None, **rest: Any) -> str:
+def asking(
+    *before: tuple[str, dict[str, Any]], wait: dict[str, Any] | None = None, **rest: Any
+) -> str:
     """Start → … → wait for the reply of the person `n`."""
     return flow(START, *before, ("wait:Delivery", wait or WAIT), **rest)
 
@@ -57,8 +59,8 @@ def hook_of(url: str, scenario: UUID, name: str = "replies") -> UUID:
 
 def replies(url: str, **settings: Any) -> tuple[UUID, UUID]:
     """The scenario that replies start, and its hook."""
-    scenario = kit.plant(url, flow(START, ("util:SetVariables", {"scope": "roundtrip", "variables": [
-        {"name": "n", "value": "{{1.text}}"}]}), **settings))  # fmt: skip
+    sets = {"scope": "roundtrip", "variables": [{"name": "n", "value": "{{1.text}}"}]}
+    scenario = kit.plant(url, flow(START, ("util:SetVariables", sets), **settings))
     return scenario, hook_of(url, scenario)
 
 
@@ -124,9 +126,13 @@ async def over(url: str) -> None:
 async def outcomes(url: str, run: UUID, module: int) -> list[Any]:
     """All that a run's journal has as the output of a module."""
     async with pool(url, "engine", 1, 1) as engine:
-        keyring = await PostgresVault(engine, MasterKeys({"test": bytes(32)})).keyring(kit.ORGANIZATION)
+        keyring = await PostgresVault(engine, MasterKeys({"test": bytes(32)})).keyring(
+            kit.ORGANIZATION
+        )
     found = []
-    for seq, data in rows(url, "select seq, data from segments where run_id = %s order by seq", run):
+    for seq, data in rows(
+        url, "select seq, data from segments where run_id = %s order by seq", run
+    ):
         raw = keyring.open(data, segment_aad(kit.ORGANIZATION, run, seq))
         found += [
             record[5]

@@ -23,6 +23,7 @@ from junctor.app.api import (
     runs,
     scenarios,
     variables,
+    waits,
 )
 from junctor.app.api.caller import Caller, Gate
 from junctor.app.api.envelope import HANDLERS
@@ -50,6 +51,7 @@ def _routes() -> list[Any]:
             app_hooks.router,
             runs.router,
             repairs.router,
+            waits.router,
             data_stores.router,
             variables.router,
             data_structures.router,

@@ -30,6 +30,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deactivate": ("deactivate", "Stop a scenario and remove its hooks at the vendors."),
     "runs": ("runs", "List runs, newest first."),
     "run": ("run", "Show a run, or run a scenario once."),
+    "waits": ("waits", "List what runs wait for."),
+    "approvals": ("approvals", "List questions that runs wait for, or decide one."),
     "connections": ("connections", "Add, test, list or remove connections."),
     "hooks": ("hooks", "List hooks, or change what they believe."),
     "stores": ("stores", "Keep data stores and their records."),

@@ -20,18 +20,25 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
         """Shows a run: every operation with its bundles, from its journal."""
+        from junctor.app.approvals import open_waits
         from junctor.app.cli.session import run_async, session
+        from junctor.app.cli.waits import wait_record
         from junctor.app.inputs import outputs
         from junctor.app.running import operations
         from junctor.language import ids
         from junctor.ports.catalog import Run
 
-        async def main() -> tuple[Run, list[dict[str, Any]], dict[str, Any] | None]:
+        async def main() -> tuple[Any, ...]:
             async with session() as (core, organization_id):
-                found = await core.catalog.run(organization_id, ids.read("run", run))
-                return found, await operations(core, found), await outputs(core, found)
+                found: Run = await core.catalog.run(organization_id, ids.read("run", run))
+                waits = []
+                if found.state == "waiting":
+                    waits = await open_waits(core, organization_id, run_id=found.id, links=True)
+                shown = await operations(core, found), await outputs(core, found)
+                return found, *shown, [wait_record(each) for each in waits]
 
-        show_run(*run_async(main()), as_json=as_json)
+        found, shown, returned, waits = run_async(main())
+        show_run(found, shown, returned, waits, as_json=as_json)
 
     @group.command("once")
     def once(
@@ -213,16 +220,18 @@ def show_run(
     run: Any,
     operations: list[dict[str, Any]],
     outputs: dict[str, Any] | None = None,
+    waits: list[dict[str, Any]] | None = None,
     *,
     as_json: bool,
 ) -> None:
-    """Prints a run with its operations and what it returned."""
+    """Prints a run with its operations, what it returned, and what it waits for."""
     from junctor.app.cli.output import STYLES, ago, console, print_json, size, span
     from junctor.app.cli.runs import run_record
     from junctor.language import ids
 
     if as_json:
-        print_json({**run_record(run), "outputs": outputs, "operations_list": operations})
+        record = {**run_record(run), "outputs": outputs, "waits": waits or []}
+        print_json({**record, "operations_list": operations})
         return
     from rich.text import Text
 
@@ -244,6 +253,14 @@ def show_run(
         _show_operation(out, operation)
     if outputs is not None:
         out.print(Text("Returned " + _line(outputs), style="bold"))
+    for wait in waits or ():
+        what = wait["question"] or f"a delivery to {wait['hook_name'] or '(deleted)'}"
+        until = wait["until"][:16].replace("T", " ")
+        out.print(
+            Text(f"Module {wait['module']} waits until {until} UTC for: {what}", style="cyan")
+        )
+        if wait["link"]:
+            out.print(f"  {wait['link']}", markup=False, soft_wrap=True)
     for module, count in (run.dropped or {}).items():
         out.print(Text(f"Module {module}: its filter stopped {count} bundles", style="dim"))
 

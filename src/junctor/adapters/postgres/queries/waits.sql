@@ -112,3 +112,26 @@ join inbox i on i.organization_id = b.organization_id and i.scenario_id = b.scen
 where i.id <> all(%(known)s::uuid[])
   and not exists (select from waits o where o.organization_id = i.organization_id and o.delivery_id = i.id)
 order by i.id limit %(most)s
+
+-- name: open_list
+-- What waits, the oldest first.
+select w.id, w.run_id, w.scenario_id, w.module, w.kind, w.hook_id, w.sealed, w.opened_at, w.until, w.answered_at,
+  s.name as scenario, h.name as hook
+from waits w
+left join scenarios s on s.organization_id = w.organization_id and s.id = w.scenario_id
+left join hooks h on h.organization_id = w.organization_id and h.id = w.hook_id
+where w.organization_id = %(organization)s and w.closed_at is null
+  and (%(kind)s::text is null or w.kind = %(kind)s) and (%(run)s::uuid is null or w.run_id = %(run)s)
+  and (%(after)s::uuid is null or w.id > %(after)s)
+order by w.id limit %(most)s
+
+-- name: approval
+-- A question by its link's token, or by its id.
+select w.organization_id, w.id, w.run_id, w.module, w.sealed, w.until, w.answered_at, w.answered_by,
+  w.closed_at is not null or w.until <= clock_timestamp() as over, s.name as scenario, o.name as organization,
+  w.opened_at, w.scenario_id
+from waits w
+join organizations o on o.organization_id = w.organization_id
+left join scenarios s on s.organization_id = w.organization_id and s.id = w.scenario_id
+where w.kind = 'approval' and (w.token_hash = %(hash)s
+  or (%(hash)s::bytea is null and w.organization_id = %(organization)s and w.id = %(id)s))
