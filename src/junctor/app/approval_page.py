@@ -163,8 +163,7 @@ class ApprovalPage:
 
 _UNKNOWN = (
     "Nothing to decide here",
-    "This address is not known, or its question is not open yet. If you got it just now, open it "
-    "again in a moment.",
+    "Its question is not known, or not open yet. If you got it just now, try again in a moment.",
 )
 _OVER = ("This is over", "Nobody can decide this any more: its time is over, or it was given up.")
 
@@ -212,7 +211,7 @@ def _form(asked: Asked, *, wrong: str = "", given: dict[str, str] | None = None)
 
 async def _body(receive: Any) -> bytes | None:
     """The request's body; ``None`` if it is too long."""
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         body += message.get("body", b"")

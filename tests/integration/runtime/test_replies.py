@@ -153,7 +153,7 @@ async def test_the_oldest_of_several_waits_is_answered_and_each_reply_answers_on
     scenario = kit.plant(database_url, asking(wait={**WAIT, "match": []}))
     others, hook = replies(database_url)
     async with working(database_url):
-        runs = []
+        runs: list[UUID] = []
         for number in (1, 2):
             runs += await kit.deliver(database_url, scenario, [number])
             await asleep(database_url, number)

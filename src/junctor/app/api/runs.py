@@ -27,7 +27,7 @@ class RunDetail(RunView, kw_only=True):
     """
 
     outputs: Any = None
-    waits: list[WaitView] = []
+    waits: list[WaitView] = msgspec.field(default_factory=list)
 
 
 class OperationsView(msgspec.Struct):
