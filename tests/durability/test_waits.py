@@ -11,7 +11,7 @@ from tests.durability import kit
 from tests.durability.victim import WAITS
 from tests.integration.runtime import waits_kit
 from tests.integration.runtime.door import idle
-from tests.integration.runtime.waits_kit import asking, asleep, outcomes, reply, replies, rows
+from tests.integration.runtime.waits_kit import asking, asleep, outcomes, replies, reply, rows
 from tests.support import asynchronous
 
 pytestmark = pytest.mark.timeout(60)

@@ -265,7 +265,9 @@ class _Stage:
         if outcome.error is not None:
             return outcome
         said = outcome.bundles[0] if outcome.bundles else None
-        output = awaited.outcome(None if said is None else {}, awaited.seconds if said is None else 0)
+        output = awaited.outcome(
+            None if said is None else {}, awaited.seconds if said is None else 0
+        )
         output |= said or {}
         waited = float(output.get("waited") or 0)
         self.waits.append((address.module, waited))
