@@ -129,7 +129,7 @@ def set_traps(worker: Worker, transport: AiohttpTransport, trap: Trap) -> None:
         return closed
 
     waits.answer = trapped_answer  # type: ignore[method-assign]  # that is the trap
-    waits.close = trapped_close  # type: ignore[method-assign]  # that is the trap
+    waits.close = trapped_close  # type: ignore[method-assign,assignment]  # that is the trap
     ledger.commit = trapped_commit  # type: ignore[method-assign]  # that is the trap
     worker.backlog.claim = trapped_claim  # type: ignore[method-assign]  # that is the trap
     worker.backlog.take = trapped_take  # type: ignore[method-assign,assignment]  # that is the trap

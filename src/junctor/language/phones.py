@@ -13,6 +13,7 @@ __all__ = ["in_country", "same_number"]
 _OTHERS = ("sip:", "sips:", "client:", "verto:", "whatsapp:")
 _LONGEST_SHORT_CODE = 6
 _LONGEST_TEXT = 40
+_SAME_END = 5
 _NUMBER = frozenset("0123456789+()-. /")
 _SHORTEST, _LONGEST = 7, 15
 """Digits of a number that is left as it was typed; ITU-T E.164 allows 15 with the country code."""
@@ -74,10 +75,15 @@ def same_number(one: str, other: str, country: str = "") -> bool:
     one written with the same digits.
     """
     region = country.strip().upper()
-    numbers = []
-    for text in (one.strip(), other.strip()):
+    texts = (one.strip(), other.strip())
+    for text in texts:
         if not text or len(text) > _LONGEST_TEXT or not set(text) <= _NUMBER:
             return False
+    # However they begin, they end alike; to read a number takes far longer than to see that.
+    if len({"".join(filter(str.isdigit, text))[-_SAME_END:] for text in texts}) > 1:
+        return False
+    numbers = []
+    for text in texts:
         number = _read("+" + text[2:] if text.startswith("00") else text, region)
         if number is None:
             return False
