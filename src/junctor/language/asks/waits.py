@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from junctor.language.connector import Ask, Bundle
-from junctor.language.phones import same_number
 from junctor.language.values import to_text
 
 __all__ = ["Await", "AwaitApproval", "AwaitDelivery", "Comment", "ListHooks", "MakeApprovalLink",
@@ -101,6 +100,8 @@ def matches(wanted: Mapping[str, str], bundle: Bundle, *, country: str = "") -> 
 
     Phone numbers are equal however they are written; one without a country code is ``country``'s.
     """
+    from junctor.language.phones import same_number  # its tables are loaded where they are needed
+
     for path, value in wanted.items():
         found = _at(bundle, path)
         values = found if isinstance(found, list) else [found]
