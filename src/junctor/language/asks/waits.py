@@ -100,7 +100,7 @@ def matches(wanted: Mapping[str, str], bundle: Bundle, *, country: str = "") -> 
 
     Phone numbers are equal however they are written; one without a country code is ``country``'s.
     """
-    from junctor.language.phones import same_number  # its tables are loaded where they are needed
+    from junctor.language.phones import same_number  # noqa: PLC0415  # large tables: not for every process
 
     for path, value in wanted.items():
         found = _at(bundle, path)
