@@ -42,6 +42,9 @@ POINTS = (
     "after commit",
 )
 
+WAITS = ("after opening", "before answering", "after answering", "before closing", "after closing")
+"""Of a run that waits for a delivery."""
+
 
 class Trap:
     """Kills this process when ``point`` is reached for the n-th time."""
@@ -85,6 +88,8 @@ def set_traps(worker: Worker, transport: AiohttpTransport, trap: Trap) -> None:
         held = await commit(writes)
         for kind in kinds:
             trap.reach(f"after {kind}")
+        if any(write.opens for write in writes):
+            trap.reach("after opening")
         return held
 
     async def trapped_claim(limit: int, each: int) -> list[Claim]:
@@ -108,6 +113,23 @@ def set_traps(worker: Worker, transport: AiohttpTransport, trap: Trap) -> None:
         trap.reach("after send")
         return response
 
+    waits = worker._waiting._waits
+    answer, close = waits.answer, waits.close
+
+    async def trapped_answer(*given: Any, **more: Any) -> bool:
+        trap.reach("before answering")
+        answered = await answer(*given, **more)
+        trap.reach("after answering")
+        return answered
+
+    async def trapped_close(*given: Any) -> Any:
+        trap.reach("before closing")
+        closed = await close(*given)
+        trap.reach("after closing")
+        return closed
+
+    waits.answer = trapped_answer  # type: ignore[method-assign]  # that is the trap
+    waits.close = trapped_close  # type: ignore[method-assign,assignment]  # that is the trap
     ledger.commit = trapped_commit  # type: ignore[method-assign]  # that is the trap
     worker.backlog.claim = trapped_claim  # type: ignore[method-assign]  # that is the trap
     worker.backlog.take = trapped_take  # type: ignore[method-assign,assignment]  # that is the trap

@@ -83,7 +83,9 @@ async def open_core(settings: Settings, url: str) -> AsyncIterator[Core]:
                     public_url=settings.public_url,
                     mail_host=settings.mail_domain,
                 ),
-                services=Services(Tools(line=line, transport=transport, mail=mail)),
+                services=Services(
+                    Tools(line=line, transport=transport, mail=mail, public_url=settings.public_url)
+                ),
                 ids=system_ids(),
             )
         finally:

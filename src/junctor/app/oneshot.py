@@ -91,6 +91,7 @@ async def own_worker(core: Core) -> AsyncIterator[None]:
         blobs=core.blobs,
         transport=core.transport,
         mail=core.services.tools.mail,
+        public_url=core.settings.public_url,
     )
     task = asyncio.create_task(worker.run(stop), name="worker")
     try:

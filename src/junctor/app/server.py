@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from junctor.app.approval_page import ApprovalPage
 from junctor.app.callback import Callback
 from junctor.app.core import open_core
 from junctor.app.lean import settle_memory
@@ -26,17 +27,19 @@ __all__ = ["Application", "open_application", "serve"]
 
 HOOKS = "/hook/"
 OAUTH = "/oauth/"
+APPROVE = "/approve/"
 GRACE = 2
 """Seconds that open requests may take to finish when the server ends."""
 
 
 class Application:
-    """The ASGI application: ``/hook/…`` and ``/oauth/…`` never enter the router."""
+    """The ASGI application: ``/hook/…``, ``/oauth/…`` and ``/approve/…`` never enter the router."""
 
-    def __init__(self, ingest: Any, api: Any, callback: Any) -> None:
+    def __init__(self, ingest: Any, api: Any, callback: Any, approvals: Any = None) -> None:
         self._ingest = ingest
         self._api = api
         self._callback = callback
+        self._approvals = approvals
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One connection."""
@@ -44,6 +47,8 @@ class Application:
             await self._ingest(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(OAUTH):
             await self._callback(scope, receive, send)
+        elif scope["type"] == "http" and self._approvals and scope["path"].startswith(APPROVE):
+            await self._approvals(scope, receive, send)
         elif scope["type"] in {"http", "lifespan"}:
             await self._api(scope, receive, send)
         else:  # no websockets here: refuse before the upgrade
@@ -68,7 +73,7 @@ async def open_application(settings: Settings, url: str, *, name: str) -> AsyncI
         await ingest.start()
         try:
             async with _mail_taken(settings, ingest):
-                yield Application(ingest, build(core, ingest), Callback(core))
+                yield Application(ingest, build(core, ingest), Callback(core), ApprovalPage(core))
         finally:
             await ingest.stop()
 

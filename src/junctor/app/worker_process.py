@@ -49,6 +49,7 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
             blobs=core.blobs,
             transport=core.transport,
             mail=core.services.tools.mail,
+            public_url=settings.public_url,
         )
         settle_memory()
         log.info("worker ready", worker=unique)

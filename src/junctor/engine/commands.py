@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from junctor.errors import JunctorError
+from junctor.language.asks.waits import Await as Awaited
 from junctor.language.connector import Bundle, ModuleDef
 
 __all__ = [
@@ -91,12 +92,14 @@ class Wait:
     """Go on after so many seconds; ``None`` is sent back when they are over.
 
     ``due`` is when they are over (epoch seconds), if that was recorded before a replay; else the
-    driver records it.
+    driver records it. With something that is awaited the run goes on when that comes, or after so
+    many seconds; an `Outcome` is sent back, the same at every replay.
     """
 
     address: Address
     seconds: float
     due: float | None = None
+    awaited: Awaited | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from junctor.engine.commands import Address, Await, Call, Command, Outcome, Resp
 from junctor.engine.nodes import Halt, Node, Path
 from junctor.engine.recording import MISSING, Recorded
 from junctor.errors import Fault, JunctorError, Uncertain
+from junctor.language.asks.waits import Await as Awaited
 from junctor.language.connector import Answer, Bundle
 from junctor.language.forms import bind
 from junctor.language.outputs import pack_outputs
@@ -16,7 +17,7 @@ from junctor.language.outputs import pack_outputs
 if TYPE_CHECKING:
     from junctor.engine.run import Run
 
-__all__ = ["call", "respond", "wait"]
+__all__ = ["await_answer", "call", "respond", "wait"]
 
 
 def call(
@@ -116,6 +117,26 @@ def wait(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command,
         seconds = float(run.evaluated(node, env, path))
         yield Wait(address, seconds, entry.due if entry is not None else None)
         run.journal.operation(*address, {})
+
+
+def await_answer(
+    run: Run, node: Node, env: list[Any], path: Path
+) -> Generator[Command, Any, Bundle]:
+    """What came of a wait for an event or a person, unless that is recorded."""
+    address = Address(run.cycle, node.id, path)
+    entry = run.standing(address)
+    if entry is not None and entry.output is not MISSING:
+        known: Bundle = entry.output
+        return known
+    awaited = run.evaluated(node, env, path)
+    if not isinstance(awaited, Awaited):
+        raise Fault(reason=f"{node.module} gave {type(awaited).__name__}, nothing to wait for")
+    due = entry.due if entry is not None else None
+    outcome: Outcome = yield Wait(address, awaited.seconds, due, awaited)
+    if outcome.error is not None:
+        raise outcome.error
+    run.journal.operation(*address, outcome.bundles[0])
+    return outcome.bundles[0]
 
 
 def respond(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:

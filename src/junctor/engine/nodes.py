@@ -40,6 +40,7 @@ class Step(IntEnum):
     DIRECTIVE = 13
     PASS = 14
     NAME = 15
+    AWAIT = 16
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

@@ -176,6 +176,7 @@ _STEPS: Mapping[str, Step] = {
     "set_variables": Step.SET,
     "get_variables": Step.GET,
     "sleep": Step.WAIT,
+    "waiter": Step.AWAIT,
     "returner": Step.RESPOND,
     "namer": Step.NAME,
     "directive": Step.DIRECTIVE,
@@ -184,8 +185,11 @@ _STEPS: Mapping[str, Step] = {
 
 _FLOW = frozenset({"iterator", "repeater", "set_variables", "get_variables", "sleep"})
 _KEYWORDS = frozenset(
-    {"transform", "responder", "action", "search", "trigger", "returner", "namer", "directive"}
-)
+    {
+        "transform", "responder", "action", "search", "trigger", "returner", "namer", "directive",
+        "waiter",
+    }
+)  # fmt: skip
 _NO_SOURCES = frozenset({Step.ROUTER, Step.CHOICE, Step.DIRECTIVE, Step.PASS})
 """Modules that give out no bundles of their own."""
 

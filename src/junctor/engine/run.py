@@ -16,7 +16,7 @@ from junctor.engine.bundles import FLUSH, Groups, Several, chunks, emit, found
 from junctor.engine.commands import Address, Command, Result
 from junctor.engine.context import Context
 from junctor.engine.cycle import execute
-from junctor.engine.effects import call, respond, wait
+from junctor.engine.effects import await_answer, call, respond, wait
 from junctor.engine.handlers import handle
 from junctor.engine.journal import BREATH, Journal
 from junctor.engine.lanes import Ahead
@@ -204,6 +204,8 @@ class Run:
             output = self.once(node, path, lambda: self.evaluated(node, env, path))
             self.name = str(output.get("name") or "")
             return output
+        if step is Step.AWAIT:
+            return (yield from await_answer(self, node, env, path))
         if step is Step.WAIT:
             yield from wait(self, node, env, path)
         elif step is Step.RESPOND:

@@ -118,6 +118,14 @@ class Checker:
                 f"Module {module.id} is an empty place: bundles pass through it.",
                 module.path,
             )
+        if found.kind == "waiter" and self.imported.scenario.settings.sequential:
+            self._say(
+                ("module",),
+                "info",
+                f"While module {module.id} waits, the runs behind it stand: the scenario is "
+                "sequential. With an order key only those of the same key do.",
+                module.path,
+            )
         self.report.runnable += 1
         return found
 

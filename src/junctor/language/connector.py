@@ -107,6 +107,7 @@ Kind = Literal[
     "set_variables",
     "get_variables",
     "sleep",
+    "waiter",  # waits for a delivery or a person (`language.asks.waits.Await`)
     "returner",  # gives values back to who started the run
     "namer",  # names the run
     "directive",

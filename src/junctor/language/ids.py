@@ -46,6 +46,7 @@ PREFIXES: Final = {
     "dlv": "delivery",
     "var": "variable",
     "req": "request",
+    "wai": "wait",
 }
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

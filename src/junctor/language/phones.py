@@ -8,10 +8,13 @@ import phonenumbers
 
 from junctor.errors import BundleInvalid
 
-__all__ = ["in_country"]
+__all__ = ["in_country", "same_number"]
 
 _OTHERS = ("sip:", "sips:", "client:", "verto:", "whatsapp:")
 _LONGEST_SHORT_CODE = 6
+_LONGEST_TEXT = 40
+_SAME_END = 5
+_NUMBER = frozenset("0123456789+()-. /")
 _SHORTEST, _LONGEST = 7, 15
 """Digits of a number that is left as it was typed; ITU-T E.164 allows 15 with the country code."""
 
@@ -63,3 +66,26 @@ def _read(text: str, region: str) -> phonenumbers.PhoneNumber | None:
     except phonenumbers.NumberParseException:
         return None
     return number if phonenumbers.is_possible_number(number) else None
+
+
+def same_number(one: str, other: str, country: str = "") -> bool:
+    """Whether two texts are the same phone number, however each is written.
+
+    One without a country code is ``country``'s (two letters); without that, it is the same only as
+    one written with the same digits.
+    """
+    region = country.strip().upper()
+    texts = (one.strip(), other.strip())
+    for text in texts:
+        if not text or len(text) > _LONGEST_TEXT or not set(text) <= _NUMBER:
+            return False
+    # However they begin, they end alike; to read a number takes far longer than to see that.
+    if len({"".join(filter(str.isdigit, text))[-_SAME_END:] for text in texts}) > 1:
+        return False
+    numbers = []
+    for text in texts:
+        number = _read("+" + text[2:] if text.startswith("00") else text, region)
+        if number is None:
+            return False
+        numbers.append(number)
+    return bool(numbers[0] == numbers[1])

@@ -86,6 +86,8 @@ class Taken(NamedTuple):
     payload: bytes
     server: str | None
     received_at: datetime
+    watched: UUID | None = None
+    """Its hook, if runs wait for what comes there."""
 
 
 class DueRun(NamedTuple):

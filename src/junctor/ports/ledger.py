@@ -11,7 +11,8 @@ from uuid import UUID
 from junctor.ports.backlog import Claim
 from junctor.ports.inbox import Answered
 
-__all__ = ["Kept", "Ledger", "RecordWrite", "RunRow", "SegmentRow", "StateWrite", "Write"]
+__all__ = ["Kept", "Ledger", "RecordWrite", "RunRow", "SegmentRow", "StateWrite", "WaitRow",
+           "Write"]  # fmt: skip
 
 
 class SegmentRow(NamedTuple):
@@ -66,6 +67,24 @@ class StateWrite(NamedTuple):
     expected: int | None
 
 
+class WaitRow(NamedTuple):
+    """What a run waits for, beside a time."""
+
+    id: UUID
+    """Follows from its operation, so that there is one."""
+    module: int
+    kind: str
+    """``delivery`` or ``approval``."""
+    seconds: int
+    """How long at most, from the commit."""
+    sealed: bytes
+    """What must match, or the question."""
+    hook_id: UUID | None = None
+    token_hash: bytes | None = None
+    since: datetime | None = None
+    also: bool = False
+
+
 class Kept(NamedTuple):
     """What a run's commit applies: stores are emptied first, then records and states are put."""
 
@@ -98,6 +117,8 @@ class Write:
     kept: Kept | None = None
     """Applied with the segments, if nobody has changed what it was based on; a write that has it
     has segments, too: where those are stored, it has been applied."""
+    opens: Sequence[WaitRow] = ()
+    """Waits that begin with this write."""
     forks: Sequence[Write] = ()
     """Bundles set aside: runs that begin to exist with this write, or not at all."""
     conflict: str = ""

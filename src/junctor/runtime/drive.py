@@ -20,6 +20,7 @@ from junctor.engine.commands import (
     Call,
     Command,
     Flush,
+    Outcome,
     Respond,
     Result,
     Settle,
@@ -43,6 +44,7 @@ from junctor.runtime.flight import Flight, polled
 from junctor.runtime.keeper import Keeper
 from junctor.runtime.operate import Operator
 from junctor.runtime.services import Services
+from junctor.runtime.waiting import Waiting
 from junctor.runtime.writes import last_write, set_aside, storable
 
 __all__ = ["LONG_WAIT", "SLICE", "Driver"]
@@ -66,12 +68,14 @@ class Driver:
         connector: Callable[[str], Connector | None],
         services: Services,
         *,
+        waiting: Waiting | None = None,
         breathe: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0),
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Any] = asyncio.sleep,
     ) -> None:
         self._committer = committer
         self._keeper = Keeper(committer)
+        self._waiting = waiting
         self._operator = Operator(self._keeper, accounts, transport, connector, services)
         self._turn = breathe
         self._clock = clock
@@ -112,10 +116,15 @@ class Driver:
         """Goes on from a command that `advance` gave, to the end of the run or a long wait."""
         try:
             while not isinstance(command, Result):
-                if isinstance(command, Wait):
+                value: Any
+                if isinstance(command, Wait) and command.awaited is not None:
+                    value = await self._awaited(flight, command)
+                    if value is None:
+                        return
+                elif isinstance(command, Wait):
                     if not await self._wait(flight, command):
                         return
-                    value: Any = None
+                    value = None
                 elif isinstance(command, Flush):
                     await self._breathe(flight)
                     value = None
@@ -192,6 +201,14 @@ class Driver:
         if future is not None and not await future:
             raise StaleFence
         return False
+
+    async def _awaited(self, flight: Flight, wait: Wait) -> Outcome | None:
+        """What came of a wait for an event or a person; ``None`` if the run left to wait for it."""
+        if self._waiting is None:
+            return Outcome(error=Fault(reason="nothing can be awaited here"))
+        await asyncio.gather(*flight.calls.values(), return_exceptions=True)
+        await self._keeper.keep(flight, polled(flight), wait.address.cycle)
+        return await self._waiting.wait(flight, wait, self._keeper, self._clock())
 
     def _start(self, flight: Flight, call: Call) -> int:
         flight.tickets += 1

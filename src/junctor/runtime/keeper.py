@@ -8,7 +8,7 @@ from datetime import datetime
 from junctor.engine.commands import Settle
 from junctor.engine.journal import Journal
 from junctor.errors import Inconsistent, JunctorError, StaleFence
-from junctor.ports.ledger import Kept
+from junctor.ports.ledger import Kept, WaitRow
 from junctor.runtime.committer import Committer
 from junctor.runtime.flight import Flight, polled
 from junctor.runtime.writes import next_write, running_row
@@ -22,14 +22,17 @@ class Keeper:
     def __init__(self, committer: Committer) -> None:
         self._committer = committer
 
-    def flush(self, flight: Flight, *, due: datetime | None = None) -> asyncio.Future[bool] | None:
-        """Sends what is collected to the group commit."""
+    def flush(
+        self, flight: Flight, *, due: datetime | None = None, opens: WaitRow | None = None
+    ) -> asyncio.Future[bool] | None:
+        """Sends what is collected to the group commit; with ``due`` the run waits from then on."""
         flight.unsaved = False
         if not flight.journal.size and not flight.unsent_answer and due is None:
             return None
         write = next_write(flight)
         if due is not None or not flight.visible:
-            write.row = running_row(flight, due)
+            write.row = running_row(flight, due, "time" if opens is None else opens.kind)
+            write.opens = () if opens is None else (opens,)
             write.due_at = due
             write.done = due is not None and flight.stored
             write.blocks = due is not None and flight.claim.ordered

@@ -80,11 +80,11 @@ class Maintenance:
         """Forgets what has served; returns how many of each.
 
         Dedup keys after 7 days, answers after an hour, answers of the API and processes that
-        fell silent after a day.
+        fell silent after a day, waits a week after their end.
         """
         done = {
             name: await self._batches(f"forget_{name}")
-            for name in ("seen", "answers", "idempotency")
+            for name in ("seen", "answers", "idempotency", "waits")
         }
         done["nodes"] = await self._execute("forget_nodes")
         return done

@@ -169,7 +169,8 @@ class Plans:
             organization_name=organization_name,
             in_order=scenario.settings.sequential,
             pure=all(
-                each is None or each.kind not in {"action", "search", "sleep"} for each in used
+                each is None or each.kind not in {"action", "search", "sleep", "waiter"}
+                for each in used
             ),
             connections={
                 int(module): UUID(connection)

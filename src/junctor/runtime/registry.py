@@ -39,6 +39,7 @@ BUILT_IN: Mapping[str, str] = {
     "signalwire": "junctor.connectors.signalwire:signalwire",
     "toky": "junctor.connectors.toky:toky",
     "util": "junctor.connectors.tools:util",
+    "wait": "junctor.connectors.wait:wait",
     "xml": "junctor.connectors.xml:xml",
 }
 """Our own entry points, for runs from a source tree that isn't installed; a test compares them."""

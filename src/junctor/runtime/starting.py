@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -15,6 +16,7 @@ from junctor.adapters.postgres.hot import is_lost
 from junctor.engine.commands import Result
 from junctor.engine.journal import Journal
 from junctor.errors import Fault, JunctorError
+from junctor.language import ids
 from junctor.ports.backlog import Backlog, Claim, DueRun, Taken
 from junctor.runtime.committer import Committer
 from junctor.runtime.drive import Driver
@@ -39,7 +41,8 @@ class Starter:
     """Starts runs for a worker, and says when they have ended.
 
     ``prepare`` gives a claim's version, or why it can't be had; ``lost`` is told of a claim that
-    nobody may give back; ``wake`` is called when there may be something new to do.
+    nobody may give back; ``wake`` is called when there may be something new to do; ``offer`` says
+    which run a delivery is given to, if one waits for it.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Starter:
         notices: Notices,
         lost: Callable[[Claim], None],
         wake: Callable[[], None],
+        offer: Callable[[Claim, Prepared, Taken], Awaitable[UUID | None]] | None = None,
     ) -> None:
         self.backlog = backlog
         self.flights = flights
@@ -62,6 +66,7 @@ class Starter:
         self.notices = notices
         self._lost = lost
         self._wake = wake
+        self._offer = offer
         self.tasks: set[asyncio.Task[None]] = set()
         self.ended = 0
         """Runs that ended here."""
@@ -75,6 +80,9 @@ class Starter:
     async def begin(self, claim: Claim, prepared: Prepared, delivery: Taken) -> None:
         """Starts one delivery: in place if it is pure, as a task if it has effects."""
         claim.busy.add(delivery.id)
+        if delivery.watched is not None:
+            self._spawn(self._watched(claim, prepared, delivery))
+            return
         try:
             flight, command = await self._first(claim, prepared, delivery)
             write = None
@@ -88,6 +96,31 @@ class Starter:
             future.add_done_callback(lambda done: self._ended(flight, done))
         else:
             self._spawn(self._drive(flight, command))
+
+    async def _watched(self, claim: Claim, prepared: Prepared, delivery: Taken) -> None:
+        """One that a run may wait for."""
+        try:
+            if await self._given(claim, prepared, delivery):
+                return
+            flight, command = await self._first(claim, prepared, delivery)
+        except Exception as error:
+            self.give_up(claim, error)
+        else:
+            await self._drive(flight, command)
+
+    async def _given(self, claim: Claim, prepared: Prepared, delivery: Taken) -> bool:
+        """Whether a delivery went to a run that waits for it; then its own has nothing to do."""
+        if self._offer is None or delivery.watched is None:
+            return False
+        run = await self._offer(claim, prepared, delivery)
+        if run is None:
+            return False
+        flight = await self.flights.bare(claim, delivery.id, delivery.server)
+        flight.stored, flight.parks = True, False
+        name = f"given to {ids.show('run', run)}"
+        await self.driver.drive(flight, Result(status="finished", name=name))
+        self._ended(flight, None)
+        return True
 
     async def _first(
         self, claim: Claim, prepared: Prepared, delivery: Taken, *, read_back: bool = False
@@ -185,6 +218,9 @@ class Starter:
         prepared = await self.prepare(claim)
         if isinstance(prepared, JunctorError):
             await self._park(claim, delivery, prepared)
+            return
+        begun = read_back and await self.backlog.recorded(claim.organization_id, delivery.id)
+        if not begun and await self._given(claim, prepared, delivery):
             return
         flight, command = await self._first(claim, prepared, delivery, read_back=read_back)
         await self.driver.drive(flight, command)

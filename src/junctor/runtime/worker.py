@@ -33,6 +33,7 @@ from junctor.runtime.pace import Pace
 from junctor.runtime.plans import Plans, Prepared
 from junctor.runtime.services import Services, Tools
 from junctor.runtime.starting import SLICE_RUNS, Starter
+from junctor.runtime.waiting import Waiting
 
 __all__ = ["LEASE", "Worker"]
 
@@ -54,7 +55,9 @@ MOST_PAUSES = 20
 
 
 class Worker:
-    """Runs scenarios until told to stop. ``name`` must be this process's own."""
+    """Runs scenarios until told to stop. ``name`` must be this process's own; ``public_url`` is how
+    the world reaches our servers.
+    """
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class Worker:
         blobs: Blobs,
         transport: Transport,
         mail: MailServers | None = None,
+        public_url: str = "",
         lease: float = LEASE,
         grace: float = 5.0,
     ) -> None:
@@ -84,12 +88,20 @@ class Worker:
             self._reads, vault=vault, transport=transport, connector=connector
         )
         services = Services(
-            Tools(line=self._reads, transport=transport, mail=mail or MailServers(), blobs=blobs)
+            Tools(
+                line=self._reads,
+                transport=transport,
+                mail=mail or MailServers(),
+                blobs=blobs,
+                public_url=public_url,
+            )
         )
         self._ends = services.tools.ends
+        self._waiting = Waiting(self._reads, vault=vault, blobs=blobs, connector=connector)
         self.driver = Driver(
-            self.committer, accounts, transport, connector, services, breathe=self._breathe
-        )
+            self.committer, accounts, transport, connector, services,
+            waiting=self._waiting, breathe=self._breathe,
+        )  # fmt: skip
         self._heartbeat = Heartbeat(url, name=name, role="worker", lease=lease)
         self._wake = asyncio.Event()
         self._ends.told = self._wake.set
@@ -105,6 +117,7 @@ class Worker:
             notices=Notices(self._reads),
             lost=self._lost,
             wake=self._wake.set,
+            offer=self._waiting.offer,
         )
 
     @property
@@ -124,6 +137,7 @@ class Worker:
         listening = asyncio.create_task(self._listen(), name="listen")
         stopping = asyncio.create_task(self._stopping(stop), name="stopping")
         working = asyncio.create_task(self._loop(stop), name="working")
+        watching = asyncio.create_task(self._waiting.watch(stop), name="watching")
         try:
             await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
             # A pass ends soon, but for a database that is away; that must not keep us from ending.
@@ -133,11 +147,12 @@ class Worker:
         except TimeoutError:
             log.warning("stopped_without_database")
         finally:
-            for task in (working, listening, stopping, *self.starter.tasks):
+            for task in (working, listening, stopping, watching, *self.starter.tasks):
                 task.cancel()
             await asyncio.gather(
-                working, listening, stopping, *self.starter.tasks, return_exceptions=True
-            )
+                working, listening, stopping, watching, *self.starter.tasks,
+                return_exceptions=True,
+            )  # fmt: skip
             await self.committer.stop(self._grace)
             await asyncio.to_thread(self._heartbeat.stop)
             await self._accounts.close()

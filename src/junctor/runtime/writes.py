@@ -50,12 +50,12 @@ def set_aside(flight: Flight, aside: Aside, now: float) -> None:
     flight.stands = flight.stands or run_id
 
 
-def running_row(flight: Flight, due: datetime | None) -> RunRow:
+def running_row(flight: Flight, due: datetime | None, reason: str = "time") -> RunRow:
     """The row of a run that goes on: now, or after a wait."""
     return RunRow(
         version=flight.version,
         state="running" if due is None else "waiting",
-        wait_reason=None if due is None else "time",
+        wait_reason=None if due is None else reason,
         due_at=due,
         trigger=flight.trigger,
         actor=flight.actor,

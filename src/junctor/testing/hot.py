@@ -23,7 +23,7 @@ from uuid import UUID
 
 from junctor.ports.backlog import Backlog, Claim, DueRun, Taken
 from junctor.ports.inbox import Answered, Inbox, NewDelivery
-from junctor.ports.ledger import Kept, Ledger, RunRow, SegmentRow, Write
+from junctor.ports.ledger import Kept, Ledger, RunRow, SegmentRow, WaitRow, Write
 
 __all__ = ["MemoryBacklog", "MemoryInbox", "MemoryLedger", "MemoryStore", "StoredRun"]
 
@@ -101,6 +101,8 @@ class MemoryStore:
     """What data stores hold: revision and data, by organisation, store and key."""
     states: dict[tuple[UUID, UUID, int], tuple[int, Any]] = field(default_factory=dict)
     """What modules remember, by organisation, scenario and module."""
+    waits: dict[Place, WaitRow] = field(default_factory=dict)
+    """What runs wait for, by organisation and wait."""
     revisions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _fences: int = 0
     _turns: int = 0
@@ -428,6 +430,8 @@ class MemoryLedger(Ledger):
             row.due = due if row.due is None else min(row.due, due)
         if write.blocks:
             row.blocked_by_run = write.run_id
+        for wait in write.opens:
+            store.waits.setdefault((write.claim.organization_id, wait.id), wait)
         if write.answer is not None:
             store.answers.setdefault(place, write.answer)
 

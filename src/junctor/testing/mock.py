@@ -240,6 +240,8 @@ class _Mock:
             return replace(definition, function=self._softly(module, definition), raw=True)
         if kind == "sleep":
             return replace(definition, function=self._sleeping(module, definition))
+        if kind == "waiter":  # a sample answers it at once, whatever it is asked with
+            return _made_up(module, "action")
         return definition
 
     def _fed(self, module: Module) -> bool:

@@ -34,6 +34,7 @@ from junctor.engine.plan import Plan, compile_plan
 from junctor.engine.run import Run
 from junctor.errors import JunctorError, TooLarge, Unsupported
 from junctor.language import forms
+from junctor.language.asks.waits import Await as Awaiting
 from junctor.language.connector import Answer, Bundle, ModuleDef
 from junctor.language.scenario import Module, Scenario
 from junctor.testing.rehearsed import Event, Operation, Passage, Rehearsed, Visit, Way
@@ -238,6 +239,8 @@ class _Stage:
                 return ticket
             case Await(ticket):
                 return self._call(self.begun[ticket])
+            case Wait(address, _, _, awaited) if awaited is not None:
+                return self._awaited(address, awaited)
             case Wait(address, seconds, due):
                 self.waits.append((address.module, seconds))
                 self.now += timedelta(seconds=seconds)
@@ -252,6 +255,24 @@ class _Stage:
             case Aside(_, _, result):
                 self.asides.append(result)
         return None
+
+    def _awaited(self, address: Address, awaited: Awaiting) -> Outcome:
+        """What the world answers; if that is nothing, the time is over. Its ``waited`` passes."""
+        node = self.plan.nodes[address.module]
+        assert node.definition is not None
+        given = self.inputs.get(address.module)
+        outcome = self.world.answer(Call(address, node.definition, node.parameters, given))
+        if outcome.error is not None:
+            return outcome
+        said = outcome.bundles[0] if outcome.bundles else None
+        output = awaited.outcome(
+            None if said is None else {}, awaited.seconds if said is None else 0
+        )
+        output |= said or {}
+        waited = float(output.get("waited") or 0)
+        self.waits.append((address.module, waited))
+        self.now += timedelta(seconds=waited)
+        return Outcome(bundles=[output])
 
     def _call(self, call: Call) -> Outcome:
         self.inputs[call.address] = call.arguments
@@ -404,7 +425,9 @@ class _Stage:
 
 _MAPPED = frozenset({"iterator", "repeater", "set_variables", "get_variables", "sleep"})
 """Kinds whose functions the engine calls with parameters and mapper."""
-_CALLED = frozenset({"transform", "responder", "returner", "namer", "action", "search", "trigger"})
+_CALLED = frozenset(
+    {"transform", "responder", "returner", "namer", "action", "search", "trigger", "waiter"}
+)
 """Kinds whose functions get keyword arguments, unless they are raw."""
 
 

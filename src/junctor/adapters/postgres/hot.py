@@ -29,7 +29,7 @@ from junctor.adapters.postgres.arrays import (
     register,
 )
 from junctor.adapters.postgres.database import connect
-from junctor.adapters.postgres.kept import apply
+from junctor.adapters.postgres.kept import apply, open_waits
 from junctor.adapters.postgres.queries import load
 from junctor.errors import NotSent
 from junctor.ports.backlog import Claim, DueRun, Taken
@@ -128,7 +128,7 @@ class Line:
                 return  # it was lost; that is why we are here
 
 
-_FILES = ("hot", "kept", "records")
+_FILES = ("hot", "kept", "records", "waits")
 """Whose queries a `Line` knows; a name stands in one of them."""
 
 
@@ -268,12 +268,12 @@ class PostgresBacklog:
             },
         )
         found: dict[int, list[Taken]] = {}
-        for position, n, due, delivery, payload, server, received_at in rows:
+        for position, n, due, delivery, payload, server, received_at, hook in rows:
             taken = found.setdefault(position, [])
             claims[position - 1][0].n = n
             claims[position - 1][0].due = due
             if delivery is not None:
-                taken.append(Taken(delivery, payload, server, received_at))
+                taken.append(Taken(delivery, payload, server, received_at, hook))
         out = []
         for position, (claim, limit) in enumerate(claims, start=1):
             if position not in found:
@@ -361,7 +361,7 @@ class PostgresLedger:
 
     async def commit(self, writes: Sequence[Write]) -> list[bool]:
         """One statement for the group; a transaction where there is more to apply."""
-        if not any(write.kept for write in writes):
+        if not any(write.kept or write.opens for write in writes):
             return self._seen(writes, await self._line.fetch("commit", _group(writes)))
 
         async def work(connection: AsyncConnection[Row]) -> list[Row]:
@@ -370,8 +370,12 @@ class PostgresLedger:
                 return await cursor.fetchall() if cursor.description else []
 
             async with connection.transaction():
-                await apply(fetch, [write for write in writes if write.kept])
-                return await fetch("commit", _group(writes))
+                if kept := [write for write in writes if write.kept]:
+                    await apply(fetch, kept)
+                rows = await fetch("commit", _group(writes))
+                claims, held = _numbers(writes), {row[0] for row in rows}
+                await open_waits(fetch, [w for w in writes if claims[id(w.claim)][0] in held])
+                return rows
 
         return self._seen(writes, await self._line.run(work))
 

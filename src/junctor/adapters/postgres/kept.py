@@ -1,4 +1,6 @@
-"""Applying what runs wrote to data stores and remember, in the transaction of their commit."""
+"""Applying what runs wrote to data stores and remember, and opening what they wait for, in the
+transaction of their commit.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,18 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from junctor.adapters.postgres.arrays import Ints, Longs, Texts, Uuids
+from junctor.adapters.postgres.arrays import (
+    Bools,
+    Buffers,
+    Ints,
+    Longs,
+    Texts,
+    Times,
+    Uuids,
+)
 from junctor.ports.ledger import Kept, Write
 
-__all__ = ["apply"]
+__all__ = ["apply", "open_waits"]
 
 Fetch = Callable[[str, Mapping[str, Any]], Awaitable[Sequence[tuple[Any, ...]]]]
 """Runs a named query of this transaction."""
@@ -53,6 +63,30 @@ async def apply(fetch: Fetch, writes: Sequence[Write]) -> None:
             write.conflict = await _against(fetch, write, write.kept)
             if not write.conflict:
                 await _put(fetch, write, write.kept)
+
+
+async def open_waits(fetch: Fetch, writes: Sequence[Write]) -> None:
+    """Opens the waits of writes whose claims are ours."""
+    rows = [(write, wait) for write in writes if not write.conflict for wait in write.opens]
+    if not rows:
+        return
+    await fetch(
+        "open_waits",
+        {
+            "organizations": Uuids(write.claim.organization_id for write, _ in rows),
+            "ids": Uuids(wait.id for _, wait in rows),
+            "runs": Uuids(write.run_id for write, _ in rows),
+            "scenarios": Uuids(write.claim.scenario_id for write, _ in rows),
+            "modules": Ints(wait.module for _, wait in rows),
+            "kinds": Texts(wait.kind for _, wait in rows),
+            "hooks": Uuids(wait.hook_id for _, wait in rows),
+            "sealed": Buffers(wait.sealed for _, wait in rows),
+            "hashes": Buffers(wait.token_hash for _, wait in rows),
+            "sinces": Times(wait.since for _, wait in rows),
+            "seconds": Ints(wait.seconds for _, wait in rows),
+            "alsos": Bools(wait.also for _, wait in rows),
+        },
+    )
 
 
 def _names(writes: Iterable[Write]) -> Iterable[str]:

@@ -25,6 +25,7 @@ from junctor.app.api import (
     scenarios,
     schedules,
     variables,
+    waits,
 )
 from junctor.app.api.caller import Caller, Gate
 from junctor.app.api.envelope import HANDLERS
@@ -54,6 +55,7 @@ def _routes() -> list[Any]:
             runs.router,
             again.router,
             repairs.router,
+            waits.router,
             data_stores.router,
             variables.router,
             data_structures.router,

@@ -10,6 +10,8 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from junctor.app import running
 from junctor.app.api.http import ApiRequest, Cursor, Limit, Page, core_of, page_of, read_id
+from junctor.app.api.permissions import may
+from junctor.app.approvals import WaitView, open_waits
 from junctor.app.views import RunView, run_view
 from junctor.language import ids
 from junctor.ports import catalog
@@ -20,9 +22,12 @@ State = Literal["running", "waiting", "finished", "incomplete", "uncertain", "di
 
 
 class RunDetail(RunView, kw_only=True):
-    """A run with what it returned; ``outputs`` is null if that is nothing."""
+    """A run with what it returned; ``outputs`` is null if that is nothing. ``waits``: what it waits
+    for, with an approval's link if the caller has the right `approvals:read`.
+    """
 
     outputs: Any = None
+    waits: list[WaitView] = msgspec.field(default_factory=list)
 
 
 class OperationsView(msgspec.Struct):
@@ -65,7 +70,13 @@ async def read_run(request: ApiRequest, run_id: FromPath[str]) -> RunDetail:
 
     found = await _find(request, run_id)
     shown = msgspec.structs.asdict(run_view(found))
-    return RunDetail(**shown, outputs=await outputs(core_of(request), found))
+    waits = []
+    if found.state == "waiting":
+        links = may(request.user.scopes, "approvals:read")
+        waits = await open_waits(
+            core_of(request), found.organization_id, run_id=found.id, links=links
+        )
+    return RunDetail(**shown, outputs=await outputs(core_of(request), found), waits=waits)
 
 
 @get("/runs/{run_id:str}/operations", summary="A run's operations")

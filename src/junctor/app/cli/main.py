@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runs", "List runs, newest first; retry or discard many."),
     "run": ("run", "Show a run, do it again, or run a scenario once."),
     "backtest": ("backtest", "Run a draft over recorded runs, sending nothing."),
+    "waits": ("waits", "List what runs wait for."),
+    "approvals": ("approvals", "List questions that runs wait for, or decide one."),
     "connections": ("connections", "Add, test, list or remove connections."),
     "hooks": ("hooks", "List hooks, or change what they believe."),
     "stores": ("stores", "Keep data stores and their records."),

@@ -37,25 +37,31 @@ def register(app: typer.Typer) -> None:
         """Shows a run: every operation with its bundles, from its journal; of one that stopped also
         what it sent, what can be edited, and when it is tried again.
         """
+        from junctor.app.approvals import open_waits
         from junctor.app.cli.session import run_async, session
+        from junctor.app.cli.waits import wait_record
         from junctor.app.inputs import outputs
         from junctor.app.running import operations
-        from junctor.app.stopped import Stopped, stopped
+        from junctor.app.stopped import stopped
         from junctor.errors import Conflict
         from junctor.language import ids
         from junctor.ports.catalog import Run
 
-        async def main() -> tuple[Run, list[dict[str, Any]], dict[str, Any] | None, Stopped | None]:
+        async def main() -> tuple[Any, ...]:
             async with session() as (core, organization_id):
-                found = await core.catalog.run(organization_id, ids.read("run", run))
+                found: Run = await core.catalog.run(organization_id, ids.read("run", run))
                 why = None
                 if found.state in {"incomplete", "uncertain"}:
                     with suppress(Conflict):  # it stopped before any operation
                         why = await stopped(core, organization_id, found.id)
-                return found, await operations(core, found), await outputs(core, found), why
+                waits = []
+                if found.state == "waiting":
+                    waits = await open_waits(core, organization_id, run_id=found.id, links=True)
+                shown = await operations(core, found), await outputs(core, found)
+                return found, *shown, why, [wait_record(each) for each in waits]
 
-        found, made, gave, why = run_async(main())
-        show_run(found, made, gave, why, as_json=as_json)
+        found, made, gave, why, waits = run_async(main())
+        show_run(found, made, gave, why, waits, as_json=as_json)
 
     @group.command("once")
     def once(
@@ -239,16 +245,18 @@ def show_run(
     operations: list[dict[str, Any]],
     outputs: dict[str, Any] | None = None,
     why: Any = None,
+    waits: list[dict[str, Any]] | None = None,
     *,
     as_json: bool,
 ) -> None:
-    """Prints a run with its operations, what it returned, and why it stopped."""
+    """Prints a run with its operations, what it returned, why it stopped and what it waits for."""
     from junctor.app.cli.output import STYLES, ago, console, print_json, size, span
     from junctor.app.cli.runs import run_record
     from junctor.language import ids
 
     if as_json:
-        shown = {**run_record(run), "outputs": outputs, "operations_list": operations}
+        shown = {**run_record(run), "outputs": outputs, "waits": waits or []}
+        shown["operations_list"] = operations
         print_json(shown if why is None else {**shown, "stopped": asdict(why)})
         return
     from rich.text import Text
@@ -271,6 +279,14 @@ def show_run(
         _show_operation(out, operation)
     if outputs is not None:
         out.print(Text("Returned " + _line(outputs), style="bold"))
+    for wait in waits or ():
+        what = wait["question"] or f"a delivery to {wait['hook_name'] or '(deleted)'}"
+        until = wait["until"][:16].replace("T", " ")
+        out.print(
+            Text(f"Module {wait['module']} waits until {until} UTC for: {what}", style="cyan")
+        )
+        if wait["link"]:
+            out.print(f"  {wait['link']}", markup=False, soft_wrap=True)
     for module, count in (run.dropped or {}).items():
         out.print(Text(f"Module {module}: its filter stopped {count} bundles", style="dim"))
     if why is not None:

@@ -43,6 +43,8 @@ SERVICES: Mapping[str, str] = {
     "FindRecords": "junctor.runtime.services.records:find",
     "FlagMail": "junctor.runtime.services.mail:flag",
     "ListFolders": "junctor.runtime.services.mail:folders",
+    "ListHooks": "junctor.runtime.services.waits:list_hooks",
+    "MakeApprovalLink": "junctor.runtime.services.waits:make_link",
     "MoveMail": "junctor.runtime.services.mail:move",
     "ReadRecord": "junctor.runtime.services.records:read",
     "ReadState": "junctor.runtime.services.records:read_state",
@@ -72,6 +74,8 @@ class Tools:
     """Mail servers; given what `JUNCTOR_EGRESS_ALLOW` allows, as ``transport`` is."""
     blobs: Blobs | None = None
     """Where runs keep files; ``None``: they keep none."""
+    public_url: str = ""
+    """How the world reaches our servers, for links."""
     ends: Ends = field(init=False)
     """Runs that wait for runs they called."""
 

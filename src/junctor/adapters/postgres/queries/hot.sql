@@ -107,8 +107,11 @@ from claimed c join scenarios s on s.organization_id = c.organization_id and s.i
 
 -- name: take
 -- The next deliveries of claims we hold, leaving out those in flight; `n` says what we have seen.
--- Of large ones, as many as it takes to reach `most` bytes.
-select w.i::int, b.n, coalesce(b.due_at <= clock_timestamp(), false), d.id, d.payload, d.server, d.received_at
+-- Of large ones, as many as it takes to reach `most` bytes. With the hook, if runs wait for what comes
+-- there: an index with nothing in it, as a rule.
+select w.i::int, b.n, coalesce(b.due_at <= clock_timestamp(), false), d.id, d.payload, d.server, d.received_at,
+  case when exists (select from waits x where x.organization_id = w.organization_id and x.hook_id = d.hook_id
+    and x.watching) then d.hook_id end
 from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[],
   %(fences)s::bigint[], %(limits)s::int[]) with ordinality w(organization_id, scenario_id, order_key, fence, limited, i)
 join backlog b on b.organization_id = w.organization_id and b.scenario_id = w.scenario_id
@@ -116,7 +119,7 @@ join backlog b on b.organization_id = w.organization_id and b.scenario_id = w.sc
 left join lateral (
   select * from (
     select t.*, sum(octet_length(payload)) over (order by id) - octet_length(payload) as before from (
-      select id, payload, server, received_at from inbox d
+      select id, payload, server, received_at, hook_id from inbox d
       where d.organization_id = w.organization_id and d.scenario_id = w.scenario_id
         and d.order_key = w.order_key and d.parked_at is null and d.id <> all(%(busy)s::uuid[])
       order by d.id limit w.limited
@@ -323,6 +326,9 @@ with r as (
   returning organization_id, id, scenario_id, order_key
 ), dropped as (
   delete from inbox i using r where i.organization_id = r.organization_id and i.id = r.id
+), over as (
+  update waits w set closed_at = coalesce(w.closed_at, clock_timestamp()), watching = false
+  from r where w.organization_id = r.organization_id and w.run_id = r.id and w.closed_at is null
 ), freed as (
   update backlog b set n = b.n + 1, idle = false,
     due_at = (select min(w.due_at) from runs w where w.organization_id = b.organization_id

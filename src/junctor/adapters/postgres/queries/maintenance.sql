@@ -81,6 +81,14 @@ delete from answers where (organization_id, delivery_id) in (
   select organization_id, delivery_id from answers
   where created_at < now() - interval '1 hour' limit %(batch)s)
 
+-- name: forget_waits
+-- As long as its run may be replayed, it is what the run goes on with.
+delete from waits where (organization_id, id) in (
+  select w.organization_id, w.id from waits w
+  where coalesce(w.closed_at, w.until) < now() - interval '7 days' and not exists (
+    select from runs r where r.organization_id = w.organization_id and r.id = w.run_id
+      and r.state not in ('finished', 'discarded')) limit %(batch)s)
+
 -- name: forget_idempotency
 delete from idempotency where (organization_id, key) in (
   select organization_id, key from idempotency

@@ -1,0 +1,137 @@
+-- Waits for a delivery or a person. Whoever answers, closes or puts to sleep locks the wait's row
+-- first and looks at the run in a statement of its own after that: so nobody's wake-up is lost.
+
+-- name: open_waits
+-- In the commit that leaves the run waiting.
+insert into waits (organization_id, id, run_id, scenario_id, module, kind, hook_id, sealed, token_hash, since, until,
+  looked, also)
+select w.organization_id, w.id, w.run_id, w.scenario_id, w.module, w.kind, w.hook_id, w.sealed, w.token_hash, w.since,
+  clock_timestamp() + make_interval(secs => w.seconds), w.kind <> 'delivery', w.also
+from unnest(%(organizations)s::uuid[], %(ids)s::uuid[], %(runs)s::uuid[], %(scenarios)s::uuid[], %(modules)s::int[],
+  %(kinds)s::text[], %(hooks)s::uuid[], %(sealed)s::bytea[], %(hashes)s::bytea[], %(sinces)s::timestamptz[],
+  %(seconds)s::int[], %(alsos)s::bool[])
+  w(organization_id, id, run_id, scenario_id, module, kind, hook_id, sealed, token_hash, since, seconds, also)
+on conflict do nothing  -- the same commit again, after a lost connection
+
+-- name: wait_row
+select w.sealed, w.hook_id, w.looked from waits w
+where w.organization_id = %(organization)s and w.id = %(id)s
+
+-- name: wait_before
+-- When the run's last wait ended, and whether a link is used already.
+select (select max(w.closed_at) from waits w where w.organization_id = %(organization)s and w.run_id = %(run)s),
+  exists (select from waits w where w.token_hash = %(hash)s)
+
+-- name: close_wait
+-- What came of it, if that is decided; once closed, it stays what it was.
+update waits w set closed_at = coalesce(w.closed_at, clock_timestamp()),
+  watching = w.delivery_id is not null and exists (
+    select from inbox i where i.organization_id = w.organization_id and i.id = w.delivery_id)
+where w.organization_id = %(organization)s and w.id = %(id)s
+  and (w.closed_at is not null or w.answered_at is not null or w.until <= clock_timestamp())
+returning w.answer, extract(epoch from coalesce(w.answered_at, w.until) - w.opened_at)::float8
+
+-- name: lock_wait
+-- It has looked back, and is still open.
+update waits w set looked = true
+where w.organization_id = %(organization)s and w.id = %(id)s
+  and w.closed_at is null and w.answered_at is null and w.until > clock_timestamp()
+returning w.until
+
+-- name: sleep_wait
+update runs r set state = 'waiting', wait_reason = %(kind)s, due_at = %(until)s
+where r.organization_id = %(organization)s and r.id = %(run)s and r.state = 'waiting'
+
+-- name: answer_wait
+-- The first answer counts, until its time is over; `fence` 0: of nobody's claim.
+update waits w set answer = %(answer)s, answered_at = clock_timestamp(), answered_by = %(by)s, delivery_id = %(delivery)s
+where w.organization_id = %(organization)s and w.id = %(id)s
+  and w.closed_at is null and w.answered_at is null and w.until > clock_timestamp()
+  and not exists (select from waits o where o.organization_id = w.organization_id and o.delivery_id = %(delivery)s)
+  and exists (select from runs r where r.organization_id = w.organization_id and r.id = w.run_id
+    and r.state not in ('finished', 'discarded'))
+  and (%(fence)s = 0 or exists (select from backlog b where b.organization_id = %(organization)s
+    and b.scenario_id = %(scenario)s and b.fence = %(fence)s))
+returning w.run_id
+
+-- name: wake_wait
+with r as (
+  update runs set due_at = clock_timestamp()
+  where organization_id = %(organization)s and id = %(run)s and state = 'waiting'
+  returning organization_id, scenario_id, order_key
+)
+insert into backlog as b (organization_id, scenario_id, order_key, idle, due_at)
+select organization_id, scenario_id, order_key, true, clock_timestamp() from r
+on conflict (organization_id, scenario_id, order_key) do update set n = b.n + 1, due_at = clock_timestamp()
+returning b.scenario_id, pg_notify('junctor_wake', '')
+
+-- name: watching
+-- Open waits of a hook, the oldest first; and the one that this delivery has answered already.
+select w.id, w.run_id, w.sealed, w.also, w.delivery_id is not null as taken from waits w
+where w.organization_id = %(organization)s and w.hook_id = %(hook)s and w.watching
+  and (w.delivery_id = %(delivery)s or (w.answered_at is null and w.closed_at is null and w.until > clock_timestamp()))
+order by w.delivery_id is null, w.opened_at, w.id
+
+-- name: seen_already
+-- Deliveries of a hook that came since: those in the inbox, and those whose runs were begun, by what
+-- their journals begin with. One snapshot, so that none is between the two.
+(select i.id, i.payload, i.received_at, null::bytea as data, null::bytea[] as blobs from inbox i
+ where i.organization_id = %(organization)s and i.id >= uuid7_floor(%(since)s) and i.hook_id = %(hook)s and i.id <> %(run)s
+   and not exists (select from waits o where o.organization_id = i.organization_id and o.delivery_id = i.id)
+ order by i.id limit %(most)s)
+union all
+(select r.id, null, r.started_at, s.data, s.blobs from runs r
+ join segments s on s.organization_id = r.organization_id and s.run_id = r.id and s.retention = r.retention and s.seq = 0
+ where r.organization_id = %(organization)s and r.id >= uuid7_floor(%(since)s) and r.scenario_id = %(scenario)s
+   and r.trigger = 'delivery' and r.id <> %(run)s
+   and not exists (select from inbox i where i.organization_id = r.organization_id and i.id = r.id)
+   and not exists (select from waits o where o.organization_id = r.organization_id and o.delivery_id = r.id)
+ order by r.id limit %(most)s)
+order by 1
+
+-- name: hook_for_wait
+select h.id, h.scenario_id, h.connector, h.kind, h.name, coalesce(s.active and h.enabled, false) as active,
+  (select w.since from waits w where w.organization_id = h.organization_id and w.id = %(wait)s) as since
+from hooks h left join scenarios s on s.organization_id = h.organization_id and s.id = h.scenario_id
+where h.organization_id = %(organization)s
+  and (h.id = %(id)s or (%(id)s::uuid is null and h.name = %(name)s))
+
+-- name: hooks_to_wait_for
+select h.id, h.name, s.name as scenario from hooks h
+join scenarios s on s.organization_id = h.organization_id and s.id = h.scenario_id
+where h.organization_id = %(organization)s and s.active and h.enabled order by h.name, h.id limit 500
+
+-- name: stuck_behind
+-- Deliveries that nobody can take, as another run stands before them, of hooks that are watched.
+select i.organization_id, i.id, i.payload, i.received_at, h.id as hook_id, h.connector, h.kind
+from (select distinct w.organization_id, w.hook_id from waits w where w.watching and w.hook_id is not null) w
+join hooks h on h.organization_id = w.organization_id and h.id = w.hook_id
+join backlog b on b.organization_id = h.organization_id and b.scenario_id = h.scenario_id and b.blocked_by_run is not null
+join inbox i on i.organization_id = b.organization_id and i.scenario_id = b.scenario_id and i.order_key = b.order_key
+  and i.hook_id = h.id and i.parked_at is null
+where i.id <> all(%(known)s::uuid[])
+  and not exists (select from waits o where o.organization_id = i.organization_id and o.delivery_id = i.id)
+order by i.id limit %(most)s
+
+-- name: open_list
+-- What waits, the oldest first.
+select w.id, w.run_id, w.scenario_id, w.module, w.kind, w.hook_id, w.sealed, w.opened_at, w.until, w.answered_at,
+  s.name as scenario, h.name as hook
+from waits w
+left join scenarios s on s.organization_id = w.organization_id and s.id = w.scenario_id
+left join hooks h on h.organization_id = w.organization_id and h.id = w.hook_id
+where w.organization_id = %(organization)s and w.closed_at is null
+  and (%(kind)s::text is null or w.kind = %(kind)s) and (%(run)s::uuid is null or w.run_id = %(run)s)
+  and (%(after)s::uuid is null or w.id > %(after)s)
+order by w.id limit %(most)s
+
+-- name: approval
+-- A question by its link's token, or by its id.
+select w.organization_id, w.id, w.run_id, w.module, w.sealed, w.until, w.answered_at, w.answered_by,
+  w.closed_at is not null or w.until <= clock_timestamp() as over, s.name as scenario, o.name as organization,
+  w.opened_at, w.scenario_id
+from waits w
+join organizations o on o.organization_id = w.organization_id
+left join scenarios s on s.organization_id = w.organization_id and s.id = w.scenario_id
+where w.kind = 'approval' and (w.token_hash = %(hash)s
+  or (%(hash)s::bytea is null and w.organization_id = %(organization)s and w.id = %(id)s))

@@ -1,0 +1,191 @@
+"""Waits on Postgres: opened with a commit, answered once, closed once (``queries/waits.sql``)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import errors
+
+from junctor.adapters.postgres.arrays import Uuids
+from junctor.adapters.postgres.hot import Line
+
+__all__ = ["Closed", "PostgresWaits", "Seen", "Stuck", "WaitedHook", "Watching"]
+
+
+class Closed(NamedTuple):
+    """How a wait ended; ``answer`` is sealed, ``None``: its time was over."""
+
+    answer: bytes | None
+    waited: float
+    """Seconds."""
+
+
+class Watching(NamedTuple):
+    """A wait that a delivery may answer, or has."""
+
+    id: UUID
+    run_id: UUID
+    sealed: bytes
+    also: bool
+    taken: bool
+    """This very delivery has answered it."""
+
+
+class Seen(NamedTuple):
+    """A delivery that came before: from the inbox (``payload``), or how its journal begins."""
+
+    id: UUID
+    payload: bytes | None
+    received_at: datetime
+    data: bytes | None
+    blobs: list[bytes] | None
+
+
+class WaitedHook(NamedTuple):
+    """A hook that is waited for."""
+
+    id: UUID
+    scenario_id: UUID | None
+    connector: str
+    kind: str
+    name: str
+    active: bool
+    since: datetime | None
+    """Of the wait that was asked about."""
+
+
+class Stuck(NamedTuple):
+    """A delivery that nobody can take yet."""
+
+    organization_id: UUID
+    id: UUID
+    payload: bytes
+    received_at: datetime
+    hook_id: UUID
+    connector: str
+    kind: str
+
+
+class PostgresWaits:
+    """What the runtime asks of the waits."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def known(self, organization_id: UUID, wait_id: UUID) -> tuple[bytes, bool] | None:
+        """What it waits for (sealed), and whether it has looked back; ``None``: not opened."""
+        rows = await self._fetch("wait_row", organization=organization_id, id=wait_id)
+        return (rows[0][0], rows[0][2]) if rows else None
+
+    async def before(
+        self, organization_id: UUID, run_id: UUID, token_hash: bytes | None
+    ) -> tuple[datetime | None, bool]:
+        """When the run's last wait ended; whether a link's token is used already."""
+        rows = await self._fetch(
+            "wait_before", organization=organization_id, run=run_id, hash=token_hash
+        )
+        return rows[0][0], rows[0][1]
+
+    async def hook(
+        self, organization_id: UUID, *, hook_id: UUID | None, name: str, wait_id: UUID
+    ) -> list[WaitedHook]:
+        """The hooks of this id or, without one, of this name."""
+        rows = await self._fetch(
+            "hook_for_wait", organization=organization_id, id=hook_id, name=name, wait=wait_id
+        )
+        return [WaitedHook(*row) for row in rows]
+
+    async def hooks(self, organization_id: UUID) -> list[tuple[UUID, str, str]]:
+        """Hooks that can be waited for: id, name, scenario's name."""
+        rows = await self._fetch("hooks_to_wait_for", organization=organization_id)
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    async def close(self, organization_id: UUID, wait_id: UUID) -> Closed | None:
+        """How it ended, the same whenever asked; ``None`` if it has not."""
+        rows = await self._fetch("close_wait", organization=organization_id, id=wait_id)
+        return Closed(*rows[0]) if rows else None
+
+    async def sleep(self, organization_id: UUID, wait_id: UUID, run_id: UUID, kind: str) -> bool:
+        """Lets its run wait until its time is over; False if that is decided already."""
+
+        async def work(connection: Any) -> bool:
+            async with connection.transaction():
+                where = {"organization": organization_id, "id": wait_id}
+                cursor = await self._line.execute(connection, "lock_wait", where)
+                row = await cursor.fetchone()
+                if row is None:
+                    return False
+                more = {"organization": organization_id, "run": run_id, "kind": kind}
+                await self._line.execute(connection, "sleep_wait", {**more, "until": row[0]})
+            return True
+
+        return await self._line.run(work)
+
+    async def answer(
+        self,
+        organization_id: UUID,
+        wait_id: UUID,
+        answer: bytes,
+        *,
+        by: str,
+        delivery: UUID | None = None,
+        fence: tuple[UUID, int] | None = None,
+    ) -> bool:
+        """Answers it, and makes its run due; False if it was answered, closed or given up before.
+
+        ``delivery``: what answers it; one answers one wait. ``fence``: the claim of the scenario
+        whose delivery that is.
+        """
+        scenario, number = fence or (None, 0)
+
+        async def work(connection: Any) -> bool:
+            async with connection.transaction():
+                given = {
+                    "organization": organization_id, "id": wait_id, "answer": answer, "by": by,
+                    "delivery": delivery, "scenario": scenario, "fence": number,
+                }  # fmt: skip
+                cursor = await self._line.execute(connection, "answer_wait", given)
+                row = await cursor.fetchone()
+                if row is None:
+                    return False
+                run = {"organization": organization_id, "run": row[0]}
+                await self._line.execute(connection, "wake_wait", run)
+            return True
+
+        try:
+            return await self._line.run(work)
+        except errors.UniqueViolation:  # the same delivery has just answered another
+            return False
+
+    async def watching(
+        self, organization_id: UUID, hook_id: UUID, delivery: UUID
+    ) -> list[Watching]:
+        """The open waits of a hook, oldest first; before them the one that this delivery has
+        answered.
+        """
+        rows = await self._fetch(
+            "watching", organization=organization_id, hook=hook_id, delivery=delivery
+        )
+        return [Watching(*row) for row in rows]
+
+    async def seen(
+        self, organization_id: UUID, hook: WaitedHook, since: datetime, run_id: UUID, most: int
+    ) -> list[Seen]:
+        """Deliveries of a hook since then that have answered nothing, the first first."""
+        rows = await self._fetch(
+            "seen_already",
+            organization=organization_id, hook=hook.id, scenario=hook.scenario_id, since=since,
+            run=run_id, most=most,
+        )  # fmt: skip
+        return [Seen(*row) for row in rows]
+
+    async def stuck(self, known: Collection[UUID], most: int) -> list[Stuck]:
+        """Deliveries of watched hooks that stand behind another run, but these."""
+        rows = await self._fetch("stuck_behind", known=Uuids(known), most=most)
+        return [Stuck(*row) for row in rows]
+
+    async def _fetch(self, query: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
+        return await self._line.fetch(query, parameters)
