@@ -46,6 +46,8 @@ PREFIXES: Final = {
     "dlv": "delivery",
     "var": "variable",
     "req": "request",
+    "ntc": "channel",
+    "not": "notice",
 }
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

@@ -26,6 +26,7 @@ from junctor.language.connector import Bundle, Connector, Delivery, ModuleDef
 from junctor.language.verifiers import caller_of
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.ports.vault import Vault
+from junctor.runtime.doorkeeper import Doorkeeper, NoRoom, QueueFull
 from junctor.runtime.envelope import pack_call, pack_manual
 from junctor.runtime.fanout import APP, Fanout
 from junctor.runtime.hooks import Hook, Hooks
@@ -82,6 +83,7 @@ class Ingest:
         patience: float = 5.0,
         answer_seconds: float = ANSWER_SECONDS,
         body_seconds: float = BODY_SECONDS,
+        keeper: Doorkeeper | None = None,
     ) -> None:
         self._url = url
         self._server = server
@@ -90,6 +92,7 @@ class Ingest:
         self._public_url = public_url.rstrip("/")
         self._answer_seconds = answer_seconds
         self._body_seconds = body_seconds
+        self._keeper = keeper
         self._reads = Line(url, patience=patience)
         self._lines = [Line(url, patience=patience) for _ in range(CONNECTIONS)]
         self._answers = PostgresInbox(self._reads)
@@ -142,7 +145,9 @@ class Ingest:
             answer = await self._serve(scope, receive)
         except JunctorError as error:
             status = error.status if error.status < 500 else 503
-            answer = Answered(status, (), error.message.encode())
+            after = getattr(error, "retry_after", None)
+            again = (("retry-after", f"{after:.0f}"),) if after is not None else ()
+            answer = Answered(status, again, error.message.encode())
         except (psycopg.Error, ConnectionError) as error:
             log.warning("not_stored", error=str(error))
             answer = Answered(503, (("retry-after", "5"),), b"Not stored. Please send it again.")
@@ -266,7 +271,7 @@ class Ingest:
             else:
                 try:
                     first = await asyncio.wait_for(self._accept(new), hook.definition.away_after)
-                except (psycopg.Error, ConnectionError, TimeoutError, _Busy) as error:
+                except (psycopg.Error, ConnectionError, TimeoutError, *_FULL) as error:
                     log.warning("not_stored", hook=str(hook.id), error=str(error))
                     told = hook.away(delivery)
                     assert told is not None
@@ -342,6 +347,8 @@ class Ingest:
 
     async def _accept(self, delivery: NewDelivery) -> UUID | None:
         """Durable when it returns; the id of the first delivery if this one is a duplicate."""
+        if self._keeper is not None:
+            self._keeper.check(delivery.organization_id)
         if self._weight > MOST_QUEUED:
             raise _Busy
         future: asyncio.Future[UUID | None] = asyncio.get_running_loop().create_future()
@@ -371,6 +378,8 @@ class Ingest:
         try:
             duplicates = await inbox.accept([delivery for delivery, _ in batch])
         except Exception as error:
+            if self._keeper is not None:
+                self._keeper.failed(error)
             if not is_lost(error) and len(batch) > 1:
                 middle = len(batch) // 2
                 await self._accept_batch(inbox, batch[:middle])
@@ -460,6 +469,11 @@ class _Busy(JunctorError):
 
     code = "busy"
     status = 503
+    retry_after = 5.0
+
+
+_FULL = (_Busy, NoRoom, QueueFull)
+"""Why a delivery is refused though nothing is wrong with it."""
 
 
 class _Gone(JunctorError):

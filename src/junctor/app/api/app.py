@@ -19,6 +19,7 @@ from junctor.app.api import (
     data_stores,
     data_structures,
     hooks,
+    notifications,
     organization,
     repairs,
     runs,
@@ -57,6 +58,7 @@ def _routes() -> list[Any]:
             data_stores.router,
             variables.router,
             data_structures.router,
+            notifications.router,
         ],
     )
     return [healthz, readyz, openapi_document, resources]

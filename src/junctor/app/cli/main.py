@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stores": ("stores", "Keep data stores and their records."),
     "structures": ("structures", "Keep data structures."),
     "call": ("call", "Call one module for real, through a connection."),
+    "notices": ("notices", "List what somebody may have to know."),
+    "notifications": ("notifications", "Say whom notices are told, and how."),
     "variables": ("variables", "List, set or remove custom variables."),
     "tokens": ("tokens", "List, create or revoke API tokens."),
     "check": ("check", "Check blueprints and say what would run."),
