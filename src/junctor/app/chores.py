@@ -47,7 +47,7 @@ def chores_of(core: Core) -> Sequence[Chore]:
         chore("attention", "13 * * * *", note_attention),
         chore("wipe", "* * * * *", wipe_confidential),
         Chore("wipe_all", "31 * * * *", lambda _: wipe_confidential(core, whole=True)),
-        chore("usage", "19 * * * *", count_usage),
+        chore("usage", "*/10 * * * *", count_usage),
         chore("forget_notices", "47 4 * * *", forget_notices),
     ]
 
@@ -133,7 +133,7 @@ async def wipe_confidential(core: Core, *, whole: bool = False) -> Mapping[str, 
 
 async def count_usage(core: Core) -> Mapping[str, int]:
     """Counts what organisations with a limit on it keep."""
-    return {"counted": await _execute(core, "count_usage")}
+    return {"counted": await _execute(core, "count_usage", organization=None)}
 
 
 async def forget_notices(core: Core) -> Mapping[str, int]:

@@ -21,6 +21,7 @@ from junctor.app.api import (
     hooks,
     notifications,
     organization,
+    quotas,
     repairs,
     runs,
     scenarios,
@@ -59,6 +60,7 @@ def _routes() -> list[Any]:
             variables.router,
             data_structures.router,
             notifications.router,
+            quotas.router,
         ],
     )
     return [healthz, readyz, openapi_document, resources]

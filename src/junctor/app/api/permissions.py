@@ -104,6 +104,8 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("DELETE", f"{API}/notification-channels/{{channel_id}}"): "notifications:write",
     ("POST", f"{API}/notification-channels/{{channel_id}}/test"): "notifications:write",
     ("GET", f"{API}/notices"): "notifications:read",
+    ("GET", f"{API}/organization/quotas"): "organization:read",
+    ("PATCH", f"{API}/organization/quotas"): "organization:write",
 }
 
 RIGHTS = tuple(sorted({right for right in TABLE.values() if right is not None}))

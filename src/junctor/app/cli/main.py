@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "call": ("call", "Call one module for real, through a connection."),
     "notices": ("notices", "List what somebody may have to know."),
     "notifications": ("notifications", "Say whom notices are told, and how."),
+    "quotas": ("quotas", "Show or set what the organisation may keep."),
     "variables": ("variables", "List, set or remove custom variables."),
     "tokens": ("tokens", "List, create or revoke API tokens."),
     "check": ("check", "Check blueprints and say what would run."),

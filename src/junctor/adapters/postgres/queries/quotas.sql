@@ -54,22 +54,18 @@ where coalesce(q.queue_minutes, 60) > 0
 group by 1, 2, 3 limit 1000
 
 -- name: count_usage
+-- octet_length of what is kept outside the row does not read it.
 insert into usages (organization_id, stored_bytes, records)
-select o.organization_id,
-  coalesce((select sum(size) from blobs b where b.organization_id = o.organization_id), 0)
-    + coalesce((select sum(octet_length(data)) from segments s where s.organization_id = o.organization_id), 0),
-  (select count(*) from data_store_records r where r.organization_id = o.organization_id)
-from organizations o
-where exists (select from quotas q where q.organization_id = o.organization_id
-  and (q.stored_bytes is not null or q.records is not null))
+select q.organization_id,
+  case when q.stored_bytes is null then 0 else
+    coalesce((select sum(size) from blobs b where b.organization_id = q.organization_id), 0)
+    + coalesce((select sum(octet_length(data)) from segments s where s.organization_id = q.organization_id), 0) end,
+  case when q.records is null then 0 else
+    (select count(*) from data_store_records r where r.organization_id = q.organization_id) end
+from quotas q where (q.stored_bytes is not null or q.records is not null)
+  and (%(organization)s::uuid is null or q.organization_id = %(organization)s)
 on conflict (organization_id) do update
   set stored_bytes = excluded.stored_bytes, records = excluded.records, counted_at = now()
-
--- name: record_room
--- Whether a data store's organisation may keep one more record: the limit, if it is reached.
-select q.records from quotas q where q.organization_id = %(organization)s
-  and q.records <= (select count(*) from (
-    select from data_store_records r where r.organization_id = q.organization_id limit q.records) r)
 
 -- name: confidential
 -- Scenarios whose ended runs keep nothing, and up to where all are wiped.
