@@ -139,7 +139,7 @@ async def test_a_confidential_run_keeps_counts_only(api: Any) -> None:
         after = await it.core.catalog.run(it.organization_id, found.id)
         assert (after.segments, after.operations, after.state) == (0, found.operations, "finished")
         operations = await it.client.get(f"/api/v1/runs/{run_id}/operations")
-        assert (operations.status_code, operations.json()["items"]) == (200, [])
+        assert (operations.status_code, operations.json()["operations"]) == (200, [])
         changed = await it.client.patch(path, json={"confidential": False}, headers=ANY)
         assert changed.json()["confidential"] is False
         assert await wipe_confidential(it.core) == {"wiped": 0}

@@ -37,7 +37,7 @@ def test_notices_are_listed(junctor: Any, database_url: str) -> None:
         db.execute(
             "insert into notices (organization_id, id, kind, subject, params)"
             " select organization_id, gen_random_uuid(), 'backup_failed', 'backup',"
-            " '{"code": "no_room", "message": "canary"}' from organizations"
+            ' \'{"code": "no_room", "message": "canary"}\' from organizations'
         )
     said = junctor("notices", "--kind", "backup_failed")
     assert "The last backup failed (error no_room)" in said.out

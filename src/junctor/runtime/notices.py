@@ -104,7 +104,8 @@ class Notices:
         about: dict[str, Any] = {
             "scenario_id": claim.scenario_id,
             "run_id": flight.run_id,
-            "params": {"state": flight.state, **error.as_record()},
+            # Not what was said: that stays in the run, whose journal is encrypted and goes in time.
+            "params": {"state": flight.state, "code": error.code, "type": error.make_type},
         }
         if flight.state in {"incomplete", "uncertain"} and not flight.returns:
             await self.add("run_stopped", claim.organization_id, **about)

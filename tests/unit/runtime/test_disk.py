@@ -87,8 +87,8 @@ def test_limits_are_read_from_settings() -> None:
     assert read_limit("1.5gb").of(100 * GB) == 1.5 * GB
     assert read_limit("5%").of(100) == 5
     assert read_limit("4096") == Limit(1.0, 4096)
-    made = Settings.from_env({"JUNCTOR_DISK_HARD": "1%", "JUNCTOR_DATABASE_DISK": "/mnt/db"})
-    assert (made.disk_hard.share, made.database_disk) == (0.01, Path("/mnt/db"))
+    made = Settings.from_env({"JUNCTOR_DISK_HARD": "1%", "JUNCTOR_DATABASE_DISK": "/db"})
+    assert (made.disk_hard.share, made.database_disk) == (0.01, Path("/db"))
     for wrong in ("much", "200%", "%", "2XB"):
         with pytest.raises(Misconfigured, match="JUNCTOR_DISK_SOFT"):
             Settings.from_env({"JUNCTOR_DISK_SOFT": wrong})
