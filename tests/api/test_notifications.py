@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from junctor.app.chores import count_usage, wipe_confidential
+from junctor.app.chores import (
+    count_usage,
+    forget_notices,
+    note_attention,
+    note_late,
+    wipe_confidential,
+)
 from junctor.app.oneshot import own_worker
 from junctor.errors import NotSent
 from junctor.language import ids
@@ -143,3 +149,48 @@ async def test_a_confidential_run_keeps_counts_only(api: Any) -> None:
         changed = await it.client.patch(path, json={"confidential": False}, headers=ANY)
         assert changed.json()["confidential"] is False
         assert await wipe_confidential(it.core) == {"wiped": 0}
+
+
+@asynchronous
+async def test_what_connections_need_and_late_queues_are_noticed_once(api: Any) -> None:
+    async with api() as it:
+        made = await it.client.post(
+            "/api/v1/connections",
+            json={"name": "Our Toky", "connector": "toky", "values": {"api_key": "k"}},
+        )
+        assert made.status_code == 201, made.text
+        connection = ids.read("con", made.json()["id"])
+        scenario = await it.client.post("/api/v1/scenarios", json={"blueprint": blueprint("Late")})
+        late = ids.read("scn", scenario.json()["id"])
+        org = it.organization_id
+        async with it.core.engine.connection() as db:
+            await db.execute(
+                "update connection_states set broken_at = now(), broken_reason = 'canary',"
+                " secret_at = now() - interval '100 days' where connection_id = %s",
+                (connection,),
+            )
+            await db.execute("update scenarios set active = true where id = %s", (late,))
+            await db.execute(
+                "insert into backlog (organization_id, scenario_id) values (%s, %s)", (org, late)
+            )
+            await db.execute(
+                "insert into inbox (organization_id, id, scenario_id, received_at, payload)"
+                " values (%s, %s, %s, now() - interval '3 hours', '')",
+                (org, it.core.ids.new(), late),
+            )
+        assert (await note_attention(it.core))["written"] == 2
+        assert (await note_attention(it.core))["written"] == 0
+        assert (await note_late(it.core))["written"] == 1
+        assert (await note_late(it.core))["written"] == 0
+        found = (await it.client.get("/api/v1/notices")).json()["items"]
+        texts = {each["kind"]: each["text"] for each in found[:3]}
+        assert texts == {
+            "connection_marked": "Connection 'Our Toky' does not work any more: "
+            "somebody must connect it anew.",
+            "key_old": "Connection 'Our Toky' has a key that is 100 days old.",
+            "queue_full": "Scenario 'Late': the oldest delivery has waited for 180 minutes.",
+        }
+        async with it.core.engine.connection() as db:
+            await db.execute("update notices set created_at = now() - interval '91 days'")
+            await db.execute("update notices set handed_at = now()")
+        assert (await forget_notices(it.core))["notices"] >= 3

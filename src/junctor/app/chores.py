@@ -18,7 +18,15 @@ from junctor.language import ids
 from junctor.runtime.maintenance import Chore
 from junctor.runtime.notices import Kind, once_a_day
 
-__all__ = ["chores_of", "count_usage", "note_attention", "note_late", "wipe_confidential"]
+__all__ = [
+    "chores_of",
+    "count_usage",
+    "forget_notices",
+    "note_attention",
+    "note_late",
+    "notify",
+    "wipe_confidential",
+]
 
 _BATCH: Final = 500
 _KINDS: Final[Mapping[str, Kind]] = {
