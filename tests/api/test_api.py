@@ -331,6 +331,10 @@ async def everything(it: Any, connection_id: str) -> dict[str, Any]:
     found |= {"connection_id": connection_id, "key": "ada", "version": "1"}
     variable = await it.client.post("/api/v1/variables", json={"name": "base", "value": "x"})
     found["variable_id"] = variable.json()["id"]
+    channel = await it.client.post(
+        "/api/v1/notification-channels", json={"name": "mail", "email": "a@example.com"}
+    )
+    found["channel_id"] = channel.json()["id"]
     tokens = (await it.client.get("/api/v1/tokens")).json()["items"]
     found["token_id"] = tokens[0]["id"]
     paths = [
@@ -340,6 +344,7 @@ async def everything(it: Any, connection_id: str) -> dict[str, Any]:
         f"/api/v1/runs/{run}",
         f"/api/v1/data-stores/{store}/records/ada",
         f"/api/v1/variables/{found['variable_id']}",
+        f"/api/v1/notification-channels/{found['channel_id']}",
         f"/api/v1/data-structures/{structure}",
         "/api/v1/organization",
     ]

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast, get_args
 from uuid import UUID
 
 from junctor.app import schedules
 from junctor.app.bindings import BINDINGS, PREFIXES, Kind, Thing, Want, needs_of
 from junctor.app.choosing import Choice, choose
 from junctor.app.core import Core
-from junctor.errors import BlueprintInvalid, NotFound
+from junctor.errors import BlueprintInvalid, Misconfigured, NotFound
 from junctor.language import ids
 from junctor.language.blueprint import Imported, dump, load
 from junctor.language.blueprint_structure import fields_of
 from junctor.language.check import Report, examine
 from junctor.language.lossless import loads
 from junctor.language.scenario import Problem
-from junctor.ports.catalog import Page, Scenario
+from junctor.ports.catalog import Detail, Page, Retention, Scenario
 
 __all__ = [
     "Draft",
     "all_scenarios",
+    "change_scenario",
     "export_scenario",
     "find_scenario",
     "import_scenario",
@@ -89,6 +90,7 @@ async def import_scenario(
             name=(name or imported.scenario.name or "Imported scenario")[:200],
             blueprint=text,
             bindings=bindings,
+            confidential=imported.scenario.settings.confidential,
         )
         await _take_hooks(core, scenario, choice, actor=actor)
         problems = await schedules.begin(core, scenario, imported.scenario, actor=actor)
@@ -134,6 +136,7 @@ async def save_draft(
             actor=actor,
             blueprint=dump(imported.document, None),
             bindings={**_others(before.bindings), **bindings},
+            confidential=imported.scenario.settings.confidential,
             revision=revision,
         )
     return _draft(core, saved, choice, imported)
@@ -197,6 +200,41 @@ async def find_scenario(core: Core, organization_id: UUID, text: str) -> Scenari
         raise NotFound(f"{len(named)} scenarios are called '{text}'. Take an id: {shown}.")
     known = ", ".join(f"'{each.name}'" for each in found[:20]) or "none"
     raise NotFound(f"There is no scenario '{text}'. There are: {known}.")
+
+
+async def change_scenario(
+    core: Core,
+    organization_id: UUID,
+    text: str,
+    *,
+    actor: str,
+    name: str | None = None,
+    detail: str | None = None,
+    retention: str | None = None,
+    confidential: bool | None = None,
+) -> Scenario:
+    """Changes what is given of a scenario (its id or name). `Misconfigured` on what can't be."""
+    if name is None and detail is None and retention is None and confidential is None:
+        raise Misconfigured("There is nothing to change: give a name, detail or retention.")
+    for field_, value, known in (
+        ("detail", detail, get_args(Detail)),
+        ("retention", retention, get_args(Retention)),
+    ):
+        if value is not None and value not in known:
+            raise Misconfigured(
+                f"'{value}' is no {field_}. It is one of {', '.join(known)}.", path=field_
+            )
+    found = await find_scenario(core, organization_id, text)
+    return await core.catalog.update_scenario(
+        organization_id,
+        found.id,
+        actor=actor,
+        revision=found.revision,
+        name=name,
+        detail=cast("Detail | None", detail),
+        retention=cast("Retention | None", retention),
+        confidential=confidential,
+    )
 
 
 def _others(bindings: Mapping[str, Any]) -> dict[str, Any]:

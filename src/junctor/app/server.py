@@ -17,9 +17,11 @@ from junctor.app.approval_page import ApprovalPage
 from junctor.app.callback import Callback
 from junctor.app.core import open_core
 from junctor.app.lean import settle_memory
+from junctor.app.room import disk_of
 from junctor.app.settings import Settings
 from junctor.app.supervisor import listen
 from junctor.errors import Misconfigured
+from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.heartbeat import Heartbeat
 from junctor.runtime.ingest import Ingest
 
@@ -61,6 +63,7 @@ async def open_application(settings: Settings, url: str, *, name: str) -> AsyncI
     from junctor.app.api.app import build
 
     async with open_core(settings, url) as core:
+        keeper = Doorkeeper(core.engine, disk_of(settings))
         ingest = Ingest(
             url,
             server=name,
@@ -69,13 +72,16 @@ async def open_application(settings: Settings, url: str, *, name: str) -> AsyncI
             vault=core.vault,
             public_url=settings.public_url,
             trusted_proxies=settings.trusted_proxies,
+            keeper=keeper,
         )
+        await keeper.start()
         await ingest.start()
         try:
             async with _mail_taken(settings, ingest):
                 yield Application(ingest, build(core, ingest), Callback(core), ApprovalPage(core))
         finally:
             await ingest.stop()
+            await keeper.stop()
 
 
 @contextlib.asynccontextmanager

@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import platformdirs
 
 from junctor.errors import Misconfigured
+from junctor.runtime.disk import HARD, SOFT, Limit, read_limit
 
 __all__ = ["SETTINGS", "Settings", "free_port", "is_free"]
 
@@ -29,8 +31,12 @@ SETTINGS: Mapping[str, str] = {
     "JUNCTOR_PUBLIC_URL": "How the world reaches the server; hooks are registered under it.",
     "JUNCTOR_MAIL_PORT": "Port on which mail for mailhooks is taken (SMTP); unset or 0: none is.",
     "JUNCTOR_MAIL_HOST": "Domain of mailhooks' addresses; default: the host of the public URL.",
+    "JUNCTOR_SMTP_URL": "Mail account for notifications: smtps://user:password@host?from=a@b.c",
     "JUNCTOR_TRUSTED_PROXIES": "Reverse proxies whose X-Forwarded-For is believed, by comma.",
     "JUNCTOR_GAP_MINUTES": "After so long without a server, fetch what was missed (5; 0: never).",
+    "JUNCTOR_DATABASE_DISK": "A path on the volume of a database of your own, to watch its room.",
+    "JUNCTOR_DISK_SOFT": "Less free disk than this is told: the smaller of both (10%/2GB).",
+    "JUNCTOR_DISK_HARD": "With less than this nothing more is taken in (2%/500MB).",
     "JUNCTOR_EGRESS_ALLOW": "Private addresses that requests may reach: host:port, by comma.",
     "JUNCTOR_WORKERS": "How many worker processes `up` keeps; default: cores less one.",
     "JUNCTOR_MASTER_KEY": "The master key, 32 bytes in base64; unset: a file in the data dir.",
@@ -57,6 +63,12 @@ class Settings:
     mail_port: int = 0
     """0: no mail is taken."""
     mail_host: str | None = None
+    smtp_url: str | None = field(default=None, repr=False)
+    """It holds a password."""
+    database_disk: Path | None = None
+    """On the database's volume, if that is not ours; ``None``: it is not watched."""
+    disk_soft: Limit = SOFT
+    disk_hard: Limit = HARD
     egress_allow: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks, such as ``10.0.0.0/8``."""
@@ -108,6 +120,10 @@ class Settings:
                 ip_network(proxy, strict=False)
             except ValueError:
                 _refuse("JUNCTOR_TRUSTED_PROXIES", proxy, "write addresses such as 10.0.0.0/8")
+        disk = env.get("JUNCTOR_DATABASE_DISK")
+        smtp = env.get("JUNCTOR_SMTP_URL") or ""
+        if smtp and not smtp.startswith(("smtp://", "smtps://", "smtp+plain://")):
+            _refuse("JUNCTOR_SMTP_URL", "…", "it must begin with smtps:// or smtp://")
         connectors = env.get("JUNCTOR_CONNECTORS_DIR")
         level = (env.get("JUNCTOR_LOG_LEVEL") or "info").lower()
         if level not in _LEVELS:
@@ -122,6 +138,10 @@ class Settings:
             public=public or None,
             mail_port=_number(env, "JUNCTOR_MAIL_PORT", 0, 0, 65535),
             mail_host=(env.get("JUNCTOR_MAIL_HOST") or "").strip().lower() or None,
+            smtp_url=smtp or None,
+            database_disk=Path(disk).expanduser().absolute() if disk else None,
+            disk_soft=_limit(env, "JUNCTOR_DISK_SOFT", SOFT),
+            disk_hard=_limit(env, "JUNCTOR_DISK_HARD", HARD),
             trusted_proxies=proxies,
             gap_minutes=_number(env, "JUNCTOR_GAP_MINUTES", 5, 0, 10_000),
             egress_allow=_list(env.get("JUNCTOR_EGRESS_ALLOW", "")),
@@ -195,7 +215,7 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def _refuse(name: str, value: str, mend: str) -> None:
+def _refuse(name: str, value: str, mend: str) -> NoReturn:
     raise Misconfigured(f"{name} is '{value}': {mend}.", setting=name, value=value)
 
 
@@ -206,6 +226,16 @@ def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int
     if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
         _refuse(name, text, f"it must be a whole number from {low} to {high}")
     return int(text)
+
+
+def _limit(env: Mapping[str, str], name: str, default: Limit) -> Limit:
+    text = env.get(name, "")
+    if not text:
+        return default
+    try:
+        return read_limit(text)
+    except ValueError:
+        _refuse(name, text, "write a share and a size, such as 10%/2GB, or one of them")
 
 
 def _list(text: str) -> tuple[str, ...]:

@@ -76,6 +76,7 @@ async def put_record(
     """Adds or replaces one record."""
     rules = await rules_of(core, await core.catalog.store(organization_id, store_id))
     key, made = rules.admit(key, data)
+    await core.services.tools.room.check(organization_id, store_id, key)
     return await core.catalog.put_record(organization_id, store_id, key, made, actor=actor)
 
 

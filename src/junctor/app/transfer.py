@@ -32,7 +32,8 @@ async def import_records(
     spec = rules.structure.spec if rules.structure is not None else ()
     for row in rows_in(file, form, key=key, spec=spec):
         try:
-            rules.admit(row.key, row.data)
+            own, _ = rules.admit(row.key, row.data)
+            await core.services.tools.room.check(store.organization_id, store.id, own)
         except JunctorError as error:
             raise Misconfigured(f"{row.where}: {error.message}", path=row.where) from error
     file.seek(0)

@@ -14,6 +14,7 @@ import structlog
 
 from junctor.app.core import Core, open_core
 from junctor.app.lean import settle_memory
+from junctor.app.room import disk_of
 from junctor.app.settings import Settings
 from junctor.runtime.scheduler import run_scheduler
 from junctor.runtime.worker import Worker
@@ -40,6 +41,8 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
     # A restarted worker must not be taken for the one before: its leases are not ours.
     unique = f"{socket.gethostname()}:{name}:{os.getpid()}"
     async with open_core(settings, url) as core:
+        disk = disk_of(settings)
+        await asyncio.to_thread(disk.look)
         worker = Worker(
             url,
             name=unique,
@@ -50,12 +53,14 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
             transport=core.transport,
             mail=core.services.tools.mail,
             public_url=settings.public_url,
+            disk=disk,
         )
         settle_memory()
         log.info("worker ready", worker=unique)
         beside = {
             asyncio.create_task(keep_house(url, stop, core=core), name="keep house"),
             asyncio.create_task(keep_time(url, stop), name="keep time"),
+            asyncio.create_task(disk.watch(), name="disk"),
         }
         try:
             await worker.run(stop)
@@ -107,7 +112,11 @@ async def keep_house(
             maintenance = await asyncio.to_thread(
                 importlib.import_module, "junctor.runtime.maintenance"
             )
-            await maintenance.run_jobs(url, stop, repairs)
+            more = ()
+            if core is not None:
+                chores = await asyncio.to_thread(importlib.import_module, "junctor.app.chores")
+                more = chores.chores_of(core)
+            await maintenance.run_jobs(url, stop, repairs, more)
         except Exception as error:
             said = str(error).strip().partition("\n")[0] or type(error).__name__
             log.warning("worker.jobs_interrupted", error=said, again_in=pause)

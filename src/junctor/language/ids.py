@@ -47,6 +47,8 @@ PREFIXES: Final = {
     "var": "variable",
     "req": "request",
     "wai": "wait",
+    "ntc": "channel",
+    "not": "notice",
 }
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

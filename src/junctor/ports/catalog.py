@@ -184,6 +184,7 @@ class Scenarios(Protocol):
         team_id: UUID | None = None,
         detail: Detail = "full",
         retention: Retention = "standard",
+        confidential: bool = False,
     ) -> Scenario:
         """A new scenario, inactive, with version 1 as its draft; in the first team by default."""
 
@@ -210,6 +211,7 @@ class Scenarios(Protocol):
         name: str | None = None,
         detail: Detail | None = None,
         retention: Retention | None = None,
+        confidential: bool | None = None,
     ) -> Scenario:
         """Changes what is given."""
 
@@ -221,9 +223,10 @@ class Scenarios(Protocol):
         actor: str,
         blueprint: str,
         bindings: Json,
+        confidential: bool = False,
         revision: int | None = None,
     ) -> Scenario:
-        """Stores a new version and makes it the draft."""
+        """Stores a new version and makes it the draft. ``confidential`` makes the scenario so."""
 
     async def publish(
         self,

@@ -99,6 +99,8 @@ class Scenario:
     """The version that runs."""
     detail: Detail
     retention: Retention
+    confidential: bool
+    """Whether a run that has ended keeps counts only."""
     revision: int
     created_at: datetime
     created_by: str

@@ -26,6 +26,7 @@ from junctor.errors import JunctorError, NotFound, Unauthorized
 from junctor.language.connector import AppHook, Connector, Delivery
 from junctor.language.deliveries import ACCEPTED
 from junctor.ports.inbox import Answered, NewDelivery
+from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.envelope import pack_call
 from junctor.runtime.hooks import KEEP_SECONDS, Hook, Hooks
 
@@ -69,7 +70,9 @@ class Fanout:
         hooks: Hooks,
         connector: Callable[[str], Connector | None],
         patience: float,
+        keeper: Doorkeeper | None = None,
     ) -> None:
+        self._keeper = keeper
         self._line = Line(url, patience=patience)
         self._reads = Line(url, patience=patience)
         self._store = PostgresFanout(self._line)
@@ -249,6 +252,10 @@ class Fanout:
     # Storing.
 
     async def _accept(self, spread: Spread) -> None:
+        if self._keeper is not None:
+            # One that can't be kept for one of its receivers is kept for none: it comes again.
+            for organization_id in {each.organization_id for each in spread.copies}:
+                self._keeper.check(organization_id)
         if self._weight > MOST_QUEUED:
             raise _Changing
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -280,6 +287,8 @@ class Fanout:
         try:
             await self._store.accept([spread for spread, _ in batch])
         except Exception as error:
+            if self._keeper is not None:
+                self._keeper.failed(error)
             if not is_lost(error) and len(batch) > 1:
                 middle = len(batch) // 2
                 await self._store_batch(batch[:middle])

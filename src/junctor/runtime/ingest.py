@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +26,8 @@ from junctor.language.connector import Bundle, Connector, Delivery, ModuleDef
 from junctor.language.verifiers import caller_of
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.ports.vault import Vault
+from junctor.runtime.door_answers import FULL, Busy, Gone, TooSlow, answer_with, refusal
+from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.envelope import pack_call, pack_manual
 from junctor.runtime.fanout import APP, Fanout
 from junctor.runtime.hooks import Hook, Hooks
@@ -57,8 +59,6 @@ MOST_QUEUED = 128 * 1024 * 1024
 CONNECTIONS = 1
 """Batches on their way at once."""
 
-_PLAIN = ((b"content-type", b"text/plain; charset=utf-8"),)
-
 
 class Ingest:
     """Receives deliveries. ``server`` is this process's name, in lower case letters and digits.
@@ -82,6 +82,7 @@ class Ingest:
         patience: float = 5.0,
         answer_seconds: float = ANSWER_SECONDS,
         body_seconds: float = BODY_SECONDS,
+        keeper: Doorkeeper | None = None,
     ) -> None:
         self._url = url
         self._server = server
@@ -90,11 +91,14 @@ class Ingest:
         self._public_url = public_url.rstrip("/")
         self._answer_seconds = answer_seconds
         self._body_seconds = body_seconds
+        self._keeper = keeper
         self._reads = Line(url, patience=patience)
         self._lines = [Line(url, patience=patience) for _ in range(CONNECTIONS)]
         self._answers = PostgresInbox(self._reads)
         self._hooks = Hooks(self._reads, Plans(self._reads, find), find, vault)
-        self._fanout = Fanout(url, hooks=self._hooks, connector=connector, patience=patience)
+        self._fanout = Fanout(
+            url, hooks=self._hooks, connector=connector, patience=patience, keeper=keeper
+        )
         self._queue: list[_Item] = []
         self._weight = 0
         self._wake = asyncio.Event()
@@ -141,8 +145,7 @@ class Ingest:
         try:
             answer = await self._serve(scope, receive)
         except JunctorError as error:
-            status = error.status if error.status < 500 else 503
-            answer = Answered(status, (), error.message.encode())
+            answer = refusal(error)
         except (psycopg.Error, ConnectionError) as error:
             log.warning("not_stored", error=str(error))
             answer = Answered(503, (("retry-after", "5"),), b"Not stored. Please send it again.")
@@ -150,7 +153,7 @@ class Ingest:
             # Whatever a caller sent: the door stays open, and nothing was acknowledged.
             log.exception("not_served")
             answer = Answered(500, (), b"This delivery could not be taken.")
-        await _send(send, answer)
+        await answer_with(send, answer)
 
     async def hook(self, token: str) -> Hook:
         """The hook of an address; `NotFound` if there is none, or none in use."""
@@ -266,7 +269,7 @@ class Ingest:
             else:
                 try:
                     first = await asyncio.wait_for(self._accept(new), hook.definition.away_after)
-                except (psycopg.Error, ConnectionError, TimeoutError, _Busy) as error:
+                except (psycopg.Error, ConnectionError, TimeoutError, *FULL) as error:
                     log.warning("not_stored", hook=str(hook.id), error=str(error))
                     told = hook.away(delivery)
                     assert told is not None
@@ -297,7 +300,7 @@ class Ingest:
                 del self._waiters[run]
 
     async def _body_in_time(self, receive: Receive) -> bytes:
-        """The body; `_TooSlow` if it isn't whole in time, or its first byte doesn't come at all.
+        """The body; `TooSlow` if it isn't whole in time, or its first byte doesn't come at all.
 
         One task watches all bodies: a timer for each was 5 % of a delivery's time (py-spy).
         """
@@ -310,7 +313,7 @@ class Ingest:
             if self._reading.get(task, 0.0) > 0.0:
                 raise
             task.uncancel()
-            raise _TooSlow from None
+            raise TooSlow from None
         finally:
             del self._reading[task]
 
@@ -330,7 +333,7 @@ class Ingest:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise _Gone
+                raise Gone
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > self._most:
@@ -342,8 +345,10 @@ class Ingest:
 
     async def _accept(self, delivery: NewDelivery) -> UUID | None:
         """Durable when it returns; the id of the first delivery if this one is a duplicate."""
+        if self._keeper is not None:
+            self._keeper.check(delivery.organization_id)
         if self._weight > MOST_QUEUED:
-            raise _Busy
+            raise Busy
         future: asyncio.Future[UUID | None] = asyncio.get_running_loop().create_future()
         self._queue.append((delivery, future))
         self._weight += len(delivery.payload)
@@ -371,6 +376,8 @@ class Ingest:
         try:
             duplicates = await inbox.accept([delivery for delivery, _ in batch])
         except Exception as error:
+            if self._keeper is not None:
+                self._keeper.failed(error)
             if not is_lost(error) and len(batch) > 1:
                 middle = len(batch) // 2
                 await self._accept_batch(inbox, batch[:middle])
@@ -453,44 +460,3 @@ class Ingest:
                     self._told.clear()
                 except TimeoutError:
                     continue
-
-
-class _Busy(JunctorError):
-    """Too much waits to be stored. Please send it again."""
-
-    code = "busy"
-    status = 503
-
-
-class _Gone(JunctorError):
-    """The caller went away before its body was complete."""
-
-    code = "gone"
-    status = 400
-
-
-class _TooSlow(JunctorError):
-    """The body did not come in time."""
-
-    code = "too_slow"
-    status = 408
-
-
-def _line(text: str) -> bytes:
-    """Part of a header: in UTF-8 what is not Latin-1, and never a line of its own."""
-    try:
-        raw = text.encode("latin-1")
-    except UnicodeEncodeError:
-        raw = text.encode("utf-8", "replace")
-    return raw.translate(None, b"\r\n\0")
-
-
-async def _send(send: Send, answer: Answered) -> None:
-    headers: Iterable[tuple[bytes, bytes]] = _PLAIN
-    if answer.headers:
-        headers = [(_line(name), _line(value)) for name, value in answer.headers]
-    length = (b"content-length", str(len(answer.body)).encode())
-    await send(
-        {"type": "http.response.start", "status": answer.status, "headers": [*headers, length]}
-    )
-    await send({"type": "http.response.body", "body": answer.body})

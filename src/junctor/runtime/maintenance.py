@@ -7,7 +7,8 @@ chore is done once per turn in the whole installation.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -20,7 +21,7 @@ from junctor.adapters.jobs import job_app, work
 from junctor.adapters.postgres.database import Pool, pool
 from junctor.adapters.postgres.queries import load
 
-__all__ = ["RETENTION_DAYS", "Maintenance", "Repairs", "run_jobs"]
+__all__ = ["RETENTION_DAYS", "Chore", "Maintenance", "Repairs", "run_jobs"]
 
 log = structlog.get_logger(__name__)
 
@@ -134,6 +135,26 @@ class Repairs(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """One more job. ``name``: its own; ``cron``: when; ``work`` is given the turn's epoch seconds,
+    and gives counts for the log.
+    """
+
+    name: str
+    cron: str
+    work: Callable[[int], Awaitable[Mapping[str, int]]]
+
+
+def _register_chore(app: App, chore: Chore) -> None:
+    @app.periodic(cron=chore.cron)
+    @app.task(name=chore.name, queueing_lock=chore.name, lock=chore.name)
+    async def work(timestamp: int) -> None:
+        done = await chore.work(timestamp)
+        if any(done.values()):
+            log.info("maintenance.done", job=chore.name, **done, at=timestamp)
+
+
 def _register_repairs(app: App, repairs: Repairs) -> None:
     @app.periodic(cron="* * * * *")
     @app.task(name="gaps", queueing_lock="gaps", lock="gaps")
@@ -190,7 +211,12 @@ def _register(app: App, chores: Maintenance) -> None:
         log.info("maintenance.stalled", ended=[job.task_name for job in cut_off], at=timestamp)
 
 
-async def run_jobs(url: str, stop_event: asyncio.Event, repairs: Repairs | None = None) -> None:
+async def run_jobs(
+    url: str,
+    stop_event: asyncio.Event,
+    repairs: Repairs | None = None,
+    more: Sequence[Chore] = (),
+) -> None:
     """Does the installation's jobs until told to stop; part of every worker process."""
     async with pool(url, "engine", 1, 2) as engine:
         chores = Maintenance(engine)
@@ -200,4 +226,6 @@ async def run_jobs(url: str, stop_event: asyncio.Event, repairs: Repairs | None 
         _register(app, chores)
         if repairs is not None:
             _register_repairs(app, repairs)
+        for chore in more:
+            _register_chore(app, chore)
         await work(app, stop_event)

@@ -8,20 +8,23 @@ comes by hook keeps coming in and is kept, so such a scenario stays on. Telling 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 import structlog
 
+from junctor.adapters.postgres.database import Pool
 from junctor.adapters.postgres.hot import Line
 from junctor.adapters.postgres.queries import load
 from junctor.adapters.system import system_ids
 from junctor.errors import Retry
+from junctor.language.ids import derived, uuid7
 from junctor.runtime.flight import Flight
 
-__all__ = ["Kind", "Notices"]
+__all__ = ["Kind", "Notices", "backup_failed", "once_a_day"]
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +104,8 @@ class Notices:
         about: dict[str, Any] = {
             "scenario_id": claim.scenario_id,
             "run_id": flight.run_id,
-            "params": {"state": flight.state, **error.as_record()},
+            # Not what was said: that stays in the run, whose journal is encrypted and goes in time.
+            "params": {"state": flight.state, "code": error.code, "type": error.make_type},
         }
         if flight.state in {"incomplete", "uncertain"} and not flight.returns:
             await self.add("run_stopped", claim.organization_id, **about)
@@ -128,3 +132,49 @@ class Notices:
 
 def _polls(head: Any) -> bool:
     return head is not None and head.polls
+
+
+async def once_a_day(
+    engine: Pool,
+    kind: Kind,
+    subject: str,
+    *,
+    params: Mapping[str, Any],
+    organizations: Iterable[UUID] | None = None,
+    scenario_id: UUID | None = None,
+    now: datetime | None = None,
+) -> int:
+    """Writes a notice that is about a state, which is found again and again; returns how many were
+    new.
+
+    ``organizations``: whom it concerns; ``None``: all, as it is about the installation. One of a
+    kind, ``subject`` and day (UTC) is written once, whoever finds it, and however often.
+    """
+    day = (now or datetime.now(UTC)).astimezone(UTC).date()
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    sql = load("notices")
+    async with engine.connection() as connection:
+        if organizations is None:
+            rows = await (await connection.execute(sql["every_organization"])).fetchall()
+            organizations = [row[0] for row in rows]
+        written = 0
+        for each in organizations:
+            first = uuid7(int(midnight.timestamp() * 1000), each.bytes)
+            parameters = {
+                "organization": each,
+                "id": derived(first, kind, subject, each.bytes),
+                "kind": kind,
+                "scenario": scenario_id,
+                "run": None,
+                "subject": subject,
+                "params": msgspec.json.encode(dict(params)).decode(),
+            }
+            written += (await connection.execute(sql["add_notice"], parameters)).rowcount
+    return written
+
+
+async def backup_failed(engine: Pool, code: str, *, subject: str = "backup") -> int:
+    """Tells everybody, once a day for each ``subject``, that a backup failed. ``code``: an error's
+    stable code (`JunctorError.code`), as messages hold no text that may be confidential.
+    """
+    return await once_a_day(engine, "backup_failed", subject, params={"code": code})

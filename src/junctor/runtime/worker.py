@@ -25,6 +25,7 @@ from junctor.ports.transport import Transport
 from junctor.ports.vault import Vault
 from junctor.runtime.accounts import Accounts
 from junctor.runtime.committer import Committer
+from junctor.runtime.disk import Disk
 from junctor.runtime.drive import SLICE, Driver
 from junctor.runtime.flights import Flights
 from junctor.runtime.heartbeat import Heartbeat
@@ -73,10 +74,12 @@ class Worker:
         public_url: str = "",
         lease: float = LEASE,
         grace: float = 5.0,
+        disk: Disk | None = None,
     ) -> None:
         self.name = name
         self._url = url
         self._grace = grace
+        self._disk = disk
         self._work = Line(url, patience=float("inf"))
         self._writes = Line(url, patience=float("inf"))
         self._reads = Line(url, patience=float("inf"))
@@ -223,7 +226,8 @@ class Worker:
         active, idle = self.active, self._ends.waiting
         room = min(MOST_RUNS - (active - idle), MOST_RUNS + MOST_WAITING - active)
         fresh: list[Claim] = []
-        if room > 0:
+        no_room = self._disk is not None and self._disk.full
+        if room > 0 and not no_room:  # what is under way may end; nothing is begun
             fresh = await self.backlog.claim(MOST_CLAIMS, MOST_CLAIMS)
         self._claims.update(fresh)
         self._renewed()
@@ -231,7 +235,7 @@ class Worker:
         going = [c for c in self._claims if c.busy and (self._woken or c.more)]
         for claim in [*kept, *fresh, *going]:
             limit = await self._limit(claim)
-            if limit > 0 and not claim.stale:
+            if limit > 0 and not claim.stale and not no_room:
                 wanted.append((claim, limit))
         started = 0
         for claim in fresh:

@@ -19,7 +19,9 @@ from junctor.app.api import (
     data_stores,
     data_structures,
     hooks,
+    notifications,
     organization,
+    quotas,
     repairs,
     runs,
     scenarios,
@@ -59,6 +61,8 @@ def _routes() -> list[Any]:
             data_stores.router,
             variables.router,
             data_structures.router,
+            notifications.router,
+            quotas.router,
         ],
     )
     return [healthz, readyz, openapi_document, resources]

@@ -102,6 +102,14 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("GET", f"{API}/data-structures/{{structure_id}}"): "data-structures:read",
     ("PATCH", f"{API}/data-structures/{{structure_id}}"): "data-structures:write",
     ("DELETE", f"{API}/data-structures/{{structure_id}}"): "data-structures:write",
+    ("GET", f"{API}/notification-channels"): "notifications:read",
+    ("POST", f"{API}/notification-channels"): "notifications:write",
+    ("GET", f"{API}/notification-channels/{{channel_id}}"): "notifications:read",
+    ("DELETE", f"{API}/notification-channels/{{channel_id}}"): "notifications:write",
+    ("POST", f"{API}/notification-channels/{{channel_id}}/test"): "notifications:write",
+    ("GET", f"{API}/notices"): "notifications:read",
+    ("GET", f"{API}/organization/quotas"): "organization:read",
+    ("PATCH", f"{API}/organization/quotas"): "organization:write",
 }
 
 RIGHTS = tuple(sorted({right for right in TABLE.values() if right is not None}))

@@ -61,6 +61,7 @@ class ScenarioView(msgspec.Struct, kw_only=True):
     published: int | None
     detail: str
     retention: str
+    confidential: bool
     revision: int
     created_at: datetime
     created_by: str
@@ -121,6 +122,7 @@ class ScenarioChange(msgspec.Struct, forbid_unknown_fields=True):
     name: str | None = None
     detail: catalog.Detail | None = None
     retention: catalog.Retention | None = None
+    confidential: bool | None = None
 
 
 class VersionView(msgspec.Struct):
@@ -175,6 +177,7 @@ def fields(found: catalog.Scenario) -> dict[str, Any]:
         "published": found.published,
         "detail": found.detail,
         "retention": found.retention,
+        "confidential": found.confidential,
         "revision": found.revision,
         "created_at": found.created_at,
         "created_by": found.created_by,
@@ -258,7 +261,7 @@ async def change_scenario(
     data: JSONBody[ScenarioChange],
     if_match: IfMatch = None,
 ) -> Response[ScenarioView]:
-    """Changes its name, history detail or retention."""
+    """Changes its name, its history's detail and retention, or whether its runs keep nothing."""
     expected = revision_of(if_match)
     work = core_of(request).catalog.update_scenario(
         request.user.organization_id,
@@ -268,6 +271,7 @@ async def change_scenario(
         name=data.name,
         detail=data.detail,
         retention=data.retention,
+        confidential=data.confidential,
     )
     found = await _write(request, scenario_id, expected, work)
     return tagged(view(found), found.revision)

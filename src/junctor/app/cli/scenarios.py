@@ -110,6 +110,58 @@ def register(app: typer.Typer) -> None:
         if draft.scenario.published != draft.scenario.draft and not draft.missing:
             out.print(f"Let it run so with `junctor activate {shown}`.", style="dim")
 
+    @group.command("set")
+    def set_(
+        scenario: Annotated[str, typer.Argument(help="Its id or name.")],
+        name: Annotated[str | None, typer.Option(help="Another name.")] = None,
+        detail: Annotated[
+            str | None, typer.Option(help="What history keeps: full, first or errors.")
+        ] = None,
+        retention: Annotated[
+            str | None, typer.Option(help="How long: short (7 days), standard (30) or long (365).")
+        ] = None,
+        confidential: Annotated[
+            bool | None,
+            typer.Option("--confidential/--open", help="Whether ended runs keep counts only."),
+        ] = None,
+        as_json: Json = False,
+    ) -> None:
+        """Changes a scenario's name, or what history keeps of its runs and how long."""
+        from junctor.app.cli.output import console, print_json
+        from junctor.app.cli.session import actor, run_async, session
+        from junctor.app.scenarios import change_scenario
+        from junctor.language import ids
+        from junctor.ports.catalog import Scenario
+
+        async def main() -> Scenario:
+            async with session() as (core, organization_id):
+                return await change_scenario(
+                    core,
+                    organization_id,
+                    scenario,
+                    actor=actor(),
+                    name=name,
+                    detail=detail,
+                    retention=retention,
+                    confidential=confidential,
+                )
+
+        found = run_async(main())
+        record = {
+            "id": ids.show("scn", found.id),
+            "name": found.name,
+            "detail": found.detail,
+            "retention": found.retention,
+            "confidential": found.confidential,
+        }
+        if as_json:
+            print_json(record)
+            return
+        kept = "counts only" if found.confidential else f"detail {found.detail}"
+        console().print(
+            f"'{found.name}' keeps history of class {found.retention}, {kept}", markup=False
+        )
+
     @group.command("backfill")
     def backfill(
         scenario: Annotated[str, typer.Argument(help="Its id or name.")],

@@ -27,6 +27,7 @@ from junctor.ports.transport import Transport
 from junctor.runtime.accounts import Account
 from junctor.runtime.ends import Ends
 from junctor.runtime.plans import Prepared
+from junctor.runtime.services.room import RecordRoom
 from junctor.runtime.staging import Staged
 
 __all__ = ["SERVICES", "Asking", "Service", "Services", "Tools", "asked"]
@@ -78,10 +79,13 @@ class Tools:
     """How the world reaches our servers, for links."""
     ends: Ends = field(init=False)
     """Runs that wait for runs they called."""
+    room: RecordRoom = field(init=False)
+    """Whether data stores may have more records."""
 
     def __post_init__(self) -> None:
         """One place to wait at, for all of a process."""
         object.__setattr__(self, "ends", Ends(self.line))
+        object.__setattr__(self, "room", RecordRoom(self.line))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

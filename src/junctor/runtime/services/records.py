@@ -72,6 +72,7 @@ async def write(ask: WriteRecord, asking: Asking) -> str:
         fitting(ask.data, structure.spec, structure.strict, kept=ask.kept, zone=_zone(asking))
     )
     sized(key, made)
+    await asking.tools.room.check(asking.organization_id, store, key)
     if key:
         asking.staged.put(store, key, made)
         return key

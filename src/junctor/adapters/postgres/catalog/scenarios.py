@@ -38,6 +38,7 @@ class PostgresScenarios(Base):
         team_id: UUID | None = None,
         detail: Detail = "full",
         retention: Retention = "standard",
+        confidential: bool = False,
     ) -> Scenario:
         id_ = self._ids.new()
         async with self._writing(_WHAT, organization_id) as connection:
@@ -52,6 +53,7 @@ class PostgresScenarios(Base):
                     "name": name,
                     "detail": detail,
                     "retention": retention,
+                    "confidential": confidential,
                     "actor": actor,
                 },
             )
@@ -102,8 +104,14 @@ class PostgresScenarios(Base):
         name: str | None = None,
         detail: Detail | None = None,
         retention: Retention | None = None,
+        confidential: bool | None = None,
     ) -> Scenario:
-        changes = {"name": name, "detail": detail, "retention": retention}
+        changes = {
+            "name": name,
+            "detail": detail,
+            "retention": retention,
+            "confidential": confidential,
+        }
         parameters = {
             "organization": organization_id,
             "id": id,
@@ -133,11 +141,13 @@ class PostgresScenarios(Base):
         actor: str,
         blueprint: str,
         bindings: Json,
+        confidential: bool = False,
         revision: int | None = None,
     ) -> Scenario:
         parameters = {
             "organization": organization_id,
             "id": id,
+            "confidential": confidential,
             "actor": actor,
             "revision": revision,
         }

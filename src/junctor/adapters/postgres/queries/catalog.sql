@@ -74,9 +74,9 @@ order by seq desc limit %(limit)s
 select verify_audit(%(organization)s)
 
 -- name: create_scenario
-insert into scenarios (organization_id, id, team_id, name, detail, retention, created_by, updated_by)
-values (%(organization)s, %(id)s, %(team)s, %(name)s, %(detail)s, %(retention)s, %(actor)s, %(actor)s)
-returning organization_id, id, team_id, name, active, draft, published, detail, retention, revision,
+insert into scenarios (organization_id, id, team_id, name, detail, retention, confidential, created_by, updated_by)
+values (%(organization)s, %(id)s, %(team)s, %(name)s, %(detail)s, %(retention)s, %(confidential)s, %(actor)s, %(actor)s)
+returning organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
   created_at, created_by, updated_at, updated_by
 
 -- name: create_version
@@ -84,7 +84,7 @@ insert into scenario_versions (organization_id, scenario_id, version, blueprint,
 values (%(organization)s, %(scenario)s, %(version)s, %(blueprint)s, %(bindings)s, %(actor)s)
 
 -- name: scenarios
-select organization_id, id, team_id, name, active, draft, published, detail, retention, revision,
+select organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
   created_at, created_by, updated_at, updated_by
 from scenarios
 where organization_id = %(organization)s and (%(active)s::boolean is null or active = %(active)s)
@@ -92,29 +92,30 @@ where organization_id = %(organization)s and (%(active)s::boolean is null or act
 order by id desc limit %(limit)s
 
 -- name: scenario
-select organization_id, id, team_id, name, active, draft, published, detail, retention, revision,
+select organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
   created_at, created_by, updated_at, updated_by
 from scenarios where organization_id = %(organization)s and id = %(id)s
 
 -- name: update_scenario
 update scenarios set name = coalesce(%(name)s, name), detail = coalesce(%(detail)s, detail),
-  retention = coalesce(%(retention)s, retention),
+  retention = coalesce(%(retention)s, retention), confidential = coalesce(%(confidential)s, confidential),
   revision = revision + 1, updated_at = now(), updated_by = %(actor)s
 where organization_id = %(organization)s and id = %(id)s and revision = coalesce(%(revision)s, revision)
-returning organization_id, id, team_id, name, active, draft, published, detail, retention, revision,
+returning organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
   created_at, created_by, updated_at, updated_by
 
 -- name: lock_scenario
 select 1 from scenarios where organization_id = %(organization)s and id = %(id)s for update
 
 -- name: raise_draft
--- Numbers are never reused: the next is after the highest.
-update scenarios s set draft = (
+-- Numbers are never reused: the next is after the highest. A blueprint can make a scenario
+-- confidential, and only a person makes it open again.
+update scenarios s set confidential = confidential or %(confidential)s, draft = (
     select max(v.version) + 1 from scenario_versions v
     where v.organization_id = s.organization_id and v.scenario_id = s.id),
   revision = revision + 1, updated_at = now(), updated_by = %(actor)s
 where organization_id = %(organization)s and id = %(id)s and revision = coalesce(%(revision)s, revision)
-returning organization_id, id, team_id, name, active, draft, published, detail, retention, revision,
+returning organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
   created_at, created_by, updated_at, updated_by
 
 -- name: publish
@@ -123,7 +124,7 @@ update scenarios s set published = coalesce(%(version)s, draft),
 where organization_id = %(organization)s and id = %(id)s and revision = coalesce(%(revision)s, revision)
   and exists (select from scenario_versions v where v.organization_id = s.organization_id
     and v.scenario_id = s.id and v.version = coalesce(%(version)s, s.draft))
-returning organization_id, id, team_id, name, active, draft, published, detail, retention, revision,
+returning organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
   created_at, created_by, updated_at, updated_by
 
 -- name: set_active
@@ -133,7 +134,7 @@ with changed as (
     revision = revision + 1, updated_at = now(), updated_by = %(actor)s
   where organization_id = %(organization)s and id = %(id)s and revision = coalesce(%(revision)s, revision)
     and (not %(active)s or published is not null)
-  returning organization_id, id, team_id, name, active, draft, published, detail, retention, revision,
+  returning organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
     created_at, created_by, updated_at, updated_by
 )
 select changed.* from changed, (select pg_notify('junctor_wake', '')) w

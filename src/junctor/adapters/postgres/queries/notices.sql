@@ -5,6 +5,9 @@ insert into notices (organization_id, id, kind, scenario_id, run_id, subject, pa
 values (%(organization)s, %(id)s, %(kind)s, %(scenario)s, %(run)s, %(subject)s, %(params)s::jsonb)
 on conflict do nothing
 
+-- name: every_organization
+select organization_id from organizations
+
 -- name: error_counted
 -- One more failure in a row; the scenario is switched off with the `most`-th, if there is such.
 update scenarios s

@@ -38,3 +38,8 @@ where organization_id = %(organization)s and scenario_id = %(scenario)s and modu
 -- Data structures by their ids.
 select id, spec, strict from data_structures
 where organization_id = %(organization)s and id = any(%(ids)s::uuid[])
+
+-- name: record_limit
+-- How many records an organisation may keep, if as many were there when they were last counted.
+select q.records from quotas q join usages u on u.organization_id = q.organization_id
+where q.organization_id = %(organization)s and u.records >= q.records
