@@ -28,7 +28,7 @@ from junctor.ports.inbox import Answered, NewDelivery
 from junctor.ports.vault import Vault
 from junctor.runtime.envelope import pack_call, pack_manual
 from junctor.runtime.fanout import APP, Fanout
-from junctor.runtime.hooks import Hook, Hooks
+from junctor.runtime.hooks import Draining, Hook, Hooks
 from junctor.runtime.inspection import inspect
 from junctor.runtime.plans import Plans
 
@@ -142,7 +142,8 @@ class Ingest:
             answer = await self._serve(scope, receive)
         except JunctorError as error:
             status = error.status if error.status < 500 else 503
-            answer = Answered(status, (), error.message.encode())
+            later = error.later if isinstance(error, Draining) else ()
+            answer = Answered(status, later, error.message.encode())
         except (psycopg.Error, ConnectionError) as error:
             log.warning("not_stored", error=str(error))
             answer = Answered(503, (("retry-after", "5"),), b"Not stored. Please send it again.")
@@ -243,6 +244,8 @@ class Ingest:
             raise
 
     async def _take(self, hook: Hook, delivery: Delivery) -> Answered:
+        if hook.draining:
+            raise Draining
         key = hook.dedup_key(delivery)
         run = self._ids.new()
         answered: asyncio.Future[Answered] | None = None

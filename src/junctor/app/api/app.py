@@ -16,6 +16,7 @@ from junctor.app.api import (
     app_hooks,
     connections,
     connectors,
+    control,
     data_stores,
     data_structures,
     hooks,
@@ -26,6 +27,7 @@ from junctor.app.api import (
     schedules,
     variables,
     waits,
+    versions,
 )
 from junctor.app.api.caller import Caller, Gate
 from junctor.app.api.envelope import HANDLERS
@@ -50,6 +52,8 @@ def _routes() -> list[Any]:
             connections.router,
             scenarios.router,
             schedules.router,
+            versions.router,
+            control.router,
             hooks.router,
             app_hooks.router,
             runs.router,
