@@ -45,8 +45,8 @@ from junctor.runtime.flight import Flight, polled
 from junctor.runtime.keeper import Keeper
 from junctor.runtime.operate import Operator
 from junctor.runtime.services import Services
-from junctor.runtime.waiting import Waiting
 from junctor.runtime.stops import Stops
+from junctor.runtime.waiting import Waiting
 from junctor.runtime.writes import last_write, set_aside, storable
 
 __all__ = ["LONG_WAIT", "SLICE", "Driver"]

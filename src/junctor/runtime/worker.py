@@ -34,8 +34,8 @@ from junctor.runtime.plans import Plans, Prepared
 from junctor.runtime.services import Services, Tools
 from junctor.runtime.shares import full, little_first, spread
 from junctor.runtime.starting import SLICE_RUNS, Starter
-from junctor.runtime.waiting import Waiting
 from junctor.runtime.stops import Stops
+from junctor.runtime.waiting import Waiting
 
 __all__ = ["LEASE", "Worker"]
 

@@ -26,8 +26,8 @@ from junctor.app.api import (
     scenarios,
     schedules,
     variables,
-    waits,
     versions,
+    waits,
 )
 from junctor.app.api.caller import Caller, Gate
 from junctor.app.api.envelope import HANDLERS

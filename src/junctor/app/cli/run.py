@@ -10,9 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from junctor.app.cli import again
-
-from junctor.app.cli import run_control
+from junctor.app.cli import again, run_control
 
 __all__ = ["register"]
 
