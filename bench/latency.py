@@ -16,12 +16,13 @@ import aiohttp
 import kit
 
 
-def starts(st: kit.Stack) -> list[float]:
+def starts(st: kit.Stack, where: str = "", parameters: tuple[object, ...] = ()) -> list[float]:
     """Start latencies of all runs, in milliseconds."""
     with st.connect() as db:
         rows = db.execute(
             "select extract(epoch from started_at) * 1000 -"
-            " ('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint from runs"
+            f" ('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint from runs {where}",
+            parameters,
         ).fetchall()
     return [max(0.0, float(row[0])) for row in rows]
 

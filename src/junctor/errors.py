@@ -20,6 +20,7 @@
     │   ├── Misconfigured    a scenario, setting or connection is wrong
     │   ├── BlueprintInvalid a blueprint can't be read; carries problems with paths
     │   ├── Unsupported      a module or feature we do not have
+    │   ├── Stopped          somebody stopped the run
     │   ├── NotFound · Conflict · Forbidden · Unauthorized · TooLarge   API answers
     │   └── StaleFence       another worker owns this work now; our writes are refused
     └── Fault                ours: a bug, reported with its trace
@@ -54,6 +55,7 @@ __all__ = [
     "Skip",
     "StaleFence",
     "Stop",
+    "Stopped",
     "TooLarge",
     "Unauthorized",
     "Uncertain",
@@ -245,6 +247,14 @@ class Unsupported(Stop):
 
     code = "unsupported"
     status = 501
+
+
+class Stopped(Stop):
+    """{actor} stopped the run."""
+
+    code = "stopped"
+    status = 409
+    make_type = "ExecutionInterruptedError"
 
 
 class NotFound(Stop):

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import uvloop
 
@@ -92,8 +93,8 @@ def set_traps(worker: Worker, transport: AiohttpTransport, trap: Trap) -> None:
             trap.reach("after opening")
         return held
 
-    async def trapped_claim(limit: int, each: int) -> list[Claim]:
-        claims = await claim(limit, each)
+    async def trapped_claim(limit: int, each: int, full: Sequence[UUID] = ()) -> list[Claim]:
+        claims = await claim(limit, each, full)
         if claims:
             trap.reach("during claim")
         return claims

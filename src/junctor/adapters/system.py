@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from importlib.metadata import PackageNotFoundError, version
 
 from junctor.language.ids import Ids
 
-__all__ = ["now_ms", "system_ids"]
+__all__ = ["now_ms", "release", "system_ids"]
 
 _FETCH = 4096
 
@@ -15,6 +16,14 @@ _FETCH = 4096
 def now_ms() -> int:
     """Milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def release() -> str:
+    """This release's number; ``source`` where it runs without being installed."""
+    try:
+        return version("junctor")
+    except PackageNotFoundError:
+        return "source"
 
 
 def system_ids() -> Ids:

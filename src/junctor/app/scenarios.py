@@ -109,15 +109,16 @@ async def save_draft(
     connections: Mapping[str, str] | None = None,
     mapped: Mapping[str, str] | None = None,
     create: bool = False,
+    of_version: int | None = None,
     revision: int | None = None,
     permit: Permit | None = None,
 ) -> Draft:
     """A new version as the draft: another blueprint, other bindings, or both.
 
-    A hook that it is mapped to stays as it is until the draft is activated. ``permit`` is as for
-    `import_scenario`.
+    What is not given is as in version ``of_version``, or as in the draft. A hook that it is mapped
+    to stays as it is until the draft is activated. ``permit`` is as for `import_scenario`.
     """
-    before = await core.catalog.version(organization_id, scenario.id, scenario.draft)
+    before = await core.catalog.version(organization_id, scenario.id, of_version or scenario.draft)
     imported = read(before.blueprint if blueprint is None else blueprint)
     choice = await _choose(
         core,

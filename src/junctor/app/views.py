@@ -1,4 +1,4 @@
-"""What machines are shown of a run; the same from API and command line."""
+"""What machines are shown of runs and queues; the same from API and command line."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ import msgspec
 
 from junctor.app.logs import redact, redact_bundle
 from junctor.language import ids
-from junctor.ports.catalog import Run
+from junctor.ports.catalog import Queue, Run
 
 if TYPE_CHECKING:  # what they are made of: commands that only list runs do without the engine
     from junctor.app.telling import Backtest, Compared
 
 __all__ = [
     "BacktestView",
+    "Blocker",
     "ChangeView",
     "ComparedView",
+    "QueueView",
     "RunView",
     "backtest_view",
     "compared_view",
+    "queue_view",
     "run_view",
 ]
 
@@ -138,4 +141,53 @@ def backtest_view(made: Backtest) -> BacktestView:
         kinds=made.kinds,
         changed=[compared_view(each) for each in made.changed],
         untold=[compared_view(each) for each in made.untold],
+    )
+
+
+class Blocker(msgspec.Struct):
+    """The run that what is behind it waits for, and why it stopped."""
+
+    run: str
+    state: str | None
+    since: datetime | None
+    module: int | None
+    error: Any
+
+
+class QueueView(msgspec.Struct):
+    """What waits for a scenario with one order key. ``worker``: who is at it now.
+
+    ``due_at``: when the first wait or automatic retry in it is over.
+    """
+
+    scenario: str
+    order_key: str
+    deliveries: int
+    parked: int
+    oldest_at: datetime | None
+    worker: str | None
+    due_at: datetime | None
+    blocked_by: Blocker | None
+
+
+def queue_view(found: Queue) -> QueueView:
+    """What is shown of a queue."""
+    blocked = None
+    if found.blocked_by_run is not None:
+        blocked = Blocker(
+            run=ids.show("run", found.blocked_by_run),
+            state=found.blocked_state,
+            since=found.blocked_since,
+            module=found.blocked_module,
+            error=redact(found.blocked_error),
+        )
+    return QueueView(
+        scenario=ids.show("scn", found.scenario_id),
+        order_key=found.order_key,
+        deliveries=found.deliveries,
+        parked=found.parked,
+        oldest_at=found.oldest_at,
+        worker=found.owner,
+        due_at=found.due_at,
+        blocked_by=blocked,
     )

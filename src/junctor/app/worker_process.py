@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from junctor.app.control import watch_drains
 from junctor.app.core import Core, open_core
 from junctor.app.lean import settle_memory
 from junctor.app.room import disk_of
@@ -61,6 +62,7 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
             asyncio.create_task(keep_house(url, stop, core=core), name="keep house"),
             asyncio.create_task(keep_time(url, stop), name="keep time"),
             asyncio.create_task(disk.watch(), name="disk"),
+            asyncio.create_task(watch_drains(core, stop), name="drains"),
         }
         try:
             await worker.run(stop)

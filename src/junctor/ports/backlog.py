@@ -107,8 +107,10 @@ class DueRun(NamedTuple):
 class Backlog(Protocol):
     """Ownership and the work it gives."""
 
-    async def claim(self, limit: int, each: int) -> list[Claim]:
-        """Up to ``limit`` claims, at most ``each`` from one organisation."""
+    async def claim(self, limit: int, each: int, full: Sequence[UUID] = ()) -> list[Claim]:
+        """Up to ``limit`` claims, at most ``each`` from one organisation; none of organisations and
+        scenarios that are ``full``.
+        """
         ...
 
     async def take(

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from junctor.language.connector import Secret
@@ -250,6 +250,19 @@ class Scenarios(Protocol):
     ) -> Scenario:
         """Starts or stops it; deliveries are kept while it stands. `Conflict` if unpublished."""
 
+    async def hold_scenario(
+        self,
+        organization_id: UUID,
+        id: UUID,
+        *,
+        actor: str,
+        how: Literal["pause", "proceed", "drain"],
+        revision: int | None = None,
+    ) -> Scenario:
+        """Pauses an active scenario, runs it dry, or ends both; again is as once. `Conflict` if it
+        is not active.
+        """
+
     async def delete_scenario(
         self, organization_id: UUID, id: UUID, *, actor: str, revision: int | None = None
     ) -> None:
@@ -435,9 +448,9 @@ class History(Protocol):
         """Segments after number ``after``, in order; none of a run that isn't there."""
 
     async def queues(
-        self, organization_id: UUID, *, scenario_id: UUID | None = None
+        self, organization_id: UUID, *, scenario_id: UUID | None = None, limit: int = 1000
     ) -> list[Queue]:
-        """What waits, the oldest first."""
+        """What waits: what is blocked before the rest, the oldest first."""
 
 
 class Catalog(

@@ -106,6 +106,10 @@ class Scenario:
     created_by: str
     updated_at: datetime
     updated_by: str
+    paused_at: datetime | None = None
+    """Since when what comes in is kept and not run."""
+    draining_at: datetime | None = None
+    """Since when nothing new comes in; it is switched off when all that waits is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +233,15 @@ class Queue:
     parked: int
     oldest_at: datetime | None
     blocked_by_run: UUID | None
+    due_at: datetime | None = None
+    """When the first wait or automatic retry of it is over."""
+    owner: str | None = None
+    """The worker that is at it."""
+    blocked_state: str | None = None
+    blocked_error: Json | None = None
+    blocked_module: int | None = None
+    blocked_since: datetime | None = None
+    """How the run that it stands behind stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

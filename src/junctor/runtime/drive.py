@@ -28,6 +28,7 @@ from junctor.engine.commands import (
     Wait,
 )
 from junctor.engine.journal import SEGMENT_BYTES, Journal
+from junctor.engine.nodes import Halt
 from junctor.errors import (
     Fault,
     JunctorError,
@@ -44,6 +45,7 @@ from junctor.runtime.flight import Flight, polled
 from junctor.runtime.keeper import Keeper
 from junctor.runtime.operate import Operator
 from junctor.runtime.services import Services
+from junctor.runtime.stops import Stops
 from junctor.runtime.waiting import Waiting
 from junctor.runtime.writes import last_write, set_aside, storable
 
@@ -69,6 +71,7 @@ class Driver:
         services: Services,
         *,
         waiting: Waiting | None = None,
+        stops: Stops | None = None,
         breathe: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0),
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Any] = asyncio.sleep,
@@ -77,17 +80,23 @@ class Driver:
         self._keeper = Keeper(committer)
         self._waiting = waiting
         self._operator = Operator(self._keeper, accounts, transport, connector, services)
+        self._stops = stops or Stops()
         self._turn = breathe
         self._clock = clock
         self._sleep = sleep
 
-    def advance(self, flight: Flight, value: Any = None) -> Command | Result:
-        """Steps the run until it asks for something that takes time, or ends."""
+    def advance(
+        self, flight: Flight, value: Any = None, halt: Halt | None = None
+    ) -> Command | Result:
+        """Steps the run until it asks for something that takes time, or ends. ``halt`` ends it."""
         assert flight.steps is not None
         until = time.perf_counter() + SLICE
         try:
             while True:
-                command = flight.steps.send(value)
+                if halt is None:
+                    command = flight.steps.send(value)
+                else:
+                    command, halt = flight.steps.throw(halt), None
                 value = None
                 if type(command) is Flush:
                     if flight.journal.size >= SEGMENT_BYTES or time.perf_counter() > until:
@@ -116,6 +125,10 @@ class Driver:
         """Goes on from a command that `advance` gave, to the end of the run or a long wait."""
         try:
             while not isinstance(command, Result):
+                halt = self._stops.halt(flight.run_id, command)
+                if halt is not None:
+                    command = self.advance(flight, halt=halt)
+                    continue
                 value: Any
                 if isinstance(command, Wait) and command.awaited is not None:
                     value = await self._awaited(flight, command)
@@ -187,7 +200,7 @@ class Driver:
             flight.journal.wait(wait.address, due)
         if due - now <= LONG_WAIT:
             await self._keeper.settled(flight)
-            await self._sleep(max(0.0, due - now))
+            await self._stops.rest(flight.run_id, max(0.0, due - now), self._sleep)
             return True
         # Lanes: what is being sent is recorded before the claim may go to somebody else.
         await asyncio.gather(*flight.calls.values(), return_exceptions=True)

@@ -14,6 +14,7 @@ import psycopg
 import structlog
 
 from junctor.adapters.postgres.queries import load
+from junctor.adapters.system import release
 
 __all__ = ["Heartbeat"]
 
@@ -42,7 +43,7 @@ class Heartbeat:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._sign = time.monotonic()
-        self.details: dict[str, object] = {}
+        self.details: dict[str, object] = {"version": release()}
         self.fences: tuple[int, ...] = ()
         """The claims to renew. Only these: one that was made and not heard of, as its connection
         was lost, must run out, or nobody would ever work on it."""

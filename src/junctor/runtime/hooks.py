@@ -10,7 +10,7 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -29,7 +29,7 @@ from junctor.ports.inbox import Answered
 from junctor.ports.vault import Vault
 from junctor.runtime.plans import Plans, Prepared
 
-__all__ = ["Hook", "Hooks", "hook_aad", "plain_key"]
+__all__ = ["Draining", "Hook", "Hooks", "hook_aad", "plain_key"]
 
 KEEP_SECONDS = 60.0
 """At least; a change is told (`junctor_hooks`), this is the net. They expire at different times."""
@@ -55,6 +55,14 @@ def plain_key(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+class Draining(JunctorError):
+    """This scenario is being stopped and takes nothing more. Please send it again later."""
+
+    code = "draining"
+    status = 503
+    retry_after = 60.0
+
+
 @dataclass(frozen=True, slots=True)
 class Hook:
     """A hook, ready to receive."""
@@ -74,6 +82,8 @@ class Hook:
     """The settings that go with a delivery into the inbox."""
     inspects: bool = False
     """Whether deliveries are looked into before they are stored."""
+    draining: bool = False
+    """Whether its scenario takes nothing more."""
 
     def told(self, delivery: Delivery) -> Answered:
         """What a caller is told whose delivery is durable."""
@@ -184,14 +194,15 @@ class Hooks:
             raise NotFound(what="A hook at this address")
         (
             organization, hook_id, scenario, _module, connector, kind, settings, sealed, enabled,
-            _connection, published, _active,
+            _connection, published, _active, draining,
         ) = rows[0]  # fmt: skip
         if not enabled or scenario is None:
             error = NotFound("This hook is not in use.")
             raise error
-        return await self.prepare(
+        hook = await self.prepare(
             organization, hook_id, scenario, f"{connector}:{kind}", settings, sealed, published
         )
+        return replace(hook, draining=draining)
 
     async def prepare(
         self,

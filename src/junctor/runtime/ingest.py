@@ -30,7 +30,7 @@ from junctor.runtime.door_answers import FULL, Busy, Gone, TooSlow, answer_with,
 from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.envelope import pack_call, pack_manual
 from junctor.runtime.fanout import APP, Fanout
-from junctor.runtime.hooks import Hook, Hooks
+from junctor.runtime.hooks import Draining, Hook, Hooks
 from junctor.runtime.inspection import inspect
 from junctor.runtime.plans import Plans
 
@@ -246,6 +246,8 @@ class Ingest:
             raise
 
     async def _take(self, hook: Hook, delivery: Delivery) -> Answered:
+        if hook.draining:
+            raise Draining
         key = hook.dedup_key(delivery)
         run = self._ids.new()
         answered: asyncio.Future[Answered] | None = None

@@ -33,7 +33,9 @@ from junctor.runtime.notices import Notices
 from junctor.runtime.pace import Pace
 from junctor.runtime.plans import Plans, Prepared
 from junctor.runtime.services import Services, Tools
+from junctor.runtime.shares import full, little_first, spread
 from junctor.runtime.starting import SLICE_RUNS, Starter
+from junctor.runtime.stops import Stops
 from junctor.runtime.waiting import Waiting
 
 __all__ = ["LEASE", "Worker"]
@@ -45,12 +47,14 @@ LEASE = 10.0
 GATHER = 0.002
 """Seconds between passes under load."""
 MOST_CLAIMS = 64
-MOST_RUNS = 512
-"""Runs in flight in one process."""
+MOST_RUNS = 704
+"""Runs in flight in one process; one scenario alone gets 528 of them."""
 MOST_WAITING = 2048
 """Runs that wait for runs they called, besides."""
 PURE_RUNS = 500
 """The same if it has none."""
+LONGEST_PASS = 0.01
+"""Seconds for which runs are started before somebody who has signalled meanwhile is looked for."""
 MOST_PAUSES = 20
 """Milliseconds a long run holds still at a time while others are being started."""
 
@@ -101,15 +105,16 @@ class Worker:
         )
         self._ends = services.tools.ends
         self._waiting = Waiting(self._reads, vault=vault, blobs=blobs, connector=connector)
+        self._stops = Stops(self._reads)
         self.driver = Driver(
             self.committer, accounts, transport, connector, services,
-            waiting=self._waiting, breathe=self._breathe,
+            waiting=self._waiting, stops=self._stops, breathe=self._breathe,
         )  # fmt: skip
         self._heartbeat = Heartbeat(url, name=name, role="worker", lease=lease)
         self._wake = asyncio.Event()
         self._ends.told = self._wake.set
         self._claims: set[Claim] = set()
-        self._woken = False
+        self._woken = self._signalled = False
         self._starting = False
         self.starter = Starter(
             self.backlog,
@@ -138,6 +143,7 @@ class Worker:
         self.committer.start()
         self._heartbeat.start()
         listening = asyncio.create_task(self._listen(), name="listen")
+        stops = asyncio.create_task(self._stops.watch(), name="stops")
         stopping = asyncio.create_task(self._stopping(stop), name="stopping")
         working = asyncio.create_task(self._loop(stop), name="working")
         watching = asyncio.create_task(self._waiting.watch(stop), name="watching")
@@ -150,12 +156,12 @@ class Worker:
         except TimeoutError:
             log.warning("stopped_without_database")
         finally:
-            for task in (working, listening, stopping, watching, *self.starter.tasks):
-                task.cancel()
-            await asyncio.gather(
-                working, listening, stopping, watching, *self.starter.tasks,
-                return_exceptions=True,
+            tasks = (
+                working, listening, stopping, watching, stops, *self.starter.tasks
             )  # fmt: skip
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.committer.stop(self._grace)
             await asyncio.to_thread(self._heartbeat.stop)
             await self._accounts.close()
@@ -165,6 +171,7 @@ class Worker:
     async def _loop(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self._heartbeat.alive()
+            self._heartbeat.details["active"] = self.active
             self._woken, woken = self._woken or self._wake.is_set(), self._wake
             woken.clear()
             self._starting = True
@@ -210,10 +217,14 @@ class Worker:
             try:
                 connection = await connect(self._url, "engine")
                 async with connection:
-                    await connection.execute("listen junctor_wake")
+                    await connection.execute("listen junctor_wake; listen junctor_stop")
                     self._wake.set()
-                    async for _ in connection.notifies():
-                        self._wake.set()
+                    async for notice in connection.notifies():
+                        if notice.channel == "junctor_stop":
+                            self._stops.hint()
+                        else:
+                            self._signalled = True
+                            self._wake.set()
             except Exception as error:  # whatever it is: hear again
                 log.warning("not_listening", error=str(error))
                 await asyncio.sleep(0.2)
@@ -226,9 +237,11 @@ class Worker:
         active, idle = self.active, self._ends.waiting
         room = min(MOST_RUNS - (active - idle), MOST_RUNS + MOST_WAITING - active)
         fresh: list[Claim] = []
+        self._signalled = False
         no_room = self._disk is not None and self._disk.full
         if room > 0 and not no_room:  # what is under way may end; nothing is begun
-            fresh = await self.backlog.claim(MOST_CLAIMS, MOST_CLAIMS)
+            crowd = full(self._claims, room, MOST_RUNS, self._ends.among)
+            fresh = await self.backlog.claim(MOST_CLAIMS, MOST_CLAIMS, crowd)
         self._claims.update(fresh)
         self._renewed()
         wanted: list[tuple[Claim, int]] = []
@@ -246,28 +259,35 @@ class Worker:
             for claim, limit in wanted
             if claim.blocked_by_run is None and not (claim.in_line and claim.busy)
         ]
-        wanted = await self.pace.grant(wanted)
+        wanted = await self.pace.grant(spread(wanted, PURE_RUNS))
         if wanted:
             busy = [run for claim, _ in wanted for run in claim.busy]
             begun = time.perf_counter()
-            for claim, taken in await self.backlog.take(wanted, busy):
-                await self.pace.used(claim, len(taken))
+            pass_begun = begun
+            given = await self.backlog.take(wanted, busy)
+            for claim, taken in little_first(given):
                 if claim.due and claim not in fresh and not claim.in_line:
                     # One that is always busy is never given back, and would never be looked at.
                     started += await self.starter.resume_due(claim)
                 prepared = await self._prepared(claim)
                 cautious = claim.cautious_until is not None
                 if cautious or claim.in_line or isinstance(prepared, JunctorError):
+                    await self.pace.used(claim, len(taken))
                     started += self.starter.start_line(claim, taken)
                     continue
+                before = started
                 for delivery in taken:
                     if claim.lost:
+                        break
+                    if self._signalled and time.perf_counter() - pass_begun > LONGEST_PASS:
+                        claim.more = True  # the rest is taken again
                         break
                     await self.starter.begin(claim, prepared, delivery)
                     started += 1
                     if time.perf_counter() - begun > SLICE:
                         await asyncio.sleep(0)
                         begun = time.perf_counter()
+                await self.pace.used(claim, started - before)
         return started
 
     async def _limit(self, claim: Claim) -> int:

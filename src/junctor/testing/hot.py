@@ -257,10 +257,10 @@ class MemoryBacklog(Backlog):
         self._lease = lease
         self._taken_bytes = taken_bytes
 
-    async def claim(self, limit: int, each: int) -> list[Claim]:
+    async def claim(self, limit: int, each: int, full: Sequence[UUID] = ()) -> list[Claim]:
         by_organization: dict[UUID, list[tuple[Key, _Backlog]]] = defaultdict(list)
         for key, row in sorted(self._store.backlog.items(), key=lambda item: item[1].since):
-            if self._ready(row):
+            if self._ready(row) and key[0] not in full and key[1] not in full:
                 by_organization[key[0]].append((key, row))
         share = max(1, each // max(1, len(by_organization)))
         picked = [

@@ -111,8 +111,8 @@ class World:
             raise NotFound(what="The scenario")
         return Scenario(
             organization_id=ORG, id=SCENARIO, team_id=ORG, name="S", active=self.active, draft=1,
-            published=1, detail="full", retention="standard", revision=1, created_at=NOW,
-            created_by="a", updated_at=NOW, updated_by="a",
+            published=1, detail="full", retention="standard", confidential=False,
+            revision=1, created_at=NOW, created_by="a", updated_at=NOW, updated_by="a",
         )  # fmt: skip
 
     async def note_registration(

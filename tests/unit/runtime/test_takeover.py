@@ -73,8 +73,8 @@ class World:
     async def scenario(self, organization_id: UUID, id: UUID) -> Scenario:  # noqa: A002 - the port's name
         return Scenario(
             organization_id=organization_id, id=id, team_id=ORG, name="S", active=self.active,
-            draft=1, published=1, detail="full", retention="standard", revision=1, created_at=NOW,
-            created_by="a", updated_at=NOW, updated_by="a",
+            draft=1, published=1, detail="full", retention="standard", confidential=False,
+            revision=1, created_at=NOW, created_by="a", updated_at=NOW, updated_by="a",
         )  # fmt: skip
 
     async def note_registration(

@@ -44,6 +44,10 @@ Row = tuple[Any, ...]
 TAKEN_BYTES = 64 * 1024 * 1024
 """What one `take` brings at most, about; a scenario's next delivery always comes."""
 
+_PLANS = "set enable_seqscan = off; set enable_bitmapscan = off; set jit = off"
+"""Every statement here has its index. Planned while a table was nearly empty, it would read the
+whole of it for as long as that plan is kept, and somebody may have put a million rows in."""
+
 _LOST = (psycopg.OperationalError, psycopg.InterfaceError, NotSent)
 _AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
 
@@ -84,6 +88,7 @@ class Line:
                     if self._connection is None or self._connection.closed:
                         self._connection = await connect(self._url, "engine")
                         register(self._connection)
+                        await self._connection.execute(_PLANS)
                     return await work(self._connection)
                 except _AGAIN:
                     continue
@@ -128,7 +133,7 @@ class Line:
                 return  # it was lost; that is why we are here
 
 
-_FILES = ("hot", "kept", "records", "waits")
+_FILES = ("hot", "kept", "records", "stops", "waits")
 """Whose queries a `Line` knows; a name stands in one of them."""
 
 
@@ -227,10 +232,17 @@ class PostgresBacklog:
         self._owner = owner
         self._lease = lease
 
-    async def claim(self, limit: int, each: int) -> list[Claim]:
+    async def claim(self, limit: int, each: int, full: Sequence[UUID] = ()) -> list[Claim]:
         """Claims what is ready; see the query."""
         rows = await self._line.fetch(
-            "claim", {"limit": limit, "each": each, "lease": self._lease, "owner": self._owner}
+            "claim",
+            {
+                "limit": limit,
+                "each": each,
+                "lease": self._lease,
+                "owner": self._owner,
+                "full": Uuids(full),
+            },
         )
         return [
             Claim(
@@ -268,8 +280,11 @@ class PostgresBacklog:
             },
         )
         found: dict[int, list[Taken]] = {}
-        for position, n, due, delivery, payload, server, received_at, hook in rows:
+        held: set[int] = set()
+        for position, n, due, delivery, payload, server, received_at, hook, waits in rows:
             taken = found.setdefault(position, [])
+            if waits:
+                held.add(position)
             claims[position - 1][0].n = n
             claims[position - 1][0].due = due
             if delivery is not None:
@@ -281,6 +296,7 @@ class PostgresBacklog:
                 continue
             taken = found[position]
             claim.more = len(taken) >= limit or sum(len(each.payload) for each in taken) >= most
+            claim.more |= position in held  # given back, it must not be taken for empty
             out.append((claim, found[position]))
         return out
 

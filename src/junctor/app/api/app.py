@@ -16,6 +16,7 @@ from junctor.app.api import (
     app_hooks,
     connections,
     connectors,
+    control,
     data_stores,
     data_structures,
     hooks,
@@ -27,6 +28,7 @@ from junctor.app.api import (
     scenarios,
     schedules,
     variables,
+    versions,
     waits,
 )
 from junctor.app.api.caller import Caller, Gate
@@ -52,6 +54,8 @@ def _routes() -> list[Any]:
             connections.router,
             scenarios.router,
             schedules.router,
+            versions.router,
+            control.router,
             hooks.router,
             app_hooks.router,
             runs.router,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
-from uuid import UUID
 
 import msgspec
 from litestar import MediaType, Response, Router, delete, get, patch, post, put
@@ -37,7 +36,6 @@ from junctor.app.api.requirements import (
     permit_of,
     requirement_view,
 )
-from junctor.app.bindings import BINDINGS, PREFIXES
 from junctor.app.logs import redact
 from junctor.errors import Conflict
 from junctor.language import ids
@@ -67,6 +65,8 @@ class ScenarioView(msgspec.Struct, kw_only=True):
     created_by: str
     updated_at: datetime
     updated_by: str
+    paused_at: datetime | None = None
+    draining_at: datetime | None = None
 
 
 class ProblemView(msgspec.Struct):
@@ -125,24 +125,6 @@ class ScenarioChange(msgspec.Struct, forbid_unknown_fields=True):
     confidential: bool | None = None
 
 
-class VersionView(msgspec.Struct):
-    """That a version exists."""
-
-    version: int
-    created_at: datetime
-    created_by: str
-
-
-class FullVersionView(VersionView):
-    """A version with what its modules are bound to, by module id (``3``, or ``3.parameter``).
-
-    Its blueprint is at ``…/blueprint``.
-    """
-
-    connections: dict[str, str]
-    bindings: dict[str, dict[str, str]]
-
-
 class RunOnce(msgspec.Struct, forbid_unknown_fields=True):
     """What a run is started with, and of which version.
 
@@ -183,6 +165,8 @@ def fields(found: catalog.Scenario) -> dict[str, Any]:
         "created_by": found.created_by,
         "updated_at": found.updated_at,
         "updated_by": found.updated_by,
+        "paused_at": found.paused_at,
+        "draining_at": found.draining_at,
     }
 
 
@@ -358,10 +342,21 @@ async def activate(
 
 @post("/scenarios/{scenario_id:str}/deactivate", summary="Deactivate a scenario", status_code=200)
 async def deactivate(
-    request: ApiRequest, scenario_id: FromPath[str], if_match: IfMatch = None
+    request: ApiRequest,
+    scenario_id: FromPath[str],
+    if_match: IfMatch = None,
+    stop_runs: FromQuery[bool] = False,
 ) -> Response[ActivatedView]:
-    """Stops it and removes its hooks at the vendors; our addresses stay."""
-    return await _switch(request, scenario_id, if_match, activation.deactivate)
+    """Stops it and removes its hooks at the vendors; our addresses stay. Runs under way end as
+    ever, or with ``stop_runs`` before their next operation: then they are discarded.
+    """
+    answer = await _switch(request, scenario_id, if_match, activation.deactivate)
+    if stop_runs:
+        from junctor.app.control import stop_all
+
+        found = await _find(request, scenario_id)
+        await stop_all(core_of(request), found, actor=request.user.actor)
+    return answer
 
 
 async def _switch(
@@ -392,38 +387,6 @@ async def export_blueprint(
         core_of(request), request.user.organization_id, found, version=version
     )
     return Response(text, media_type=MediaType.JSON, headers={"etag": etag(found.revision)})
-
-
-@get("/scenarios/{scenario_id:str}/versions", summary="List versions")
-async def list_versions(
-    request: ApiRequest, scenario_id: FromPath[str], cursor: Cursor = None, limit: Limit = 50
-) -> Page[VersionView]:
-    """Versions, newest first."""
-    found = await _find(request, scenario_id)
-    page = await core_of(request).catalog.versions(
-        request.user.organization_id, found.id, cursor=cursor, limit=limit
-    )
-    return page_of(page, lambda each: VersionView(each.version, each.created_at, each.created_by))
-
-
-@get("/scenarios/{scenario_id:str}/versions/{version:int}", summary="A version")
-async def read_version(
-    request: ApiRequest, scenario_id: FromPath[str], version: FromPath[int]
-) -> FullVersionView:
-    """One immutable version."""
-    found = await core_of(request).catalog.version(
-        request.user.organization_id, read_id("scn", scenario_id), version
-    )
-    bindings = {
-        BINDINGS[kind]: {
-            module: ids.show(PREFIXES[kind], UUID(thing))
-            for module, thing in found.bindings.get(BINDINGS[kind], {}).items()
-        }
-        for kind in BINDINGS
-    }
-    return FullVersionView(
-        found.version, found.created_at, found.created_by, bindings["connections"], bindings
-    )
 
 
 @post("/scenarios/{scenario_id:str}/runs", summary="Run once", status_code=202)
@@ -490,8 +453,6 @@ router = Router(
         activate,
         deactivate,
         export_blueprint,
-        list_versions,
-        read_version,
         run_once,
     ],
 )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from junctor.app.cli import again
+from junctor.app.cli import again, run_control
 
 __all__ = ["register"]
 
@@ -26,7 +26,9 @@ class _Group(TyperGroup):
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(
-        cls=_Group, help="Show a run, do it again, or run a scenario once.", no_args_is_help=True
+        cls=_Group,
+        help="Show a run, do it again, stop it, or run a scenario once.",
+        no_args_is_help=True,
     )
 
     @group.command("show")
@@ -194,6 +196,7 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(1)
 
     again.register(group)
+    run_control.register(group)
     app.add_typer(group, name="run")
 
 

@@ -69,7 +69,7 @@ class PostgresHistory(Base):
         )
 
     async def queues(
-        self, organization_id: UUID, *, scenario_id: UUID | None = None
+        self, organization_id: UUID, *, scenario_id: UUID | None = None, limit: int = 1000
     ) -> list[Queue]:
-        parameters = {"organization": organization_id, "scenario": scenario_id}
+        parameters = {"organization": organization_id, "scenario": scenario_id, "limit": limit}
         return await self._list(Queue, "queues", parameters)

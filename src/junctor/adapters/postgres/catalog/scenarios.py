@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -241,6 +242,35 @@ class PostgresScenarios(Base):
             )
             verb = "activate" if active else "deactivate"
             await self._audit(connection, organization_id, actor, verb, show("scn", id))
+            await self._tell_doors(connection)  # one that was draining takes deliveries again
+        return row
+
+    async def hold_scenario(
+        self,
+        organization_id: UUID,
+        id: UUID,
+        *,
+        actor: str,
+        how: Literal["pause", "proceed", "drain"],
+        revision: int | None = None,
+    ) -> Scenario:
+        parameters = {
+            "organization": organization_id,
+            "id": id,
+            "actor": actor,
+            "revision": revision,
+        }
+
+        def why(stored: Scenario) -> None:
+            if not stored.active:
+                raise Conflict(f"The scenario '{stored.name}' is not active: activate it first")
+
+        async with self._writing(_WHAT, organization_id) as connection:
+            row = await self._change(
+                connection, _WHAT, Scenario, how, parameters, reader="scenario", why=why
+            )
+            await self._audit(connection, organization_id, actor, how, show("scn", id))
+            await self._tell_doors(connection)
         return row
 
     async def delete_scenario(

@@ -77,7 +77,7 @@ select verify_audit(%(organization)s)
 insert into scenarios (organization_id, id, team_id, name, detail, retention, confidential, created_by, updated_by)
 values (%(organization)s, %(id)s, %(team)s, %(name)s, %(detail)s, %(retention)s, %(confidential)s, %(actor)s, %(actor)s)
 returning organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
-  created_at, created_by, updated_at, updated_by
+  created_at, created_by, updated_at, updated_by, paused_at, draining_at
 
 -- name: create_version
 insert into scenario_versions (organization_id, scenario_id, version, blueprint, bindings, created_by)
@@ -85,7 +85,7 @@ values (%(organization)s, %(scenario)s, %(version)s, %(blueprint)s, %(bindings)s
 
 -- name: scenarios
 select organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
-  created_at, created_by, updated_at, updated_by
+  created_at, created_by, updated_at, updated_by, paused_at, draining_at
 from scenarios
 where organization_id = %(organization)s and (%(active)s::boolean is null or active = %(active)s)
   and (%(before)s::uuid is null or id < %(before)s)
@@ -93,7 +93,7 @@ order by id desc limit %(limit)s
 
 -- name: scenario
 select organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
-  created_at, created_by, updated_at, updated_by
+  created_at, created_by, updated_at, updated_by, paused_at, draining_at
 from scenarios where organization_id = %(organization)s and id = %(id)s
 
 -- name: update_scenario
@@ -102,7 +102,7 @@ update scenarios set name = coalesce(%(name)s, name), detail = coalesce(%(detail
   revision = revision + 1, updated_at = now(), updated_by = %(actor)s
 where organization_id = %(organization)s and id = %(id)s and revision = coalesce(%(revision)s, revision)
 returning organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
-  created_at, created_by, updated_at, updated_by
+  created_at, created_by, updated_at, updated_by, paused_at, draining_at
 
 -- name: lock_scenario
 select 1 from scenarios where organization_id = %(organization)s and id = %(id)s for update
@@ -116,7 +116,7 @@ update scenarios s set confidential = confidential or %(confidential)s, draft = 
   revision = revision + 1, updated_at = now(), updated_by = %(actor)s
 where organization_id = %(organization)s and id = %(id)s and revision = coalesce(%(revision)s, revision)
 returning organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
-  created_at, created_by, updated_at, updated_by
+  created_at, created_by, updated_at, updated_by, paused_at, draining_at
 
 -- name: publish
 update scenarios s set published = coalesce(%(version)s, draft),
@@ -125,17 +125,48 @@ where organization_id = %(organization)s and id = %(id)s and revision = coalesce
   and exists (select from scenario_versions v where v.organization_id = s.organization_id
     and v.scenario_id = s.id and v.version = coalesce(%(version)s, s.draft))
 returning organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
-  created_at, created_by, updated_at, updated_by
+  created_at, created_by, updated_at, updated_by, paused_at, draining_at
 
 -- name: set_active
--- Workers are woken: what arrived while it stood can be claimed from now on.
+-- Workers are woken: what arrived while it stood can be claimed from now on. A pause or a draining
+-- ends with it.
 with changed as (
-  update scenarios set active = %(active)s,
+  update scenarios set active = %(active)s, paused_at = null, draining_at = null,
     revision = revision + 1, updated_at = now(), updated_by = %(actor)s
   where organization_id = %(organization)s and id = %(id)s and revision = coalesce(%(revision)s, revision)
     and (not %(active)s or published is not null)
   returning organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
-    created_at, created_by, updated_at, updated_by
+    created_at, created_by, updated_at, updated_by, paused_at, draining_at
+)
+select changed.* from changed, (select pg_notify('junctor_wake', '')) w
+
+-- name: pause
+-- Again is as once: it stays paused since the first time.
+update scenarios set paused_at = coalesce(paused_at, now()),
+  revision = revision + 1, updated_at = now(), updated_by = %(actor)s
+where organization_id = %(organization)s and id = %(id)s and revision = coalesce(%(revision)s, revision) and active
+returning organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
+  created_at, created_by, updated_at, updated_by, paused_at, draining_at
+
+-- name: proceed
+-- Neither paused nor draining any more; workers are woken.
+with changed as (
+  update scenarios set paused_at = null, draining_at = null,
+    revision = revision + 1, updated_at = now(), updated_by = %(actor)s
+  where organization_id = %(organization)s and id = %(id)s and revision = coalesce(%(revision)s, revision) and active
+  returning organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
+    created_at, created_by, updated_at, updated_by, paused_at, draining_at
+)
+select changed.* from changed, (select pg_notify('junctor_wake', '')) w
+
+-- name: drain
+-- A paused one goes on, as it could never be worked off.
+with changed as (
+  update scenarios set paused_at = null, draining_at = coalesce(draining_at, now()),
+    revision = revision + 1, updated_at = now(), updated_by = %(actor)s
+  where organization_id = %(organization)s and id = %(id)s and revision = coalesce(%(revision)s, revision) and active
+  returning organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
+    created_at, created_by, updated_at, updated_by, paused_at, draining_at
 )
 select changed.* from changed, (select pg_notify('junctor_wake', '')) w
 
@@ -296,7 +327,9 @@ where organization_id = %(organization)s and run_id = %(run)s and seq > %(after)
 
 -- name: queues
 select coalesce(i.scenario_id, b.scenario_id) as scenario_id, coalesce(i.order_key, b.order_key) as order_key,
-  coalesce(i.deliveries, 0) as deliveries, coalesce(i.parked, 0) as parked, i.oldest_at, b.blocked_by_run
+  coalesce(i.deliveries, 0) as deliveries, coalesce(i.parked, 0) as parked, i.oldest_at, b.blocked_by_run,
+  b.due_at, b.owner, r.state as blocked_state, r.error as blocked_error, r.failed_module as blocked_module,
+  r.started_at as blocked_since
 from (
   select scenario_id, order_key, count(*) filter (where parked_at is null) as deliveries,
     count(*) filter (where parked_at is not null) as parked, min(received_at) as oldest_at
@@ -305,11 +338,14 @@ from (
   group by 1, 2
 ) i
 full join (
-  select scenario_id, order_key, blocked_by_run from backlog
+  select scenario_id, order_key, blocked_by_run, due_at,
+    case when lease_until > clock_timestamp() then owner end as owner
+  from backlog
   where organization_id = %(organization)s and (%(scenario)s::uuid is null or scenario_id = %(scenario)s)
 ) b on b.scenario_id = i.scenario_id and b.order_key = i.order_key
+left join runs r on r.organization_id = %(organization)s and r.id = b.blocked_by_run
 where i.scenario_id is not null or b.blocked_by_run is not null
-order by i.oldest_at nulls last, 1, 2 limit 1000
+order by b.blocked_by_run is null, i.oldest_at nulls last, 1, 2 limit %(limit)s
 
 -- name: create_store
 insert into data_stores (organization_id, id, team_id, name, structure_id, created_by, updated_by)

@@ -64,28 +64,79 @@ where (i.organization_id, i.id) in (select * from unnest(%(organizations)s::uuid
   and r.organization_id = i.organization_id and r.id = i.id
 
 -- name: claim
--- Take slices of several scenarios, the same number from each organisation, oldest first; those who
--- have waited longest come first, so that a busy organisation can't take every place.
+-- Take slices of several scenarios: as many from each organisation, and in it from each scenario,
+-- so that a busy one can't take every place; of one scenario those that have waited longest. Where
+-- there are more scenarios than places, chance decides: by age, those with much behind them would
+-- always come first. A long line is not read: it jumps from scenario to scenario in it, so that a
+-- million order keys, or a million deliveries of a scenario that is paused, cost no more than one.
+-- Each part asks for an order that one index alone has, as a plan is kept while tables grow.
 -- `crashed`: the last owner's lease ran out, so its deliveries may have been begun.
-with ready as materialized (
-  select organization_id, min(oldest_at) as oldest_at from backlog
-  where lease_until < clock_timestamp()
-    and ((not idle and blocked_by_run is null) or due_at <= clock_timestamp())
-  group by organization_id order by 2
-), picked as (
-  select b.* from ready o
-  cross join lateral (
-    select b.organization_id, b.scenario_id, b.order_key, b.lease_until
-    from backlog b
-    where b.organization_id = o.organization_id and b.lease_until < clock_timestamp()
+with recursive first as materialized (
+  select organization_id, scenario_id from backlog
+  where not idle and blocked_by_run is null and lease_until < clock_timestamp()
+  order by organization_id, scenario_id, oldest_at limit 1500
+), lines as (  -- scenarios with something in line, if there are more rows than that
+  (select organization_id, scenario_id from backlog
+    where (select count(*) from first) = 1500
+      and not idle and blocked_by_run is null and lease_until < clock_timestamp()
+    order by organization_id, scenario_id, oldest_at limit 1)
+  union all
+  select b.* from lines l cross join lateral (
+    select organization_id, scenario_id from backlog
+    where not idle and blocked_by_run is null and lease_until < clock_timestamp()
+      and (organization_id, scenario_id) > (l.organization_id, l.scenario_id)
+    order by organization_id, scenario_id, oldest_at limit 1) b
+), waits as (  -- and with something that waits, or is due
+  (select organization_id, scenario_id, due_at from backlog
+    where due_at is not null order by organization_id, scenario_id, due_at limit 1)
+  union all
+  select b.* from waits l cross join lateral (
+    select organization_id, scenario_id, due_at from backlog
+    where due_at is not null and (organization_id, scenario_id) > (l.organization_id, l.scenario_id)
+    order by organization_id, scenario_id, due_at limit 1) b
+), ready as (
+  select w.organization_id, w.scenario_id, scenario_runs(s) as runs
+  from (
+    select organization_id, scenario_id from first
+    union select organization_id, scenario_id from lines
+    union select organization_id, scenario_id from waits where due_at <= clock_timestamp()
+  ) w
+  join scenarios s on s.organization_id = w.organization_id and s.id = w.scenario_id
+  where w.organization_id <> all(%(full)s::uuid[]) and w.scenario_id <> all(%(full)s::uuid[])
+    and (scenario_runs(s) or (  -- what was started by hand runs all the same
+      select true from backlog b where b.organization_id = w.organization_id
+        and b.scenario_id = w.scenario_id and b.order_key like '~%%'
+      order by lower(b.order_key) limit 1))
+), shares as (
+  select r.*, greatest(1, r.share / count(*) over (partition by r.organization_id)) as most
+  from (
+    select *, row_number() over (partition by organization_id order by random()) as turn,
+      greatest(1, %(each)s / (select count(distinct organization_id) from ready)) as share
+    from ready
+  ) r where r.turn <= r.share
+), in_line as (
+  select b.* from shares o cross join lateral (
+    select b.organization_id, b.scenario_id, b.order_key, b.lease_until, b.oldest_at from backlog b
+    where o.runs and b.organization_id = o.organization_id and b.scenario_id = o.scenario_id
+      and not b.idle and b.blocked_by_run is null and b.lease_until < clock_timestamp()
+    order by b.oldest_at limit o.most for update of b skip locked) b
+), due as (
+  select b.* from shares o cross join lateral (
+    select b.organization_id, b.scenario_id, b.order_key, b.lease_until, b.oldest_at from backlog b
+    where o.runs and b.organization_id = o.organization_id and b.scenario_id = o.scenario_id
+      and b.due_at <= clock_timestamp() and b.lease_until < clock_timestamp()
+    order by b.due_at limit o.most for update of b skip locked) b
+), by_hand as (
+  select b.* from shares o cross join lateral (
+    select b.organization_id, b.scenario_id, b.order_key, b.lease_until, b.oldest_at from backlog b
+    where not o.runs and b.organization_id = o.organization_id and b.scenario_id = o.scenario_id
+      and b.order_key like '~%%' and b.lease_until < clock_timestamp()
       and ((not b.idle and b.blocked_by_run is null) or b.due_at <= clock_timestamp())
-      and (b.order_key like '~%%' or exists (
-        select from scenarios s
-        where s.organization_id = b.organization_id and s.id = b.scenario_id and s.active))
-    order by b.oldest_at limit greatest(1, %(each)s / (select count(*) from ready))
-    for update of b skip locked
-  ) b
-  limit %(limit)s
+    order by lower(b.order_key) limit o.most for update of b skip locked) b
+), picked as (
+  select p.*, row_number() over (partition by organization_id, scenario_id order by oldest_at) as place
+  from (select * from in_line union select * from due union select * from by_hand) p
+  order by place, random() limit %(limit)s
 ), claimed as (
   update backlog b
   set lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
@@ -101,28 +152,36 @@ select c.organization_id, c.scenario_id, c.order_key, c.fence, c.due_at, c.block
   case when c.crashed then (
     select i.id from inbox i
     where i.organization_id = c.organization_id and i.scenario_id = c.scenario_id
-      and i.order_key = c.order_key and i.parked_at is null
-    order by i.id desc limit 1) end as cautious_until, c.attempts, s.errors_in_row
+      and i.order_key >= c.order_key and i.order_key <= c.order_key and i.parked_at is null
+    order by i.order_key desc, i.id desc limit 1) end as cautious_until, c.attempts, s.errors_in_row
 from claimed c join scenarios s on s.organization_id = c.organization_id and s.id = c.scenario_id
 
 -- name: take
 -- The next deliveries of claims we hold, leaving out those in flight; `n` says what we have seen.
--- Of large ones, as many as it takes to reach `most` bytes. With the hook, if runs wait for what comes
--- there: an index with nothing in it, as a rule.
+-- Of large ones, as many as it takes to reach `most` bytes. The key is compared as a range, so that
+-- only the index that has it gives this order: by that of ids alone, another scenario's million
+-- deliveries would be read past. With the hook, if runs wait for what comes there: an index with
+-- nothing in it, as a rule. `held`: the scenario was paused or switched off since it was claimed.
 select w.i::int, b.n, coalesce(b.due_at <= clock_timestamp(), false), d.id, d.payload, d.server, d.received_at,
   case when exists (select from waits x where x.organization_id = w.organization_id and x.hook_id = d.hook_id
-    and x.watching) then d.hook_id end
+    and x.watching) then d.hook_id end,
+  not r.runs as held
 from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[],
   %(fences)s::bigint[], %(limits)s::int[]) with ordinality w(organization_id, scenario_id, order_key, fence, limited, i)
 join backlog b on b.organization_id = w.organization_id and b.scenario_id = w.scenario_id
   and b.order_key = w.order_key and b.fence = w.fence
 left join lateral (
+  select w.order_key like '~%%' or scenario_runs(s) as runs from scenarios s
+  where s.organization_id = w.organization_id and s.id = w.scenario_id
+) r on true
+left join lateral (
   select * from (
     select t.*, sum(octet_length(payload)) over (order by id) - octet_length(payload) as before from (
       select id, payload, server, received_at, hook_id from inbox d
-      where d.organization_id = w.organization_id and d.scenario_id = w.scenario_id
-        and d.order_key = w.order_key and d.parked_at is null and d.id <> all(%(busy)s::uuid[])
-      order by d.id limit w.limited
+      where r.runs and d.organization_id = w.organization_id and d.scenario_id = w.scenario_id
+        and d.order_key >= w.order_key and d.order_key <= w.order_key
+        and d.parked_at is null and d.id <> all(%(busy)s::uuid[])
+      order by d.order_key, d.id limit w.limited
     ) t
   ) t where before < %(most)s
 ) d on true
@@ -135,6 +194,9 @@ from runs r
 where r.organization_id = %(organization)s and r.scenario_id = %(scenario)s
   and r.order_key = %(order_key)s and r.state in ('waiting', 'incomplete') and r.due_at <= clock_timestamp()
   and r.id <> all(%(busy)s::uuid[])
+  and (r.order_key like '~%%' or exists (  -- not paused, not switched off, since it was claimed
+    select from scenarios s where s.organization_id = r.organization_id and s.id = r.scenario_id
+      and scenario_runs(s)))
 order by r.due_at, r.id limit %(limit)s
 
 -- name: attempt
@@ -282,7 +344,7 @@ delete from nodes where name = %(name)s
 
 -- name: hook_by_token
 select h.organization_id, h.id, h.scenario_id, h.module, h.connector, h.kind, h.settings, h.sealed, h.enabled,
-  h.connection_id, s.published, s.active
+  h.connection_id, s.published, s.active, s.draining_at is not null as draining
 from hooks h left join scenarios s on s.organization_id = h.organization_id and s.id = h.scenario_id
 where h.token = %(token)s
 

@@ -48,7 +48,7 @@ select clock_timestamp()
 select c.organization_id, c.scenario_id, c.scheduling, coalesce(c.zone, o.zone), c.missed, c.anchor_at,
   nullif(c.next_at, '-infinity'), c.last_at, now()
 from schedules c
-join scenarios s on s.organization_id = c.organization_id and s.id = c.scenario_id and s.active and s.published is not null
+join scenarios s on s.organization_id = c.organization_id and s.id = c.scenario_id and scenario_starts(s) and s.published is not null
 join organizations o on o.organization_id = c.organization_id
 where c.next_at <= now() and not c.paused
   and (c.next_at = '-infinity' or (
