@@ -107,7 +107,11 @@ async def keep_house(
             maintenance = await asyncio.to_thread(
                 importlib.import_module, "junctor.runtime.maintenance"
             )
-            await maintenance.run_jobs(url, stop, repairs)
+            more = None
+            if core is not None:
+                backups = await asyncio.to_thread(importlib.import_module, "junctor.app.backup_job")
+                more = backups.register_backups(core)
+            await maintenance.run_jobs(url, stop, repairs, more)
         except Exception as error:
             said = str(error).strip().partition("\n")[0] or type(error).__name__
             log.warning("worker.jobs_interrupted", error=said, again_in=pause)

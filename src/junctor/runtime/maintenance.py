@@ -7,7 +7,7 @@ chore is done once per turn in the whole installation.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -190,8 +190,16 @@ def _register(app: App, chores: Maintenance) -> None:
         log.info("maintenance.stalled", ended=[job.task_name for job in cut_off], at=timestamp)
 
 
-async def run_jobs(url: str, stop_event: asyncio.Event, repairs: Repairs | None = None) -> None:
-    """Does the installation's jobs until told to stop; part of every worker process."""
+async def run_jobs(
+    url: str,
+    stop_event: asyncio.Event,
+    repairs: Repairs | None = None,
+    more: Callable[[App], None] | None = None,
+) -> None:
+    """Does the installation's jobs until told to stop; part of every worker process.
+
+    ``more`` adds those that are not this layer's.
+    """
     async with pool(url, "engine", 1, 2) as engine:
         chores = Maintenance(engine)
         # After a long stand there may be no partition for today, and the next turn is in an hour.
@@ -200,4 +208,6 @@ async def run_jobs(url: str, stop_event: asyncio.Event, repairs: Repairs | None 
         _register(app, chores)
         if repairs is not None:
             _register_repairs(app, repairs)
+        if more is not None:
+            more(app)
         await work(app, stop_event)

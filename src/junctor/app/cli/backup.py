@@ -92,6 +92,8 @@ def register(app: typer.Typer) -> None:
         if "master.key.sealed" in made.manifest.files:
             out.print("The master key is in it, sealed: keep the passphrase elsewhere.")
         else:
+            if not keys:
+                return  # nothing in it is sealed
             named = ", ".join(f"{name} ({print_})" for name, print_ in keys.items())
             out.print(
                 f"Without the master key {named} it opens nothing. Keep a copy of that apart: "

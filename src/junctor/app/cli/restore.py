@@ -104,7 +104,8 @@ def _tell(done: object) -> None:
 
     rows = sum(each.rows for each in done.manifest.tables.values())
     say(f"Restored the backup of {ago(done.manifest.made_at)}: {rows:,} rows, all as they were.")
-    say(f"The master key opens all {done.keys} data keys.")
+    if done.keys:
+        say(f"The master key opens all {done.keys} data keys.")
     if done.migrations:
         say(f"Migrations applied: {', '.join(done.migrations)}.")
     if done.set_aside:
