@@ -23,6 +23,7 @@ from junctor.adapters.postgres import dump
 from junctor.adapters.postgres.catalog import PostgresCatalog
 from junctor.adapters.postgres.database import connect, pool
 from junctor.adapters.postgres.migrate import migrate
+from junctor.adapters.postgres.tallies import Tally
 from junctor.adapters.vault import MasterKeys, PostgresVault, put_key
 from junctor.app import backup_files as files
 from junctor.app.backup import Made, bring_up_to_date, make_backup, verify
@@ -163,6 +164,7 @@ async def restored(
     return await restore_backup(settings, url, made.folder, how=how, actor="t", **more)
 
 
+@pytest.mark.timeout(300)  # two servers and several copies, on a busy machine
 @asynchronous
 async def test_a_copy_holds_everything_and_does_nothing(
     database_url: str, settings: Settings
@@ -282,7 +284,7 @@ async def test_damage_is_seen_before_anything_is_written(
         # One row less than the manifest says: what is compared is the content, not the exit code.
         tables = dict(made.manifest.tables)
         first = tables["public.nodes"]
-        tables["public.nodes"] = files.Tally(rows=first.rows + 1, checksum=first.checksum)
+        tables["public.nodes"] = Tally(rows=first.rows + 1, checksum=first.checksum)
         lying = msgspec.structs.replace(made.manifest, tables=tables)
         files.write_manifest(made.folder, lying)
         with pytest.raises(Misconfigured, match=r"public\.nodes has"):
