@@ -25,6 +25,7 @@ DEPLOY = ROOT / "deploy"
 CHART = DEPLOY / "helm" / "junctor"
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 TEMPLATES = sorted((CHART / "templates").glob("*.yaml"))
+PROGRAM = "/usr/local/lib/junctor/bin/junctor"
 ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 OPENS = ("if", "range", "with", "define")
 
@@ -46,7 +47,7 @@ def test_units_are_hardened_and_call_commands_that_exist(unit: Path) -> None:
     if unit.suffix != ".service":
         return
     program, command = named["ExecStart"].split()[:2]
-    assert program == "/opt/junctor/bin/junctor"
+    assert program == PROGRAM
     assert command in COMMANDS
     assert named["User"] == "junctor"
     assert named["NoNewPrivileges"] == "yes"
@@ -61,7 +62,7 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
     for unit in UNITS:
         # An instance, and a program that is here: those of the units are where they will be.
         name = unit.name.replace("@.", "@8701.")
-        text = unit.read_text().replace("/opt/junctor/bin/junctor", shutil.which("true") or "")
+        text = unit.read_text().replace(PROGRAM, shutil.which("true") or "")
         (tmp_path / name).write_text(text)
     done = subprocess.run(
         [analyze, "verify", "--man=no", *sorted(str(path) for path in tmp_path.iterdir())],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -19,6 +20,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from junctor.adapters.jobs import job_app
 from junctor.adapters.postgres import dump
 from junctor.adapters.postgres.catalog import PostgresCatalog
 from junctor.adapters.postgres.database import connect, pool
@@ -32,6 +34,7 @@ from junctor.app.cli.session import await_schema
 from junctor.app.core import open_core
 from junctor.app.restore import How, Restored, restore_backup
 from junctor.app.settings import Settings
+from junctor.app.worker_process import keep_house
 from junctor.errors import Conflict, Misconfigured
 from tests.conftest import on
 from tests.support import asynchronous
@@ -376,6 +379,23 @@ async def test_an_own_database_is_backed_up_before_a_migration(
         with pytest.raises(Misconfigured, match="was undone"):
             await bring_up_to_date(theirs, copy)
         assert len(files.kept(settings.backups)) == 1
+
+
+@asynchronous
+async def test_a_worker_makes_one_when_it_is_time(database_url: str, settings: Settings) -> None:
+    await inhabit(database_url, settings)
+    scheduled = replace(settings, backup_schedule="15 2 * * *", backup_keep=1)
+    stop = asyncio.Event()
+    async with open_core(scheduled, database_url) as core:
+        house = asyncio.create_task(keep_house(database_url, stop, core=core, delay=0))
+        app = job_app(database_url)
+        async with app.open_async(), asyncio.timeout(50):
+            await app.configure_task("backup").defer_async(timestamp=0)
+            while not files.kept(settings.backups, "schedule"):
+                await asyncio.sleep(0.05)
+        stop.set()
+        await house
+    assert len(files.kept(settings.backups)) == 1
 
 
 @asynchronous

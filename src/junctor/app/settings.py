@@ -7,6 +7,7 @@ variable and is what ``docs/cli.md`` and the tests read, so a setting can't exis
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -126,8 +127,9 @@ class Settings:
         connectors = env.get("JUNCTOR_CONNECTORS_DIR")
         backups = env.get("JUNCTOR_BACKUP_DIR")
         schedule = " ".join((env.get("JUNCTOR_BACKUP_SCHEDULE") or "").split())
-        if schedule and len(schedule.split()) != 5:
-            _refuse("JUNCTOR_BACKUP_SCHEDULE", schedule, "write five fields: 15 2 * * *")
+        if schedule and not _is_cron(schedule):
+            mend = "write minute, hour, day, month and weekday in numbers, such as 15 2 * * *"
+            _refuse("JUNCTOR_BACKUP_SCHEDULE", schedule, mend)
         level = (env.get("JUNCTOR_LOG_LEVEL") or "info").lower()
         if level not in _LEVELS:
             _refuse("JUNCTOR_LOG_LEVEL", level, f"it must be one of {', '.join(_LEVELS)}")
@@ -219,6 +221,27 @@ def is_free(host: str, port: int) -> bool:
 
 def _refuse(name: str, value: str, mend: str) -> None:
     raise Misconfigured(f"{name} is '{value}': {mend}.", setting=name, value=value)
+
+
+_CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+"""Bounds of cron's fields: minute, hour, day, month, weekday."""
+
+
+def _is_cron(text: str) -> bool:
+    fields = text.split()
+    return len(fields) == len(_CRON) and all(
+        _is_cron_piece(piece, *bounds)
+        for field, bounds in zip(fields, _CRON, strict=True)
+        for piece in field.split(",")
+    )
+
+
+def _is_cron_piece(piece: str, low: int, high: int) -> bool:
+    found = re.fullmatch(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([1-9][0-9]?))?", piece)
+    if found is None:
+        return False
+    first, last = found.group(1) or str(low), found.group(2) or found.group(1) or str(high)
+    return low <= int(first) <= int(last) <= high
 
 
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
