@@ -141,6 +141,12 @@ async def inhabit(url: str, settings: Settings) -> World:
             world.scenario,
             state,
         )
+    say(
+        url,
+        "insert into schedules (organization_id, scenario_id, scheduling, next_at, updated_by) "
+        'values (%s, %s, \'{"type": "indefinitely", "interval": 900}\', now(), \'t\')',
+        *where,
+    )
     owner, name, content = uuid4(), os.urandom(16), os.urandom(300_000)
     say(url, "insert into blobs values (%s, %s, %s, 300000)", world.organization, name, owner)
     say(
@@ -193,6 +199,7 @@ async def test_a_copy_holds_everything_and_does_nothing(
         assert rows(copy, CODE) == rows(database_url, CODE)
         assert rows(copy, "select bool_or(active) from scenarios") == [(False,)]
         assert rows(copy, "select count(*) from hooks where registration is not null") == [(0,)]
+        assert rows(copy, "select bool_and(paused), max(next_at) from schedules") == [(True, None)]
         assert rows(copy, "select count(*) from inbox where parked_at is null") == [(0,)]
         assert rows(copy, "select count(*) from notices where told_at is null") == [(0,)]
         assert rows(copy, "select count(*) from nodes") == [(0,)]
@@ -226,6 +233,8 @@ async def test_a_copy_holds_everything_and_does_nothing(
         assert rows(copy, "select bool_and(active) from scenarios where name = 'Calls'") == [
             (True,)
         ]
+        anew = "select bool_or(paused), max(next_at::text) from schedules"
+        assert rows(copy, anew) == [(False, "-infinity")]
         assert rows(copy, "select count(*) from inbox where parked_at is null") == [(0,)]
         assert rows(copy, "select count(*) from hooks where registration is not null")[0][0] >= 1
 
