@@ -23,12 +23,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from junctor.adapters.postgres.database import Connection, Pool
 from junctor.adapters.postgres.queries import load
+from junctor.adapters.sealed_key import fingerprint
 from junctor.adapters.system import now_ms, system_ids
 from junctor.errors import Misconfigured
 from junctor.language.ids import milliseconds
 from junctor.ports.vault import Vault
 
-__all__ = ["DataKeyring", "MasterKeys", "PostgresVault"]
+__all__ = ["DataKeyring", "MasterKeys", "PostgresVault", "put_key"]
 
 VARIABLE: Final = "JUNCTOR_MASTER_KEY"
 FILE: Final = "master.key"
@@ -49,6 +50,8 @@ class MasterKeys:
         if not keys:
             raise Misconfigured(reason=f"{VARIABLE} holds no key")
         self.current = next(iter(keys))
+        self.fingerprints = {name: fingerprint(key) for name, key in keys.items()}
+        """By id; tells keys apart and nothing of what they are."""
         self._keys = {name: AESGCM(key) for name, key in keys.items()}
 
     def __repr__(self) -> str:
@@ -57,17 +60,30 @@ class MasterKeys:
     @classmethod
     def load(cls, directory: Path, environment: Mapping[str, str] | None = None) -> Self:
         """From ``JUNCTOR_MASTER_KEY``, else from ``master.key`` in the data directory (made)."""
+        path = directory / FILE
+        named = (os.environ if environment is None else environment).get(VARIABLE, "").strip()
+        if not named and not path.exists():
+            _make_file(path)
+        found = cls.text(directory, environment)
+        assert found is not None, "it was made above"
+        return cls.parse(*found)
+
+    @classmethod
+    def text(
+        cls, directory: Path, environment: Mapping[str, str] | None = None
+    ) -> tuple[str, str] | None:
+        """The keys as they are written, and where that is; ``None`` if there are none."""
         text = (os.environ if environment is None else environment).get(VARIABLE, "").strip()
         if text:
-            return cls.parse(text, VARIABLE)
+            return text, VARIABLE
         path = directory / FILE
         if not path.exists():
-            _make_file(path)
+            return None
         if path.stat().st_mode & 0o077:
             raise Misconfigured(
                 reason=f"others may read the master key in {path}: run chmod 600 {path}"
             )
-        return cls.parse(path.read_text().strip(), str(path))
+        return path.read_text().strip(), str(path)
 
     @classmethod
     def parse(cls, text: str, source: str) -> Self:
@@ -95,6 +111,10 @@ class MasterKeys:
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._keys[self.current].encrypt(nonce, key, aad)
 
+    def opens(self, organization_id: UUID, key_id: UUID, master: str, wrapped: bytes) -> None:
+        """Nothing if a stored data key opens; otherwise what `unwrap` raises."""
+        self.unwrap(master, wrapped, _aad(organization_id, key_id))
+
     def unwrap(self, master: str, wrapped: bytes, aad: bytes) -> bytes:
         """`Misconfigured` without that master key, or with another of the same id."""
         key = self._keys.get(master)
@@ -112,12 +132,22 @@ class MasterKeys:
             ) from error
 
 
-def _make_file(path: Path) -> None:
+def put_key(directory: Path, text: str) -> Path:
+    """Writes the master key's file where there is none; `Misconfigured` if there is another."""
+    path = directory / FILE
+    _make_file(path, text)
+    if path.read_text().strip() != text.strip():
+        raise Misconfigured(f"{path} holds another key: move it away first.")
+    return path
+
+
+def _make_file(path: Path, text: str | None = None) -> None:
     # Complete before it has its name, and the first of several processes wins.
+    made = text or "main:" + base64.b64encode(os.urandom(_KEY_BYTES)).decode()
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".master-")  # 0600
     try:
         with os.fdopen(handle, "w") as file:
-            file.write("main:" + base64.b64encode(os.urandom(_KEY_BYTES)).decode() + "\n")
+            file.write(made.strip() + "\n")
             file.flush()
             os.fsync(file.fileno())
         try:

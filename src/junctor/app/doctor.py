@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,10 @@ from junctor.app.settings import Settings
 from junctor.errors import JunctorError, Misconfigured
 
 __all__ = ["Finding", "examine"]
+
+
+OLD_BACKUP = 7
+"""Days after which the newest backup is old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ async def examine(settings: Settings) -> list[Finding]:
         found.append(await _try("worker", lambda: _worker(core)))
         found.append(await _try("public URL", lambda: _public_url(settings)))
         found.append(await _try("hooks", lambda: _hooks(core)))
+        found.append(await _try("backups", lambda: _backups(settings)))
         found.append(await _try("connections", lambda: _connections(core)))
     return found
 
@@ -170,6 +176,21 @@ async def _public_url(settings: Settings) -> Finding:
         mend = "Only this machine reaches it: set JUNCTOR_PUBLIC_URL before using real vendors."
         return Finding("public URL", ok=True, message=f"{url} answers", mend=mend)
     return Finding("public URL", ok=True, message=f"{url} answers")
+
+
+async def _backups(settings: Settings) -> Finding:
+    """Never a failure: with a database of their own, operators have their own ways."""
+    from junctor.app.backup_files import kept, opened
+
+    folders = await asyncio.to_thread(kept, settings.backups)
+    if not folders:
+        mend = "`junctor backup` makes one; JUNCTOR_BACKUP_SCHEDULE one every night."
+        return Finding("backups", ok=True, message=f"none in {settings.backups}", mend=mend)
+    made = opened(folders[0])[1].made_at
+    age = (datetime.now(UTC) - made).days
+    mend = "The newest is old: `junctor backup` makes one." if age > OLD_BACKUP else ""
+    message = f"the newest of {len(folders)} is of {made:%Y-%m-%d %H:%M} UTC"
+    return Finding("backups", ok=True, message=message, mend=mend)
 
 
 _MENDS = {

@@ -18,7 +18,6 @@ from socket import socket
 from typing import Any
 
 from junctor.adapters.postgres.embedded import Embedded
-from junctor.adapters.postgres.migrate import migrate
 from junctor.app.settings import Settings, free_port, is_free
 from junctor.app.supervisor import Child, Supervisor, junctor_command, listen
 from junctor.errors import JunctorError, Misconfigured
@@ -51,6 +50,8 @@ class Machine:
         self._socket: socket | None = None
         self._starting: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
+        self.backup = True
+        """Whether the database is backed up before a migration."""
         self.url = ""
         """Of the database, as its owner. It may hold a password: never shown."""
 
@@ -79,7 +80,9 @@ class Machine:
         """Waits for the database and brings its schema up to date; returns its URL."""
         if self._starting is not None:
             await self._starting
-        await migrate(self.url)
+        from junctor.app.backup import bring_up_to_date
+
+        await bring_up_to_date(self.settings, self.url, backup=self.backup, say=self._say)
         return self.url
 
     async def _start(self, embedded: Embedded) -> None:

@@ -7,6 +7,7 @@ variable and is what ``docs/cli.md`` and the tests read, so a setting can't exis
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -40,6 +41,11 @@ SETTINGS: Mapping[str, str] = {
     "JUNCTOR_EGRESS_ALLOW": "Private addresses that requests may reach: host:port, by comma.",
     "JUNCTOR_WORKERS": "How many worker processes `up` keeps; default: cores less one.",
     "JUNCTOR_MASTER_KEY": "The master key, 32 bytes in base64; unset: a file in the data dir.",
+    "JUNCTOR_BACKUP_DIR": "Where backups go; default: `backups` in the data directory.",
+    "JUNCTOR_BACKUP_SCHEDULE": "When one is made by itself: minute hour day month weekday, UTC.",
+    "JUNCTOR_BACKUP_KEEP": "How many of those that are made by themselves stay (default 7).",
+    "JUNCTOR_BACKUP_PASSPHRASE": "Seals the master key beside a backup; asked for if unset.",
+    "JUNCTOR_OLD_POSTGRES": "Programs of the major version before, for an upgrade of the data.",
     "JUNCTOR_LOG_LEVEL": "debug, info, warning or error (default info).",
     "JUNCTOR_DEBUG": "Set to 1: commands show a trace when they fail.",
 }
@@ -75,6 +81,11 @@ class Settings:
     gap_minutes: int = 5
     """0: what was missed in a downtime is fetched only by hand."""
     workers: int = 1
+    backup_dir: Path | None = None
+    """``None``: in the data directory."""
+    backup_schedule: str = ""
+    """Five fields of cron, in UTC; empty: none is made by itself."""
+    backup_keep: int = 7
     log_level: str = "info"
     debug: bool = False
 
@@ -102,6 +113,11 @@ class Settings:
         return self.connectors or self.data_dir / "connectors"
 
     @property
+    def backups(self) -> Path:
+        """Where backups go unless a command says otherwise."""
+        return self.backup_dir or self.data_dir / "backups"
+
+    @property
     def logs(self) -> Path:
         """Where child processes log."""
         return self.data_dir / "logs"
@@ -125,6 +141,11 @@ class Settings:
         if smtp and not smtp.startswith(("smtp://", "smtps://", "smtp+plain://")):
             _refuse("JUNCTOR_SMTP_URL", "…", "it must begin with smtps:// or smtp://")
         connectors = env.get("JUNCTOR_CONNECTORS_DIR")
+        backups = env.get("JUNCTOR_BACKUP_DIR")
+        schedule = " ".join((env.get("JUNCTOR_BACKUP_SCHEDULE") or "").split())
+        if schedule and not _is_cron(schedule):
+            mend = "write minute, hour, day, month and weekday in numbers, such as 15 2 * * *"
+            _refuse("JUNCTOR_BACKUP_SCHEDULE", schedule, mend)
         level = (env.get("JUNCTOR_LOG_LEVEL") or "info").lower()
         if level not in _LEVELS:
             _refuse("JUNCTOR_LOG_LEVEL", level, f"it must be one of {', '.join(_LEVELS)}")
@@ -146,6 +167,9 @@ class Settings:
             gap_minutes=_number(env, "JUNCTOR_GAP_MINUTES", 5, 0, 10_000),
             egress_allow=_list(env.get("JUNCTOR_EGRESS_ALLOW", "")),
             workers=_number(env, "JUNCTOR_WORKERS", max(1, (os.cpu_count() or 2) - 1), 1, 256),
+            backup_dir=Path(backups).expanduser().absolute() if backups else None,
+            backup_schedule=schedule,
+            backup_keep=_number(env, "JUNCTOR_BACKUP_KEEP", 7, 1, 10_000),
             log_level=level,
             debug=env.get("JUNCTOR_DEBUG", "") not in {"", "0"},
         )
@@ -217,6 +241,27 @@ def is_free(host: str, port: int) -> bool:
 
 def _refuse(name: str, value: str, mend: str) -> NoReturn:
     raise Misconfigured(f"{name} is '{value}': {mend}.", setting=name, value=value)
+
+
+_CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+"""Bounds of cron's fields: minute, hour, day, month, weekday."""
+
+
+def _is_cron(text: str) -> bool:
+    fields = text.split()
+    return len(fields) == len(_CRON) and all(
+        _is_cron_piece(piece, *bounds)
+        for field, bounds in zip(fields, _CRON, strict=True)
+        for piece in field.split(",")
+    )
+
+
+def _is_cron_piece(piece: str, low: int, high: int) -> bool:
+    found = re.fullmatch(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([1-9][0-9]?))?", piece)
+    if found is None:
+        return False
+    first, last = found.group(1) or str(low), found.group(2) or found.group(1) or str(high)
+    return low <= int(first) <= int(last) <= high
 
 
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -16,14 +16,18 @@ from junctor.language.connector import Secret
 __all__ = ["run_up"]
 
 
-async def run_up(settings: Settings, *, demo: bool, calls: int | None) -> None:
-    """Runs until cancelled; everything started here ends with it."""
+async def run_up(settings: Settings, *, demo: bool, calls: int | None, backup: bool = True) -> None:
+    """Runs until cancelled; everything started here ends with it.
+
+    ``backup``: an own database is backed up before a migration.
+    """
     console = Console(highlight=False)
 
     def say(line: str) -> None:
         console.print(escape(line), style="dim")
 
     machine = Machine(settings, say=say)
+    machine.backup = backup
     try:
         await machine.begin_database()
         machine.choose_port()

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
+from typing import Any
 
 import structlog
 
@@ -114,10 +115,10 @@ async def keep_house(
             maintenance = await asyncio.to_thread(
                 importlib.import_module, "junctor.runtime.maintenance"
             )
-            more = ()
-            if core is not None:
-                chores = await asyncio.to_thread(importlib.import_module, "junctor.app.chores")
-                more = chores.chores_of(core)
+            more: list[Any] = []
+            for name in ("chores", "backup_job") if core is not None else ():
+                jobs = await asyncio.to_thread(importlib.import_module, f"junctor.app.{name}")
+                more += jobs.chores_of(core)
             await maintenance.run_jobs(url, stop, repairs, more)
         except Exception as error:
             said = str(error).strip().partition("\n")[0] or type(error).__name__

@@ -45,3 +45,20 @@ def test_the_domain_of_mailhooks(public: str, host: str, domain: str) -> None:
     assert Settings.from_env({}).mail_port == 0
     with pytest.raises(Misconfigured, match="JUNCTOR_MAIL_PORT"):
         Settings.from_env({"JUNCTOR_MAIL_PORT": "smtp"})
+
+
+@pytest.mark.parametrize("text", ["15 2 * * *", "*/10 0-6,12 1 * 1-5", "0  3 1,15 */2 7"])
+def test_times_of_backups(text: str) -> None:
+    found = Settings.from_env({"JUNCTOR_BACKUP_SCHEDULE": text, "JUNCTOR_BACKUP_KEEP": "3"})
+    assert found.backup_schedule == " ".join(text.split())
+    assert found.backup_keep == 3
+    assert Settings.from_env({}).backup_schedule == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["daily", "60 2 * * *", "15 2 * *", "15 2 * * mon", "5-1 2 * * *", "*/0 2 * * *", "1 2 3 4 ?"],
+)
+def test_times_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(Misconfigured, match="JUNCTOR_BACKUP_SCHEDULE"):
+        Settings.from_env({"JUNCTOR_BACKUP_SCHEDULE": text})

@@ -35,6 +35,7 @@ import structlog
 from psycopg import sql
 
 from junctor.adapters.postgres import account
+from junctor.adapters.postgres.upgrade import Upgrade
 from junctor.errors import Conflict, Misconfigured
 
 __all__ = ["Embedded"]
@@ -140,6 +141,8 @@ class Embedded:
             raise self._not_ours(error) from error
         try:
             self._user = account.server_user(self.cluster)
+            if (self.directory / "postgres.upgraded").exists():
+                self._upgrade().finish_interrupted()
             self._check_version()
             account.make_reachable(self._user, self._bin / "postgres", self.directory)
             if not (self.cluster / "PG_VERSION").exists():
@@ -257,18 +260,40 @@ class Embedded:
         have = file.read_text().strip()
         words = self._output("postgres", "--version").split()
         ours = next((word for word in words if word[0].isdigit()), "").split(".")[0]
-        if have != ours:
+        if have == ours:
+            return
+        if not (have.isdigit() and ours.isdigit() and int(have) < int(ours)):
             raise Misconfigured(
                 reason=f"the data in {self.cluster} is of PostgreSQL {have}, and this Junctor "
-                f"brings {ours}: install the Junctor that made it, dump the database with "
-                "pg_dump, and load it into a new data directory"
+                f"brings {ours}: install the Junctor that made it, or a later one"
             )
+        pid = self._running()  # a supervisor of before the new release may have left its server
+        if pid is not None and not self._signal(pid, signal.SIGINT, 30.0):
+            raise Misconfigured(
+                reason=f"the server of before (process {pid}) does not end: stop it"
+            )
+        self._upgrade().run()
+
+    def _upgrade(self) -> Upgrade:
+        return Upgrade(
+            directory=self.directory,
+            programs=self._bin,
+            user=self._user,
+            owner=OWNER,
+            password=self._password(),
+            sockets=self._socket_directory,
+            initialise=self._make_cluster,
+        )
 
     def _initialise(self) -> None:
         # Beside its place first, then renamed: an interrupted one is never taken for a cluster.
         fresh = self.directory / "postgres.new"
         if fresh.exists():
             shutil.rmtree(fresh)
+        self._make_cluster(fresh, [])
+        fresh.rename(self.cluster)
+
+    def _make_cluster(self, fresh: Path, more: list[str]) -> None:
         password = self._password()
         account.make_directory(self._user, fresh)
         words = account.temporary_file(self._user, password)
@@ -284,10 +309,10 @@ class Embedded:
                 "--builtin-locale=C.UTF-8",
                 "--locale=C",
                 "--no-instructions",
+                *more,
             )
         finally:
             words.unlink()
-        fresh.rename(self.cluster)
 
     def _password(self) -> str:
         # Written before the cluster that it opens: there is never one without the other.

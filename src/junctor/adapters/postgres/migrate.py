@@ -20,7 +20,7 @@ from psycopg.rows import tuple_row
 from junctor.adapters.postgres.database import Connection, connect
 from junctor.errors import Misconfigured
 
-__all__ = ["migrate", "pending", "ready"]
+__all__ = ["UNFINISHED", "known", "migrate", "pending", "ready"]
 
 _LOCK: Final = 0x6A756E63746F72  # "junctor"
 _JOBS: Final = "procrastinate/"
@@ -31,6 +31,9 @@ create table if not exists migrations (
   checksum bytea not null,
   applied_at timestamptz not null default now()
 )"""
+
+UNFINISHED: Final = "select exists (select from pg_namespace where nspname = 'junctor_restore')"
+"""Whether a restore into this database was begun and has not ended (see dump.py)."""
 
 # Procrastinate lives in a schema of its own; its SQL names nothing by schema.
 _OPEN_JOBS: Final = """
@@ -56,11 +59,16 @@ class _Migration(NamedTuple):
         return hashlib.sha256(self.text.encode()).digest()
 
 
-async def migrate(url: str) -> list[str]:
-    """Applies what is missing and returns its names. `Misconfigured` on an edited migration."""
+async def migrate(url: str, *, half: bool = False) -> list[str]:
+    """Applies what is missing and returns its names. `Misconfigured` on an edited migration.
+
+    ``half``: also on a database that a backup is being restored into, for who does that.
+    """
     connection = await connect(url, "owner")
     async with connection:
         await connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
+        if not half:
+            await _refuse_half(connection)
         await connection.execute("set client_min_messages = warning")
         await connection.execute(_TABLE)
         new = _missing(await _applied(connection))
@@ -78,13 +86,33 @@ async def pending(url: str) -> list[str]:
     """Names of the migrations that `migrate` would apply."""
     connection = await connect(url, "owner")
     async with connection:
+        await _refuse_half(connection)
         return [migration.id for migration in _missing(await _applied(connection))]
 
 
 async def ready(connection: Connection) -> bool:
-    """Whether the schema serves this release; one small query, in any role."""
+    """Whether the schema serves this release; two small queries, in any role.
+
+    `Misconfigured` on a database that a backup is only half restored into.
+    """
+    await _refuse_half(connection)
     done = await _applied(connection)
     return all(_name(file) in done for file in _files())
+
+
+def known() -> set[str]:
+    """Names of all migrations that this release has."""
+    steps = files("procrastinate").joinpath("sql", "migrations").iterdir()
+    return {_name(f) for f in _files()} | {_JOBS + _name(f) for f in steps}
+
+
+async def _refuse_half(connection: Connection) -> None:
+    row = await (await connection.execute(UNFINISHED)).fetchone()
+    if row and row[0]:
+        raise Misconfigured(
+            reason="a backup is only half restored into it: let `junctor restore` end, or run it "
+            "again, which begins anew"
+        )
 
 
 async def _applied(connection: Connection) -> dict[str, bytes]:

@@ -59,6 +59,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sim": ("sim", "Start a vendor simulator."),
     "server": ("server", "Run one server process."),
     "worker": ("worker", "Run one worker process."),
+    "backup": ("backup", "Back up the whole installation while it runs."),
+    "restore": ("restore", "Restore a backup into an empty database."),
     "migrate": ("migrate", "Bring the database to the current schema."),
 }
 

@@ -48,8 +48,6 @@ async def database(settings: Settings, *, current: bool = True) -> AsyncIterator
     Without ``JUNCTOR_DATABASE_URL`` the data directory's server is used; if nothing runs it, it is
     started for this command and stopped afterwards.
     """
-    from junctor.adapters.postgres.migrate import migrate
-
     if settings.database_url:
         yield settings.database_url
         return
@@ -64,7 +62,9 @@ async def database(settings: Settings, *, current: bool = True) -> AsyncIterator
         return
     try:
         if current:
-            await migrate(url)
+            from junctor.app.backup import bring_up_to_date
+
+            await bring_up_to_date(settings, url)
         yield url
     finally:
         await asyncio.to_thread(embedded.stop)

@@ -32,6 +32,9 @@ def register(app: typer.Typer) -> None:
         host: Annotated[str | None, typer.Option(help="Address to bind.")] = None,
         port: Annotated[int | None, typer.Option(help="Port to bind.")] = None,
         workers: Annotated[int | None, typer.Option(min=1, help="Worker processes.")] = None,
+        no_backup: Annotated[
+            bool, typer.Option("--no-backup", help="Do not back up before a migration.")
+        ] = False,
     ) -> None:
         """Starts database, server and workers, keeps them alive, and stops them at Ctrl-C."""
         from junctor.app.cli.session import run_async
@@ -46,7 +49,7 @@ def register(app: typer.Typer) -> None:
             port_fixed=settings.port_fixed or port is not None,
             workers=workers or settings.workers,
         )
-        run_async(until_stopped(run_up(settings, demo=demo, calls=calls)))
+        run_async(until_stopped(run_up(settings, demo=demo, calls=calls, backup=not no_backup)))
 
 
 async def until_stopped(main: Coroutine[Any, Any, None]) -> None:

@@ -17,7 +17,8 @@ returning b.scenario_id, pg_notify('junctor_wake', '')
 
 -- name: uncertain
 -- Runs of the last day whose effect may be looked for, of all organisations; the pause gives the
--- vendor time to show it.
+-- vendor time to show it. Those of a restored backup are left to people (queries/backup.sql).
 select organization_id, id, extract(epoch from clock_timestamp() - ended_at)::float as age from runs
 where state = 'uncertain' and ended_at > now() - interval '1 day' and ended_at < now() - interval '20 seconds'
+  and not coalesce(error ? 'restored', false)
 order by ended_at desc limit %(limit)s

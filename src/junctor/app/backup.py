@@ -1,0 +1,239 @@
+"""Backups: one consistent snapshot while everything goes on, verified if asked for.
+
+What is encrypted in the database stays so in the dump, and the master key is never part of it: a
+backup without its key opens nothing, and a thief of the one needs the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Protocol
+
+from junctor.adapters.postgres import dump
+from junctor.adapters.postgres.database import Connection, connect
+from junctor.adapters.postgres.migrate import migrate, pending
+from junctor.adapters.postgres.queries import load
+from junctor.adapters.postgres.tallies import Tally, differences, has_tables, sizes, tally
+from junctor.adapters.sealed_key import seal_key
+from junctor.adapters.vault import VARIABLE, MasterKeys
+from junctor.app import backup_files as files
+from junctor.app.backup_files import Manifest
+from junctor.app.settings import Settings
+from junctor.errors import JunctorError, Misconfigured
+
+__all__ = ["Made", "Progress", "Silent", "bring_up_to_date", "make_backup", "verify"]
+
+KEEP_BEFORE_MIGRATIONS = 3
+"""Backups made before migrations that stay."""
+SPARE = 256 * 1024 * 1024
+"""Bytes that a backup before a migration leaves free on the disk."""
+
+
+class Progress(Protocol):
+    """Hears how far something is."""
+
+    def begin(self, what: str, total: int) -> None:
+        """``total`` units of work, in bytes of the database, are ahead."""
+        ...
+
+    def advance(self, amount: int) -> None:
+        """So much of it is done."""
+        ...
+
+
+class Say(Protocol):
+    """Tells a person one line."""
+
+    def __call__(self, line: str, /) -> None: ...
+
+
+class Silent:
+    """Nobody watches."""
+
+    def begin(self, what: str, total: int) -> None:
+        """Said to nobody."""
+
+    def advance(self, amount: int) -> None:
+        """Said to nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A backup that is whole."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def bytes(self) -> int:
+        """Of all its files."""
+        return sum(each.bytes for each in self.manifest.files.values())
+
+
+async def make_backup(
+    settings: Settings,
+    url: str,
+    place: Path | None = None,
+    *,
+    reason: str = "command",
+    passphrase: str | None = None,
+    check: bool = False,
+    progress: Progress | None = None,
+) -> Made:
+    """Writes a backup to ``place`` (a folder for backups, or its name; default: the settings').
+
+    With a ``passphrase`` the master key is put beside it, sealed. With ``check`` it is restored
+    into a database of its own and compared before it gets its name. Cancelled or failed, it leaves
+    nothing.
+    """
+    progress = progress or Silent()
+    now = datetime.now(UTC)
+    if place is None:
+        place = settings.backups
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    final = files.target(place.expanduser().absolute(), files.default_name(now))
+    key = MasterKeys.text(settings.data_dir)
+    if key is None and passphrase is not None:
+        raise Misconfigured(f"There is no master key on this machine to seal: set {VARIABLE}.")
+    prints = MasterKeys.parse(*key).fingerprints if key is not None else {}
+    connection = await connect(url, "owner")
+    async with connection:
+        weights = await sizes(connection)
+        if "public.migrations" not in weights:
+            raise Misconfigured("The database holds no Junctor yet, so there is nothing to keep.")
+        (size,) = await _row(connection, "size")
+        (processes,) = await _row(connection, "processes")
+        cursor = await connection.execute(load("backup")["migrations"])
+        schema = [name for (name,) in await cursor.fetchall()]
+        cursor = await connection.execute(load("backup")["master_keys"])
+        used = [name for (name,) in await cursor.fetchall()]
+    with files.writing(final) as folder:
+        if key is not None and passphrase is not None:
+            sealed = await asyncio.to_thread(seal_key, key[0], passphrase)
+            await asyncio.to_thread((folder / files.KEY).write_text, sealed)
+        await asyncio.to_thread(files.pack, settings.connectors_dir, folder / files.CONNECTORS)
+        progress.begin("Writing", 2 * sum(weights.values()))
+        tables, server = await dump.save(
+            url,
+            folder / files.DUMP,
+            on_table=lambda name: progress.advance(weights.get(name, 0)),
+            on_counted=lambda name: progress.advance(weights.get(name, 0)),
+        )
+        written = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+        manifest = Manifest(
+            made_at=now,
+            junctor=release(),
+            reason=reason,
+            postgres=f"{server // 10000}.{server % 10000}",
+            database_bytes=size,
+            schema=schema,
+            processes=processes,
+            master_keys={name: prints.get(name, "") for name in used},
+            tables=tables,
+            files={path.name: await asyncio.to_thread(files.file_sum, path) for path in written},
+        )
+        files.write_manifest(folder, manifest)
+        if check:
+            await _compare(url, folder, manifest, progress)
+    return Made(final, manifest)
+
+
+async def verify(url: str, place: Path, *, progress: Progress | None = None) -> Made:
+    """Restores a backup into a database of its own on this server, compares, and removes it.
+
+    `Misconfigured` says what differs.
+    """
+    folder, manifest = files.opened(place)
+    await asyncio.to_thread(files.check_files, folder, manifest)
+    await _compare(url, folder, manifest, progress or Silent())
+    return Made(folder, manifest)
+
+
+async def _compare(url: str, folder: Path, manifest: Manifest, progress: Progress) -> None:
+    progress.begin("Verifying", max(1, len(manifest.tables)))
+    async with dump.made_database(url, f"junctor_verify_{secrets.token_hex(6)}") as copy:
+        await dump.load(copy, folder / files.DUMP, on_table=lambda _: progress.advance(1))
+        await compare_tables(copy, manifest.tables)
+
+
+async def compare_tables(url: str, expected: dict[str, Tally]) -> None:
+    """`Misconfigured` if the database does not hold what a manifest says."""
+    connection = await connect(url, "owner")
+    async with connection:
+        wrong = differences(expected, await tally(connection))
+    if wrong:
+        told = "; ".join(wrong[:5]) + ("; …" if len(wrong) > 5 else "")
+        raise Misconfigured(f"What was restored is not what was backed up: {told}.")
+
+
+async def bring_up_to_date(
+    settings: Settings, url: str, *, backup: bool = True, say: Say | None = None
+) -> list[str]:
+    """Applies missing migrations; an own database that holds something is backed up before.
+
+    Says how to go back if one fails: each is a transaction, so what came before it stands.
+    """
+    say = say or _nobody
+    names = await pending(url)
+    if not names:
+        return []
+    made = None
+    if backup and not settings.database_url:
+        made = await _before_migration(settings, url, say)
+    try:
+        return await migrate(url)
+    except JunctorError:
+        raise
+    except Exception as error:
+        back = "The schema is as the last migration before it left it, and so is all data"
+        if made is not None:
+            back += f"; a backup of before is {made.folder}"
+        reason = str(error).strip().partition("\n")[0]
+        raise Misconfigured(
+            f"A migration failed and was undone: {reason}. {back}. Install the release of before "
+            "to go on with it (migrations only add, so it runs on this schema), and report this."
+        ) from error
+
+
+def release() -> str:
+    """This release's version; ``source`` where it runs from a checkout that is not installed."""
+    try:
+        return version("junctor")
+    except PackageNotFoundError:
+        return "source"
+
+
+def _nobody(_line: str) -> None:
+    """Tells nobody."""
+
+
+async def _before_migration(settings: Settings, url: str, say: Say) -> Made | None:
+    connection = await connect(url, "owner")
+    async with connection:
+        if not await has_tables(connection):
+            return None
+        (size,) = await _row(connection, "size")
+    settings.backups.mkdir(parents=True, exist_ok=True, mode=0o700)
+    free = shutil.disk_usage(settings.backups).free
+    if free < size + SPARE:
+        say(
+            f"No backup before the migration: {settings.backups} has {free >> 20} MB free, and the "
+            f"database has {size >> 20} MB. Make one elsewhere with `junctor backup FOLDER`."
+        )
+        return None
+    made = await make_backup(settings, url, reason="migration")
+    files.prune(settings.backups, "migration", KEEP_BEFORE_MIGRATIONS)
+    say(f"Backed up before the migration: {made.folder}")
+    return made
+
+
+async def _row(connection: Connection, name: str) -> tuple[int, ...]:
+    row = await (await connection.execute(load("backup")[name])).fetchone()
+    assert row is not None
+    return tuple(row)

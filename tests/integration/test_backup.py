@@ -1,0 +1,432 @@
+"""Backups of a database that lives, and what a restored copy holds and does not do."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import sql
+
+from junctor.adapters.jobs import job_app
+from junctor.adapters.postgres import dump
+from junctor.adapters.postgres.catalog import PostgresCatalog
+from junctor.adapters.postgres.database import connect, pool
+from junctor.adapters.postgres.migrate import migrate
+from junctor.adapters.postgres.tallies import Tally
+from junctor.adapters.vault import MasterKeys, PostgresVault, put_key
+from junctor.app import backup_files as files
+from junctor.app.backup import Made, bring_up_to_date, make_backup, verify
+from junctor.app.backup_job import back_up
+from junctor.app.cli.session import await_schema
+from junctor.app.core import open_core
+from junctor.app.restore import How, Restored, restore_backup
+from junctor.app.settings import Settings
+from junctor.app.worker_process import keep_house
+from junctor.errors import Conflict, Misconfigured
+from tests.conftest import on
+from tests.support import asynchronous
+
+KEY = "main:" + base64.b64encode(bytes(range(32))).decode()
+BLUEPRINT = json.dumps(
+    {"name": "s", "flow": [], "metadata": {"version": 1, "scenario": {"sequential": True}}}
+)
+ROLES = """
+select c.relname, c.relrowsecurity, c.relforcerowsecurity, coalesce(c.relacl::text, ''),
+  array(select p.polname::text || ' ' || p.polroles::regrole[]::text from pg_policy p
+    where p.polrelid = c.oid order by 1)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname in ('public', 'procrastinate') and c.relkind in ('r', 'p', 'S') order by 1"""
+CODE = """
+select p.proname, p.prosecdef, coalesce(p.proacl::text, ''), p.proconfig from pg_proc p
+join pg_namespace n on n.oid = p.pronamespace where n.nspname in ('public', 'procrastinate')
+order by 1, p.proargtypes::text"""
+
+
+@contextmanager
+def empty_database(url: str) -> Iterator[str]:
+    name = f"restored_{os.getpid()}_{secrets.token_hex(4)}"
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        try:
+            yield on(url, name)
+        finally:
+            db.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+def rows(url: str, query: str, *parameters: Any) -> list[Any]:
+    with psycopg.connect(url, autocommit=True) as db:
+        return db.execute(query, parameters).fetchall()
+
+
+def say(url: str, query: str, *parameters: Any) -> None:
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(query, parameters)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    found = Settings(data_dir=tmp_path / "data")
+    found.ensure_data_dir()
+    put_key(found.data_dir, KEY)  # of the whole module, as its database is
+    return found
+
+
+class World:
+    """An installation with something of each kind under way."""
+
+    organization: UUID
+    scenario: UUID
+    sealed: bytes
+
+
+async def inhabit(url: str, settings: Settings) -> World:
+    world = World()
+    async with pool(url, "api", 1, 2) as api, pool(url, "engine", 1, 2) as engine:
+        catalog = PostgresCatalog(api, engine)
+        tenant, _ = await catalog.create_organization(f"Acme {uuid4()}", actor="t")
+        world.organization = tenant.organization_id
+        keyring = await PostgresVault(engine, MasterKeys.load(settings.data_dir)).keyring(
+            world.organization
+        )
+        world.sealed = keyring.seal(b"the key of a customer", b"c")
+        scenario = await catalog.create_scenario(
+            world.organization, actor="t", name="Calls", blueprint=BLUEPRINT
+        )
+        world.scenario = scenario.id
+        await catalog.publish(world.organization, scenario.id, actor="t")
+        await catalog.set_active(world.organization, scenario.id, actor="t", active=True)
+        await catalog.create_hook(
+            world.organization,
+            actor="t",
+            name="In",
+            connector="gateway",
+            kind="CustomWebHook",
+            scenario_id=scenario.id,
+        )
+    where = (world.organization, world.scenario)
+    say(url, 'update hooks set registration = \'{"id": "7"}\' where organization_id = %s', where[0])
+    say(
+        url,
+        "insert into inbox (organization_id, id, scenario_id, payload) values (%s, %s, %s, 'x')",
+        world.organization,
+        uuid4(),
+        world.scenario,
+    )
+    say(
+        url,
+        "insert into backlog (organization_id, scenario_id, fence, owner, lease_until, due_at) "
+        "values (%s, %s, 5, 'w', now() + interval '1 hour', now())",
+        *where,
+    )
+    for state in ("finished", "waiting", "incomplete", "uncertain"):
+        say(
+            url,
+            "insert into runs (organization_id, id, retention, scenario_id, version, state, "
+            "due_at, actor, started_at) values (%s, %s, 'standard', %s, 1, %s, now(), 't', now())",
+            world.organization,
+            uuid4(),
+            world.scenario,
+            state,
+        )
+    say(
+        url,
+        "insert into schedules (organization_id, scenario_id, scheduling, next_at, updated_by) "
+        'values (%s, %s, \'{"type": "indefinitely", "interval": 900}\', now(), \'t\')',
+        *where,
+    )
+    owner, name, content = uuid4(), os.urandom(16), os.urandom(300_000)
+    say(url, "insert into blobs values (%s, %s, %s, 300000)", world.organization, name, owner)
+    say(
+        url,
+        "insert into blob_chunks (organization_id, owner, id, n, data) values (%s, %s, %s, 0, %s)",
+        world.organization,
+        owner,
+        name,
+        content,
+    )
+    say(url, "insert into nodes (name, role) values ('w1', 'worker') on conflict do nothing")
+    say(
+        url,
+        "insert into notices (organization_id, id, kind) values (%s, %s, 'run_stopped')",
+        world.organization,
+        uuid4(),
+    )
+    return world
+
+
+async def restored(
+    settings: Settings, url: str, made: Made, how: How = "copy", **more: Any
+) -> Restored:
+    return await restore_backup(settings, url, made.folder, how=how, actor="t", **more)
+
+
+@pytest.mark.timeout(300)  # two servers and several copies, on a busy machine
+@asynchronous
+async def test_a_copy_holds_everything_and_does_nothing(
+    database_url: str, settings: Settings
+) -> None:
+    world = await inhabit(database_url, settings)
+    settings.connectors_dir.mkdir()
+    (settings.connectors_dir / "shop.json").write_text("{}")
+    made = await make_backup(settings, database_url, check=True)
+    assert stat.S_IMODE(made.folder.stat().st_mode) == 0o700
+    assert all(stat.S_IMODE(f.stat().st_mode) == 0o600 for f in made.folder.iterdir())
+    key = (settings.data_dir / "master.key").read_text()
+    assert not any(key[5:].strip().encode() in f.read_bytes() for f in made.folder.iterdir())
+    assert made.manifest.tables["public.blob_chunks"].rows >= 1
+    assert made.manifest.processes >= 1
+
+    with empty_database(database_url) as copy:
+        other = replace(settings, connectors=settings.data_dir / "elsewhere")
+        done = await restored(other, copy, made)
+        assert (other.connectors_dir / "shop.json").read_text() == "{}"
+        assert done.keys >= 1
+        assert "Calls" in done.switched_off
+        assert rows(copy, ROLES) == rows(database_url, ROLES)
+        assert rows(copy, CODE) == rows(database_url, CODE)
+        assert rows(copy, "select bool_or(active) from scenarios") == [(False,)]
+        assert rows(copy, "select count(*) from hooks where registration is not null") == [(0,)]
+        assert rows(copy, "select bool_and(paused), max(next_at) from schedules") == [(True, None)]
+        assert rows(copy, "select count(*) from inbox where parked_at is null") == [(0,)]
+        assert rows(copy, "select count(*) from notices where told_at is null") == [(0,)]
+        assert rows(copy, "select count(*) from nodes") == [(0,)]
+        mine = "from runs where organization_id = %s"
+        states = rows(
+            copy, f"select state, count(*) {mine} group by 1 order by 1", world.organization
+        )
+        assert states == [("finished", 1), ("incomplete", 3), ("uncertain", 1)]
+        assert rows(
+            copy,
+            f"select count(*) {mine} and state <> 'finished' and due_at is not null",
+            world.organization,
+        ) == [(0,)]
+        held = rows(copy, "select fence, owner, due_at, blocked_by_run is null from backlog")
+        assert held == [(0, None, None, False)]
+        audit = rows(copy, "select details from audit where verb = 'database.restore'")
+        assert audit[0][0]["switched_off"] == ["Calls"]
+        assert rows(copy, "select verify_audit(%s)", world.organization) == [(None,)]
+        async with pool(copy, "engine", 1, 2) as engine:
+            vault = PostgresVault(engine, MasterKeys.load(settings.data_dir))
+            keyring = await vault.keyring(world.organization)
+            assert keyring.open(world.sealed, b"c") == b"the key of a customer"
+        # The copy is a database like any other: its owner, engine and API work on it.
+        assert await bring_up_to_date(settings, copy) == []
+        with pytest.raises(Conflict, match="holds something already"):
+            await restored(settings, copy, made)
+
+    with empty_database(database_url) as copy:
+        done = await restored(settings, copy, made, "active")
+        assert done.switched_off == []
+        assert rows(copy, "select bool_and(active) from scenarios where name = 'Calls'") == [
+            (True,)
+        ]
+        anew = "select bool_or(paused), max(next_at::text) from schedules"
+        assert rows(copy, anew) == [(False, "-infinity")]
+        assert rows(copy, "select count(*) from inbox where parked_at is null") == [(0,)]
+        assert rows(copy, "select count(*) from hooks where registration is not null")[0][0] >= 1
+
+    with empty_database(database_url) as copy, pytest.raises(Misconfigured, match="--active"):
+        await restored(settings, copy, made, "moved")
+    say(database_url, "delete from nodes")
+    still = await make_backup(settings, database_url, settings.data_dir / "still")
+    assert still.folder == settings.data_dir / "still"
+    with empty_database(database_url) as copy:
+        done = await restored(settings, copy, still, "moved")
+        assert done.set_aside == 0
+        assert rows(copy, "select count(*) from inbox where parked_at is null")[0][0] >= 1
+        assert rows(copy, "select count(*) from runs where state = 'waiting'")[0][0] >= 1
+
+
+@asynchronous
+async def test_a_restore_that_was_cut_off_starts_nothing_and_begins_anew(
+    database_url: str, settings: Settings
+) -> None:
+    await inhabit(database_url, settings)
+    made = await make_backup(settings, database_url)
+    with empty_database(database_url) as copy:
+        await dump.load(copy, made.folder / files.DUMP)  # and then the power went
+        for start in (
+            await_schema(copy, within=0),
+            bring_up_to_date(settings, copy),
+            migrate(copy),
+        ):
+            with pytest.raises(Misconfigured, match="half restored"):
+                await start
+        await restored(settings, copy, made)
+        await await_schema(copy, within=0)
+
+
+@asynchronous
+async def test_damage_is_seen_before_anything_is_written(
+    database_url: str, settings: Settings, tmp_path: Path
+) -> None:
+    await inhabit(database_url, settings)
+    made = await make_backup(settings, database_url)
+    with empty_database(database_url) as copy:
+        stranger = Settings(data_dir=tmp_path / "other")
+        stranger.ensure_data_dir()
+        with pytest.raises(Misconfigured, match=r"master key .* is missing"):
+            await restored(stranger, copy, made)
+        MasterKeys.load(stranger.data_dir)
+        with pytest.raises(Misconfigured, match="not the one of this backup"):
+            await restored(stranger, copy, made)
+
+        document = (made.folder / files.MANIFEST).read_text()
+        for old, new, told in (
+            ('"0001.spine"', '"9999.future"', "does not know 9999.future"),
+            ('"format": 1', '"format": 2', "can't read"),
+        ):
+            (made.folder / files.MANIFEST).write_text(document.replace(old, new))
+            with pytest.raises(Misconfigured, match=told):
+                await restored(settings, copy, made)
+        (made.folder / files.MANIFEST).write_text(document)
+        # One row less than the manifest says: what is compared is the content, not the exit code.
+        tables = dict(made.manifest.tables)
+        first = tables["public.nodes"]
+        tables["public.nodes"] = Tally(rows=first.rows + 1, checksum=first.checksum)
+        lying = msgspec.structs.replace(made.manifest, tables=tables)
+        files.write_manifest(made.folder, lying)
+        with pytest.raises(Misconfigured, match=r"public\.nodes has"):
+            await verify(database_url, made.folder)
+        (made.folder / files.MANIFEST).write_text(document)
+
+        content = bytearray((made.folder / files.DUMP).read_bytes())
+        content[len(content) // 2] ^= 1
+        (made.folder / files.DUMP).write_bytes(content)
+        with pytest.raises(Misconfigured, match="is damaged"):
+            await restored(settings, copy, made)
+        assert rows(copy, "select count(*) from pg_tables where schemaname = 'public'") == [(0,)]
+    left = rows(
+        database_url, "select datname from pg_database where datname like 'junctor_verify%%'"
+    )
+    assert left == []
+
+
+@asynchronous
+async def test_a_sealed_key_restores_where_there_is_none(
+    database_url: str, settings: Settings, tmp_path: Path
+) -> None:
+    await inhabit(database_url, settings)
+    made = await make_backup(settings, database_url, passphrase="correct horse battery")
+    bare = Settings(data_dir=tmp_path / "bare")
+    bare.ensure_data_dir()
+    with empty_database(database_url) as copy:
+        with pytest.raises(Misconfigured, match="lies sealed"):
+            await restored(bare, copy, made)
+        with pytest.raises(Misconfigured, match="passphrase does not open"):
+            await restored(bare, copy, made, passphrase="wrong horse battery")
+        assert not (bare.data_dir / "master.key").exists()
+        await restored(bare, copy, made, passphrase="correct horse battery")
+        assert (bare.data_dir / "master.key").stat().st_mode & 0o077 == 0
+
+
+@asynchronous
+async def test_a_failed_backup_leaves_nothing_and_is_told(
+    database_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await inhabit(database_url, settings)
+    left = settings.backups / ".unfinished-of-a-killed-one"
+    left.mkdir(parents=True)
+    (left / ".lock").touch()
+    async with open_core(settings, database_url) as core:
+        for _ in range(2):
+            assert await back_up(replace(core, settings=replace(settings, backup_keep=1)))
+            assert len(files.kept(settings.backups)) == 1
+            for folder in files.kept(settings.backups):
+                folder.rename(settings.backups / "earlier")
+        assert [f.name for f in settings.backups.iterdir()] == ["earlier"]
+
+        async def fail(*_: object, **__: object) -> None:
+            raise Misconfigured("the disk is full")
+
+        monkeypatch.setattr(dump, "save", fail)
+        assert not await back_up(core)
+    assert [f.name for f in settings.backups.iterdir()] == ["earlier"]
+    told = rows(
+        database_url,
+        "select params->>'reason' from notices "
+        "where kind = 'backup_failed' and organization_id = %s",
+        world.organization,
+    )
+    assert told == [("the disk is full",)]
+
+
+@asynchronous
+async def test_an_own_database_is_backed_up_before_a_migration(
+    database_url: str, settings: Settings
+) -> None:
+    await inhabit(database_url, settings)
+    lines: list[str] = []
+    with empty_database(database_url) as copy:
+        assert await bring_up_to_date(settings, copy, say=lines.append)
+        assert lines == []  # there was nothing to lose
+        say(copy, "alter table procrastinate.procrastinate_jobs rename to away")
+        say(copy, "delete from migrations where id = '0007.aside'")
+        with pytest.raises(
+            Misconfigured, match=r"was undone: .*already exists.*backup of before is"
+        ):
+            await bring_up_to_date(settings, copy, say=lines.append)
+        assert len(files.kept(settings.backups, "migration")) == 1
+        assert "Backed up before" in lines[0]
+        with pytest.raises(Misconfigured, match="was undone"):
+            await bring_up_to_date(settings, copy, backup=False)
+        assert len(files.kept(settings.backups)) == 1
+        theirs = replace(settings, database_url=copy)
+        with pytest.raises(Misconfigured, match="was undone"):
+            await bring_up_to_date(theirs, copy)
+        assert len(files.kept(settings.backups)) == 1
+
+
+@asynchronous
+async def test_a_worker_makes_one_when_it_is_time(database_url: str, settings: Settings) -> None:
+    await inhabit(database_url, settings)
+    scheduled = replace(settings, backup_schedule="15 2 * * *", backup_keep=1)
+    stop = asyncio.Event()
+    async with open_core(scheduled, database_url) as core:
+        house = asyncio.create_task(keep_house(database_url, stop, core=core, delay=0))
+        app = job_app(database_url)
+        async with app.open_async(), asyncio.timeout(50):
+            await app.configure_task("backup").defer_async(timestamp=0)
+            while not files.kept(settings.backups, "schedule"):
+                await asyncio.sleep(0.05)
+        stop.set()
+        await house
+    assert len(files.kept(settings.backups)) == 1
+
+
+@asynchronous
+async def test_a_snapshot_is_of_one_moment(database_url: str, settings: Settings) -> None:
+    world = await inhabit(database_url, settings)
+    connection = await connect(database_url, "owner")
+    async with connection:
+
+        def meanwhile(_table: str) -> None:
+            say(
+                database_url,
+                "insert into variables (organization_id, id, name, value, created_by, updated_by) "
+                "values (%s, %s, %s, '{}', 't', 't')",
+                world.organization,
+                uuid4(),
+                uuid4().hex,
+            )
+
+        counted, _ = await dump.save(database_url, settings.data_dir / "d", on_table=meanwhile)
+    assert rows(database_url, "select count(*) from variables")[0][0] > 10
+    assert counted["public.variables"].rows < 10
+    with empty_database(database_url) as copy:
+        await dump.load(copy, settings.data_dir / "d")
+        found = rows(copy, "select count(*) from variables")
+        assert found == [(counted["public.variables"].rows,)]
