@@ -40,7 +40,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, help="events a second, instead of the row's own")
     parser.add_argument("--kills", type=int, help="how many, instead of the row's own")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full size")
-    parser.add_argument("--spool", action="store_true", help="servers keep a spool")
+    parser.add_argument("--spool", default="", metavar="SETTING=VALUE", help="how servers keep a spool")
     parser.add_argument("--keep", action="store_true", help="leave databases and logs")
     parser.add_argument("--quiet", action="store_true", help="the table alone")
     return parser.parse_args()

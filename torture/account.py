@@ -11,7 +11,8 @@ import asyncio
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -45,6 +46,7 @@ class Account:
     effects: Counter[tuple[int, str]] = field(default_factory=Counter)
     failed: dict[UUID, int | None] = field(default_factory=dict)
     """The module at which a run stopped."""
+    scenario: dict[UUID, UUID] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
 
     def open(self) -> list[UUID]:
@@ -61,19 +63,22 @@ def books(rig: Rig) -> Account:
         for key, delivery in db.execute("select key, delivery_id from seen").fetchall():
             if key.startswith("event "):
                 number_of[delivery] = int(key.removeprefix("event "))
-        for run, payload, parked, at in db.execute(
-            "select id, payload, parked_at is not null, received_at from inbox"
+        for run, scenario, payload, parked, at in db.execute(
+            "select id, scenario_id, payload, parked_at is not null, received_at from inbox"
         ).fetchall():
             (out.parked if parked else out.inbox).add(run)
+            out.scenario[run] = scenario
             call = unpack(run, payload, at)
             if isinstance(call, Delivery) and run not in number_of:
-                number_of[run] = int(json.loads(call.body)["n"])
-        for run, state, name, failed, error in db.execute(
-            "select id, state, name, failed_module, error->>'code' from runs"
+                with suppress(ValueError, KeyError, TypeError, RecursionError):
+                    number_of[run] = int(json.loads(call.body)["n"])
+        for run, scenario, state, name, failed, error in db.execute(
+            "select id, scenario_id, state, name, failed_module, error->>'code' from runs"
             " where state <> 'running' or not exists"
             " (select from inbox i where i.organization_id = runs.organization_id"
             " and i.id = runs.id)"
         ).fetchall():
+            out.scenario[run] = scenario
             out.states[run] = state
             out.failed[run] = failed
             if error:
@@ -94,8 +99,19 @@ class Operator:
     What it touched is remembered, so the table still says how runs ended by themselves.
     """
 
-    def __init__(self, rig: Rig, *, patience: float = 3.0) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        *,
+        patience: float = 3.0,
+        resumes: bool = True,
+        steps: Mapping[int, str] | None = None,
+    ) -> None:
         self.rig = rig
+        self.steps = steps or {3: "a", 4: "b"}
+        """Which effect is whose, by the module's number."""
+        self.resumes = resumes
+        """Whether stopped runs are resumed, too."""
         self.patience = patience
         """Seconds after a run became uncertain until the vendor's file is believed."""
         self.touched: dict[UUID, str] = {}
@@ -105,6 +121,10 @@ class Operator:
         while True:
             await self.look()
             await asyncio.sleep(1.0)
+
+    def concerned(self, state: str) -> bool:
+        """Whether a run in this state is to be brought to its end."""
+        return state == "uncertain" or (state == "incomplete" and self.resumes)
 
     async def look(self) -> int:
         """Once: settles and resumes what can be; how many."""
@@ -125,6 +145,8 @@ class Operator:
             numbers = {run: number for number, runs in account.runs.items() for run in runs}
             async with open_core(settings, self.rig.url) as core:
                 for organization, run, state in ripe:
+                    if not self.concerned(state):
+                        continue
                     self.touched.setdefault(
                         run, "parked" if run in account.parked else str(state)
                     )
@@ -140,8 +162,7 @@ class Operator:
             if state == "incomplete":
                 await resolve(core, organization, run, actor="torture", verb="retry")
                 return
-            # Of two steps the one in doubt is the last that the run came to.
-            step = {3: "a", 4: "b"}.get(account.failed[run] or 0, "a")
+            step = self.steps[account.failed[run] or 0]
             done = bool(account.effects[number, step])
             await settle(
                 core, organization, run, "done" if done else "not-done",
@@ -176,7 +197,7 @@ async def conclude(
         if account is not None:
             left = account.open()
             if operator is not None:
-                left += [run for run, state in account.states.items() if state in OVER[1:3]]
+                left += [run for run, state in account.states.items() if operator.concerned(state)]
             if not left:
                 break
         if time.monotonic() > until:
@@ -201,7 +222,10 @@ def tally(
     outcome.events += len(load.events)
     outcome.acknowledged += len(load.acknowledged)
     touched = operator.touched if operator is not None else {}
+    ours = {event.hook.scenario for event in load.events.values()}
     for run, state in account.states.items():
+        if account.scenario[run] not in ours:
+            continue
         outcome.ends[touched.get(run, "parked" if run in account.parked else state)] += 1
     for number, event in load.events.items():
         runs = account.runs.get(number, [])
@@ -214,7 +238,7 @@ def tally(
             outcome.repeated.append(number)
         if runs and account.states.get(runs[0]) == "finished" and not all(done):
             outcome.lost.append(number)
-    strays = [run for run in account.runs.get(-1, []) if account.states.get(run) != "discarded"]
+    strays = [run for run in account.runs.get(-1, []) if account.scenario.get(run) in ours]
     outcome.expect(not strays, f"{len(strays)} runs belong to no event")
     unsent = {number for number, _ in account.effects} - set(load.events)
     outcome.expect(not unsent, f"effects of events that were not sent: {sorted(unsent)[:5]}")

@@ -121,6 +121,19 @@ class Load:
 
     def send(self, hook: Hook) -> Event:
         """Sends the next event, in its line if it is in one."""
+        event = self.make(hook)
+        if not event.line:
+            self._spawn(self._deliver(event), "event")
+            return event
+        place = (hook.path, event.line)
+        if place not in self._lines:
+            self._lines[place] = asyncio.Queue()
+            self._spawn(self._in_line(self._lines[place]), f"line {place}")
+        self._lines[place].put_nowait(event)
+        return event
+
+    def make(self, hook: Hook) -> Event:
+        """The next event, for somebody else to send."""
         number = self._next
         self._next += 1
         keyed = hook.ordered or bool(hook.keys) or number % 4 != 0
@@ -129,14 +142,6 @@ class Load:
             number, hook, line, f"event {number}" if keyed else None, time.monotonic()
         )
         self.events[number] = event
-        if not line:
-            self._spawn(self._deliver(event), "event")
-            return event
-        place = (hook.path, line)
-        if place not in self._lines:
-            self._lines[place] = asyncio.Queue()
-            self._spawn(self._in_line(self._lines[place]), f"line {place}")
-        self._lines[place].put_nowait(event)
         return event
 
     def _spawn(self, work: object, name: str) -> None:

@@ -32,8 +32,9 @@ class Options:
     kills: int | None = None
     scale: float = 1.0
     """Share of the row's full size, for those that are about size."""
-    spool: bool = False
-    """Whether servers keep a spool while the database is away."""
+    spool: str = ""
+    """``SETTING=VALUE`` that makes servers keep a spool while the database is away;
+    ``{server}`` in it is the server's name. Empty: they keep none."""
     keep: bool = False
     """Whether the row's folder (database, logs) is left for somebody to look at."""
     loud: bool = False

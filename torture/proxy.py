@@ -77,14 +77,14 @@ class Proxy:
             finally:
                 far.transport.abort()
                 self._pairs.discard(far)
-        except OSError:
-            return
+        except (OSError, asyncio.CancelledError):
+            return  # cut off, or the relay ends
         finally:
             self._pairs.discard(writer)
             writer.transport.abort()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):  # uvloop's word for a closed one
             while data := await reader.read(65536):
                 await self._open.wait()
                 writer.write(data)

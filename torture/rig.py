@@ -133,10 +133,17 @@ class Rig:
     """The processes of a row, in a folder that goes with them."""
 
     def __init__(
-        self, options: Options, *, folder: Path, postgres: Mapping[str, str] | None = None
+        self,
+        options: Options,
+        *,
+        folder: Path,
+        postgres: Mapping[str, str] | None = None,
+        effects: Path | None = None,
     ) -> None:
         self.options = options
         self.folder = folder
+        self.effects_file = (effects or folder) / "effects"
+        """Where the sink writes down what it did."""
         self.postgres = Embedded(folder, settings=postgres)
         self.url = ""
         """How the rig itself reaches the database."""
@@ -148,11 +155,6 @@ class Rig:
         self.whole_since = time.monotonic()
         """Since when there has been a database, for the takeover's clock."""
         self.env: dict[str, str] = {}
-
-    @property
-    def effects_file(self) -> Path:
-        """Where the sink writes down what it did."""
-        return self.folder / "effects"
 
     async def start(self, *, servers: int = 2, workers: int = 3) -> None:
         """Everything up; workers and servers are ready when it returns."""
@@ -302,11 +304,12 @@ class Rig:
         workers: int = 3,
         postgres: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        effects: Path | None = None,
     ) -> AsyncIterator[Rig]:
         """A rig for the time of the block."""
         made = folder or Path(tempfile.mkdtemp(prefix="junctor-torture-"))
         made.chmod(0o755)
-        rig = cls(options, folder=made, postgres=postgres)
+        rig = cls(options, folder=made, postgres=postgres, effects=effects)
         try:
             await rig.start(servers=servers, workers=workers)
             yield rig

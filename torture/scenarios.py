@@ -13,9 +13,10 @@ from uuid import UUID
 from junctor.language.ids import uuid7
 from torture.rig import ORGANIZATION, TEAM, Rig
 
-__all__ = ["Hook", "flow", "plant", "post"]
+__all__ = ["SECRET", "Hook", "flow", "mixed", "plant", "post", "two_effects"]
 
 SECRET = "torture-signing-secret"
+"""What hooks that are signed are signed with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,19 @@ def post(
     }
 
 
-def flow(*modules: dict[str, Any], order_key: str = "", **settings: Any) -> str:
-    """A blueprint: a custom webhook, the run's name (the event's number), then these."""
+def flow(
+    *modules: dict[str, Any],
+    order_key: str = "",
+    trigger: str = "gateway:CustomWebHook",
+    **settings: Any,
+) -> str:
+    """A blueprint: a hook, the run's name (the event's number), then these."""
     metadata: dict[str, Any] = {"instant": True, "version": 1, "scenario": settings}
     if order_key:
         metadata["junctor"] = {"orderKey": order_key}
     head = [
         {
-            "id": 1, "module": "gateway:CustomWebHook", "version": 1,
+            "id": 1, "module": trigger, "version": 1,
             "parameters": {"hook": 1}, "mapper": {},
         },
         {
@@ -85,6 +91,7 @@ def plant(
     organization: UUID = ORGANIZATION,
     ordered: bool = False,
     keys: int = 0,
+    trigger: str = "gateway:CustomWebHook",
     **settings: Any,
 ) -> Hook:
     """A published, active scenario behind a hook; ``settings`` are the hook's."""
@@ -113,9 +120,12 @@ def plant(
         db.execute(
             "insert into hooks (organization_id, id, team_id, scenario_id, module, name, connector,"
             " kind, token, settings, created_by, updated_by) values"
-            " (%s, %s, %s, %s, 1, 'torture', 'gateway', 'CustomWebHook', %s, %s, 't', 't')",
-            (organization, hook, TEAM, scenario, token, json.dumps(settings)),
-        )
+            " (%s, %s, %s, %s, 1, 'torture', %s, %s, %s, %s, 't', 't')",
+            (
+                organization, hook, TEAM, scenario, *trigger.split(":"), token,
+                json.dumps(settings),
+            ),
+        )  # fmt: skip
     return Hook(scenario, hook, f"/hook/{token}", tuple(steps), ordered, keys)
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import signal
 import socket
 import struct
 import sys
@@ -22,6 +24,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
+
+import psutil
 
 Answer = Callable[["Call"], Awaitable[None]]
 
@@ -58,7 +62,8 @@ class Sink:
                 body = await reader.readexactly(size)
                 target = head.split(" ")[1].partition("?")[0].strip("/")
                 fault, _, step = target.partition("/")
-                number = -1
+                found = re.search(r"[?&]n=(\d+)", head.split(" ")[1])
+                number = int(found[1]) if found else -1
                 with suppress(ValueError, KeyError, TypeError):
                     number = int(json.loads(body)["n"])
                 await FAULTS.get(fault, ok)(Call(self, writer, number, step, fault))
@@ -203,10 +208,10 @@ async def _pour(call: Call, *, chunked: bool = False) -> None:
 async def bomb(call: Call) -> None:
     """Acts, and answers with a megabyte of gzip that is a gigabyte."""
     call.act()
-    squeezer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    block = b" " * 1_000_000
-    body = b"".join(squeezer.compress(block) for _ in range(1000)) + squeezer.flush()
-    await call.say(200, body, content_encoding="gzip")
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block = squeezer.compress(b" " * 1_000_000) + squeezer.flush(zlib.Z_FULL_FLUSH)
+    head = bytes.fromhex("1f8b0800000000000003")
+    await call.say(200, head + block * 1000, content_encoding="gzip")
 
 
 async def loop(call: Call) -> None:
@@ -239,6 +244,15 @@ async def broken(call: Call) -> None:
     await call.say(500, b'{"error":"oops"}')
 
 
+async def poison(call: Call) -> None:
+    """Kills whoever calls, with SIGKILL: a delivery that stops its worker every time."""
+    here = call.writer.get_extra_info("peername")[:2]
+    for each in psutil.net_connections(kind="tcp4"):
+        if each.laddr == here and each.pid:
+            call.sink.note(call.number, "poison")
+            os.kill(each.pid, signal.SIGKILL)
+
+
 async def token(call: Call) -> None:
     """An OAuth token endpoint whose refresh tokens may be used once; every use is written down."""
     call.sink.tokens += 1
@@ -253,7 +267,7 @@ FAULTS: Final[dict[str, Answer]] = {
     each.__name__: each
     for each in (
         ok, brief, slow, hang, idle, drip, reset, cut, drop, garbage, html, truncated, huge, endless,
-        bomb, loop, busy, away, broken, token,
+        bomb, loop, busy, away, broken, poison, token,
     )
 }  # fmt: skip
 
