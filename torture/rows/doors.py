@@ -110,7 +110,7 @@ async def forged(options: Options) -> Outcome:
         load = await stack.enter_async_context(Load(rig, []))
         step = post(3, rig.sink.port, "ok", "a")
         plain = plant(rig, flow(step), steps=("a",), signing_secret=SECRET)
-        crisp = "crisp:WatchEvents"
+        crisp = "crisp:watchEvents"
         dated = plant(rig, flow(step, trigger=crisp), steps=("a",), trigger=crisp, secret=SECRET)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         caller = Caller(session, rig.servers[0].port)
@@ -233,7 +233,7 @@ async def nonsense(options: Options) -> Outcome:
     outcome = Outcome()
     async with Rig.up(options, servers=1, workers=2) as rig, AsyncExitStack() as stack:
         load = await stack.enter_async_context(Load(rig, []))
-        good, bad = two_effects(rig, "ok"), two_effects(rig, "ok")
+        good, bad = two_effects(rig, "ok"), plant(rig, flow())
         server = rig.servers[0]
         session = await stack.enter_async_context(aiohttp.ClientSession())
         caller = Caller(session, server.port)
