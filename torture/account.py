@@ -228,7 +228,11 @@ def tally(
             continue
         outcome.ends[touched.get(run, "parked" if run in account.parked else state)] += 1
     for number, event in load.events.items():
-        runs = account.runs.get(number, [])
+        runs = [
+            run
+            for run in account.runs.get(number, [])
+            if account.scenario[run] == event.hook.scenario
+        ]
         if event.acknowledged is not None and not runs:
             outcome.lost.append(number)
         if len(runs) > 1:

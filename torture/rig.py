@@ -75,6 +75,8 @@ class Process:
     ) -> None:
         self.name, self.command, self.env, self.log, self.port = name, command, env, log, port
         self.child: subprocess.Popen[bytes] | None = None
+        self.fds: tuple[int, ...] = ()
+        """Listening sockets that are handed over."""
 
     def start(self, *, out: int | None = None) -> None:
         """Begins; its output goes to its log, or to ``out``."""
@@ -82,6 +84,7 @@ class Process:
             self.child = subprocess.Popen(
                 self.command, env=dict(self.env), cwd=ROOT, stdin=subprocess.DEVNULL,
                 stdout=out or log, stderr=log, preexec_fn=_die_with_parent,
+                pass_fds=self.fds,
             )  # fmt: skip
 
     @property
@@ -147,8 +150,6 @@ class Rig:
         self.postgres = Embedded(folder, settings=postgres)
         self.url = ""
         """How the rig itself reaches the database."""
-        self.through = ""
-        """How workers do, if another way."""
         self.servers: list[Process] = []
         self.workers: list[Process] = []
         self.sink: Process | None = None
@@ -203,6 +204,15 @@ class Rig:
         self.servers.append(made)
         return made
 
+    def add_sharing_server(self, name: str, sock: socket.socket) -> Process:
+        """One more server, on a listening socket that several share."""
+        port = sock.getsockname()[1]
+        made = self._made(name, "server", {"JUNCTOR_PORT": str(port)}, "--fd", str(sock.fileno()))
+        made.port, made.fds = port, (sock.fileno(),)
+        made.start()
+        self.servers.append(made)
+        return made
+
     def add_worker(self, name: str, **env: str) -> Process:
         """One more worker."""
         made = self._process(name, "worker", env, "--name", name)
@@ -212,18 +222,21 @@ class Rig:
     def _process(
         self, name: str, role: str, env: Mapping[str, str], *more: str, port: int = 0
     ) -> Process:
+        made = self._made(name, role, env, *more)
+        made.port = port
+        made.start()
+        return made
+
+    def _made(self, name: str, role: str, env: Mapping[str, str], *more: str) -> Process:
         assert self.sink is not None
-        url = self.through if role == "worker" and self.through else self.url
         given = {
             **self.env,
-            "JUNCTOR_DATABASE_URL": url,
+            "JUNCTOR_DATABASE_URL": self.url,
             "JUNCTOR_EGRESS_ALLOW": f"127.0.0.1:{self.sink.port}",
             **env,
         }
         command = [sys.executable, "-m", "junctor", role, *more]
-        made = Process(name, command, given, self.folder / f"{name}.log", port=port)
-        made.start()
-        return made
+        return Process(name, command, given, self.folder / f"{name}.log")
 
     async def ready(self, *processes: Process) -> None:
         """Waits until these (all, if none is named) can work."""
@@ -305,12 +318,14 @@ class Rig:
         postgres: Mapping[str, str] | None = None,
         folder: Path | None = None,
         effects: Path | None = None,
+        prepare: Callable[[Rig], None] = lambda _rig: None,
     ) -> AsyncIterator[Rig]:
-        """A rig for the time of the block."""
+        """A rig for the time of the block; ``prepare`` is called before anything is started."""
         made = folder or Path(tempfile.mkdtemp(prefix="junctor-torture-"))
         made.chmod(0o755)
         rig = cls(options, folder=made, postgres=postgres, effects=effects)
         try:
+            prepare(rig)
             await rig.start(servers=servers, workers=workers)
             yield rig
         finally:
