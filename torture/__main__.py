@@ -15,13 +15,13 @@ import traceback
 
 import structlog
 
-from torture.outcome import Failed, Options, Outcome, Skipped, table
+from torture.outcome import Failed, Length, Options, Outcome, Skipped, table
 from torture.rows import Row, load
 
 
 def options_of(given: argparse.Namespace) -> Options:
     """The options as rows get them."""
-    length = "short" if given.short else "long" if given.long else "usual"
+    length: Length = "short" if given.short else "long" if given.long else "usual"
     return Options(
         seed=given.seed, length=length, rate=given.rate, kills=given.kills, scale=given.scale,
         spool=given.spool, keep=given.keep, loud=not given.quiet,
@@ -35,12 +35,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="what the rows prove")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--short", action="store_true", help="a few rows in a minute")
-    length.add_argument("--long", action="store_true", help="all rows at full length, up to an hour")
+    length.add_argument("--long", action="store_true", help="all at full length, up to an hour")
     parser.add_argument("--seed", type=int, default=1, help="draws the same faults again")
     parser.add_argument("--rate", type=float, help="events a second, instead of the row's own")
     parser.add_argument("--kills", type=int, help="how many, instead of the row's own")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full size")
-    parser.add_argument("--spool", default="", metavar="SETTING=VALUE", help="how servers keep a spool")
+    parser.add_argument("--spool", default="", metavar="SETTING=VALUE", help="what makes a spool")
     parser.add_argument("--keep", action="store_true", help="leave databases and logs")
     parser.add_argument("--quiet", action="store_true", help="the table alone")
     return parser.parse_args()
@@ -57,20 +57,29 @@ def chosen(rows: dict[str, Row], given: argparse.Namespace) -> list[Row]:
 
 
 async def run(rows: list[Row], options: Options) -> dict[str, Outcome | Exception]:
-    """Each row's outcome; one that fails does not stop the others."""
-    results: dict[str, Outcome | Exception] = {}
-    for each in rows:
-        options.say(f"{each.name}: {each.proves}")
-        begun = time.monotonic()
-        try:
-            results[each.name] = await each.run(options)
-        except (Skipped, Failed) as error:
-            results[each.name] = error
-        except Exception as error:
-            traceback.print_exc()
-            results[each.name] = error
-        options.say(f"{each.name}: {time.monotonic() - begun:.0f} s")
-    return results
+    """Each row's outcome; one that fails does not stop the others.
+
+    The short form's are run side by side: they mostly wait for leases to end.
+    """
+    if options.length == "short":
+        return dict(await asyncio.gather(*(one(each, options) for each in rows)))
+    return dict([await one(each, options) for each in rows])
+
+
+async def one(row: Row, options: Options) -> tuple[str, Outcome | Exception]:
+    """A row's name and outcome."""
+    options.say(f"{row.name}: {row.proves}")
+    begun = time.monotonic()
+    got: Outcome | Exception
+    try:
+        got = await row.run(options)
+    except (Skipped, Failed) as error:
+        got = error
+    except Exception as error:
+        traceback.print_exc()
+        got = error
+    options.say(f"{row.name}: {time.monotonic() - begun:.0f} s")
+    return row.name, got
 
 
 def main() -> int:

@@ -139,17 +139,13 @@ class Operator:
                 ).fetchall()
             if not ripe:
                 return 0
-            settings = Settings.from_env(
-                {**self.rig.env, "JUNCTOR_DATABASE_URL": self.rig.url}
-            )
+            settings = Settings.from_env({**self.rig.env, "JUNCTOR_DATABASE_URL": self.rig.url})
             numbers = {run: number for number, runs in account.runs.items() for run in runs}
             async with open_core(settings, self.rig.url) as core:
                 for organization, run, state in ripe:
                     if not self.concerned(state):
                         continue
-                    self.touched.setdefault(
-                        run, "parked" if run in account.parked else str(state)
-                    )
+                    self.touched.setdefault(run, "parked" if run in account.parked else str(state))
                     await self._one(core, account, organization, run, numbers.get(run, -1), state)
         except (psycopg.Error, OSError, JunctorError, Failed):
             return 0  # the database is away; the next look is soon

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Self
 
 import aiohttp
 
@@ -60,7 +61,7 @@ class Load:
         self._lines: dict[tuple[str, str], asyncio.Queue[Event]] = {}
         self._server = 0
 
-    async def __aenter__(self) -> Load:
+    async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=MOST_WAITING),
             timeout=aiohttp.ClientTimeout(total=CLIENT_SECONDS, sock_connect=2),
@@ -138,9 +139,7 @@ class Load:
         self._next += 1
         keyed = hook.ordered or bool(hook.keys) or number % 4 != 0
         line = "all" if hook.ordered else f"caller {number % hook.keys}" if hook.keys else ""
-        event = Event(
-            number, hook, line, f"event {number}" if keyed else None, time.monotonic()
-        )
+        event = Event(number, hook, line, f"event {number}" if keyed else None, time.monotonic())
         self.events[number] = event
         return event
 

@@ -8,16 +8,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Failed", "Options", "Outcome", "Skipped", "table"]
+__all__ = ["Failed", "Length", "Options", "Outcome", "Skipped", "table"]
 
 Length = Literal["short", "usual", "long"]
 
 
-class Skipped(Exception):  # noqa: N818  # it is no error
+class Skipped(Exception):  # it is no error
     """A row that this machine or this Junctor can't run, and why."""
 
 
-class Failed(Exception):  # noqa: N818  # named by what happened
+class Failed(Exception):  # named by what happened
     """A row that could not be carried through: something never came."""
 
 
@@ -90,7 +90,7 @@ HEADS = (
 
 def table(results: dict[str, Outcome | Exception]) -> str:
     """The table, and below it what there is to say of each row."""
-    lines = [HEADS]
+    lines: list[tuple[str, ...]] = [HEADS]
     said: list[str] = []
     for name, got in results.items():
         if isinstance(got, Exception):

@@ -249,9 +249,7 @@ class Rig:
             with self.db() as db:
                 rows = db.execute("select name from nodes where role = 'worker'").fetchall()
             living = {row[0] for row in rows}
-            return all(
-                answers(each.port) if each.port else each.owner in living for each in wanted
-            )
+            return all(answers(each.port) if each.port else each.owner in living for each in wanted)
 
         await until(look, "processes ready")
 
@@ -262,7 +260,7 @@ class Rig:
     def value(self, query: str, *given: object) -> Any:
         """The first value of the first row."""
         with self.db() as db:
-            row = db.execute(query, given).fetchone()  # type: ignore[arg-type]  # our own queries
+            row = db.execute(query, given).fetchone()
         return row[0] if row else None
 
     def owned(self, owner: str) -> dict[tuple[Any, ...], int]:

@@ -24,6 +24,7 @@ class Shifted(datetime):
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> Any:
+        """So many seconds away."""
         return datetime.now(tz) + timedelta(seconds=OFFSET)
 
 
@@ -46,7 +47,8 @@ class _Finder(MetaPathFinder):
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader.exec_module = _patching(spec.loader.exec_module)  # type: ignore[method-assign]  # of this one loader
+            loader: Any = spec.loader
+            loader.exec_module = _patching(loader.exec_module)
         return spec
 
 

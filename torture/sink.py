@@ -3,9 +3,9 @@
     python -m torture.sink FILE [PORT]
 
 It prints its port. A request says what it wants done to it by its path, ``/FAULT/STEP``, and which
-event it is for by its body, ``{"n": 17}``. What the vendor does is one line in FILE: event, step and
-the moment, written with one ``write`` before anything is answered; so the file holds every effect
-whatever happens to the processes around it. It is never killed itself: it is the judge.
+event it is for by its body, ``{"n": 17}``. What the vendor does is one line in FILE: event, step
+and the moment, written with one ``write`` before anything is answered; so the file holds every
+effect whatever happens to the processes around it. It is never killed itself: it is the judge.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ async def hang(call: Call) -> None:
     await asyncio.sleep(LONG)
 
 
-async def idle(call: Call) -> None:
+async def idle(_call: Call) -> None:
     """Neither acts nor answers."""
     await asyncio.sleep(LONG)
 
@@ -266,8 +266,8 @@ async def token(call: Call) -> None:
 FAULTS: Final[dict[str, Answer]] = {
     each.__name__: each
     for each in (
-        ok, brief, slow, hang, idle, drip, reset, cut, drop, garbage, html, truncated, huge, endless,
-        bomb, loop, busy, away, broken, poison, token,
+        ok, brief, slow, hang, idle, drip, reset, cut, drop, garbage, html, truncated, huge,
+        endless, bomb, loop, busy, away, broken, poison, token,
     )
 }  # fmt: skip
 

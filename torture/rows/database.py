@@ -29,7 +29,7 @@ HEAL_SECONDS = 15.0
 
 @row("away")
 async def away(options: Options) -> Outcome:
-    """Postgres stopped for a minute and started again: nothing acknowledged meanwhile, nothing lost.
+    """Postgres away for a minute and back: nothing is acknowledged meanwhile, nothing lost.
 
     With a spool (``--spool SETTING=VALUE``, as servers are given it) deliveries are acknowledged
     meanwhile and none is lost either.
@@ -115,35 +115,39 @@ async def _filled(options: Options, folder: Path) -> Outcome:
     rate = options.rate or options.pick(20, 30, 100)
     outcome = Outcome()
     outside = Path(tempfile.mkdtemp(prefix="junctor-torture-effects-"))
-    async with Rig.up(options, folder=folder, postgres=SMALL, effects=outside) as rig:
-        async with Load(rig, mixed(rig, 10)) as load, AsyncExitStack() as stack:
-            load.padding = "x" * 20_000
-            operator = Operator(rig)
-            sending = asyncio.create_task(load.run(rate))
-            died = 0
-            healed = 0.0
-            await background(stack)
-            for _ in range(rounds):
-                await asyncio.sleep(options.pick(2, 4, 10))
-                filler = folder / "filler"
-                died += await _fill(rig, load, filler)
-                filler.unlink()
-                if not rig.postgres.alive():
-                    await rig.start_postgres()
-                before = len(load.acknowledged)
-                taken = await until(lambda: len(load.acknowledged) > before + 20, "taken again")
-                healed = max(healed, taken)
-            load.stop()
-            await sending
-            await conclude(rig, load, outcome, operator=operator, seconds=180)
-            outcome.expect(healed <= HEAL_SECONDS, f"taken again within {HEAL_SECONDS:g} s")
-            wrong = in_order(rig, load)
-            outcome.expect(not wrong, f"order: {len(wrong)} out of order, such as {wrong[:3]}")
-            outcome.notes.append(
-                f"filled {rounds} times, Postgres gave up {died} times; taken again after"
-                f" {healed:.1f} s"
+    async with AsyncExitStack() as stack:
+        up = Rig.up(options, folder=folder, postgres=SMALL, effects=outside)
+        rig = await stack.enter_async_context(up)
+        load = await stack.enter_async_context(Load(rig, mixed(rig, 10)))
+        load.padding = "x" * 20_000
+        operator = Operator(rig)
+        sending = asyncio.create_task(load.run(rate))
+        died = 0
+        healed = 0.0
+        for _ in range(rounds):
+            await asyncio.sleep(options.pick(2, 4, 10))
+            filler = folder / "filler"
+            died += await _fill(rig, load, filler)
+            filler.unlink()
+            if not rig.postgres.alive():
+                await rig.start_postgres()
+            before = len(load.acknowledged)
+            taken = await until(
+                lambda before=before: len(load.acknowledged) > before + 20,  # type: ignore[misc]  # bound as it is now
+                "taken again",
             )
-            note_speed(rig, load, outcome)
+            healed = max(healed, taken)
+        load.stop()
+        await sending
+        await conclude(rig, load, outcome, operator=operator, seconds=180)
+        outcome.expect(healed <= HEAL_SECONDS, f"taken again within {HEAL_SECONDS:g} s")
+        wrong = in_order(rig, load)
+        outcome.expect(not wrong, f"order: {len(wrong)} out of order, such as {wrong[:3]}")
+        outcome.notes.append(
+            f"filled {rounds} times, Postgres gave up {died} times; taken again after"
+            f" {healed:.1f} s"
+        )
+        note_speed(rig, load, outcome)
     shutil.rmtree(outside, ignore_errors=True)
     return outcome
 
@@ -224,7 +228,8 @@ def schema(url: str) -> list[tuple[object, ...]]:
                 r" and tablename !~ '_\d{8}$' order by 1"
             ).fetchall(),
             *db.execute(
-                "select proname, md5(prosrc) from pg_proc where pronamespace = 'public'::regnamespace"
+                "select proname, md5(prosrc) from pg_proc"
+                " where pronamespace = 'public'::regnamespace"
                 " order by 1, 2"
             ).fetchall(),
             *db.execute(

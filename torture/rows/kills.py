@@ -6,7 +6,9 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from typing import Any
 
 from torture.account import Operator, conclude, in_order, latencies
 from torture.load import Load
@@ -23,9 +25,9 @@ TAKEOVER = 15.0
 """Seconds within which a dead worker's work must be taken over."""
 
 
-async def background(stack: AsyncExitStack, *works: object) -> list[asyncio.Task[None]]:
+async def background(stack: AsyncExitStack, *works: Coroutine[Any, Any, None]) -> None:
     """Tasks that are cancelled at the end of the block."""
-    tasks = [asyncio.get_running_loop().create_task(work) for work in works]  # type: ignore[arg-type]  # coroutines
+    tasks = [asyncio.get_running_loop().create_task(work) for work in works]
 
     async def end() -> None:
         for task in tasks:
@@ -33,12 +35,9 @@ async def background(stack: AsyncExitStack, *works: object) -> list[asyncio.Task
         await asyncio.gather(*tasks, return_exceptions=True)
 
     stack.push_async_callback(end)
-    return tasks
 
 
-async def hurt(
-    rig: Rig, kind: str, draw: random.Random, takeovers: Takeovers, *, wait: bool = True
-) -> None:
+async def hurt(rig: Rig, kind: str, draw: random.Random, takeovers: Takeovers) -> None:
     """Kills one of a kind and starts it again a moment later."""
     if kind == "postgres":
         rig.kill_postgres()
@@ -62,7 +61,9 @@ def note_speed(rig: Rig, load: Load, outcome: Outcome) -> None:
             f"event to first effect: p50 {middle * 1000:.0f} ms, p99 {late:.1f} s,"
             f" longest {spent[-1]:.1f} s"
         )
-    said = ", ".join(f"{status or 'none'} ×{count}" for status, count in sorted(load.answers().items()))
+    said = ", ".join(
+        f"{status or 'none'} ×{count}" for status, count in sorted(load.answers().items())
+    )
     outcome.notes.append(f"answers: {said}; the sender was late by {load.late:.1f} s at most")
 
 
@@ -76,12 +77,15 @@ async def kill(options: Options) -> Outcome:
     """
     begun = time.monotonic()
     draw = options.draw("kill")
-    kills = options.kills or int(options.pick(6, 60, 1000))
+    kills = options.kills or int(options.pick(4, 60, 1000))
     rate = options.rate or options.pick(30, 60, 200)
     every = options.pick(1.2, 2.0, 2.4)
     outcome = Outcome()
     done: Counter[str] = Counter()
-    async with Rig.up(options) as rig, AsyncExitStack() as stack:
+    async with (
+        Rig.up(options, workers=int(options.pick(2, 3, 3))) as rig,
+        AsyncExitStack() as stack,
+    ):
         load = await stack.enter_async_context(Load(rig, mixed(rig, 20)))
         takeovers, operator = Takeovers(rig), Operator(rig)
         sending = asyncio.create_task(load.run(rate))

@@ -61,7 +61,10 @@ async def sleep(options: Options) -> Outcome:
     rate = options.rate or options.pick(20, 30, 100)
     outcome = Outcome()
     taken = 0
-    async with Rig.up(options) as rig, AsyncExitStack() as stack:
+    async with (
+        Rig.up(options, workers=int(options.pick(2, 3, 3))) as rig,
+        AsyncExitStack() as stack,
+    ):
         load = await stack.enter_async_context(Load(rig, mixed(rig, 10)))
         takeovers = Takeovers(rig)
         sending = asyncio.create_task(load.run(rate))

@@ -30,7 +30,7 @@ QUICK = 0.1
 async def neighbour(options: Options) -> Outcome:
     """An organisation with a million queued deliveries does not slow another's p95 beyond twice."""
     begun = time.monotonic()
-    queued = int(options.pick(2_000, 20_000, 1_000_000) * options.scale)
+    queued = int(options.pick(5_000, 30_000, 1_000_000) * options.scale)
     seconds = options.pick(5, 10, 60)
     rate = options.rate or options.pick(10, 10, 20)
     outcome = Outcome()
@@ -60,7 +60,7 @@ async def neighbour(options: Options) -> Outcome:
 
 
 def _queue(rig: Rig, hook: Hook, count: int) -> None:
-    """So many deliveries, as if they had been taken in; one statement, as it is about what follows."""
+    """So many deliveries, in one statement, as if they had been taken in."""
     call = Delivery(
         id="", method="POST", query=(), headers={"content-type": "application/json"},
         body=b'{"who": "loud"}', received_at=datetime.now(UTC),
@@ -104,6 +104,7 @@ async def rolling(options: Options) -> Outcome:
                 await asyncio.sleep(1.0)
                 there = _servers(rig)
                 rig.add_sharing_server(f"{old.name.partition('.')[0]}.{turn}", sock)
+                options.say(f"{old.name}: {there} servers")
                 await until(lambda there=there: _servers(rig) > there, "the new server")  # type: ignore[misc]  # bound as it is now
                 rig.servers.remove(old)
                 outcome.expect(await old.end() == 0, f"{old.name} ended well")
@@ -155,14 +156,13 @@ async def token(options: Options) -> Outcome:
             str(it.organization_id), str(it.connection_id), f"/locations/{it.sim.location_id}",
         )  # fmt: skip
         pipe = asyncio.subprocess.PIPE
-        users = []
-        for _ in range(processes):
-            users.append(
+        users = [
                 await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "tests.api.oauth_process", *arguments,
                     stdin=pipe, stdout=pipe, env=rig.env, cwd=ROOT,
                 )
-            )  # fmt: skip
+            for _ in range(processes)
+        ]  # fmt: skip
         for user in users:
             assert user.stdout is not None
             line = await asyncio.wait_for(user.stdout.readline(), 120)

@@ -19,9 +19,10 @@ MOST_HEAD = 64 * 1024
 """Bytes of a request's head, counted by the pieces it comes in."""
 MOST_HEADERS = 200
 HEAD_SECONDS = 15.0
-"""A connection's first request must have a whole head in this time, and so must each later one."""
+"""In this time the head of a connection's first request must be whole, and of each later one."""
 _TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-length: 0\r\nconnection: close\r\n\r\n"
 )
 
 

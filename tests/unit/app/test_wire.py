@@ -15,7 +15,7 @@ from junctor.app import wire
 from tests.support import asynchronous
 
 
-async def answer_ok(scope: Any, receive: Any, send: Any) -> None:
+async def answer_ok(_scope: Any, receive: Any, send: Any) -> None:
     while (await receive()).get("more_body"):
         continue
     await send(
