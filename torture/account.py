@@ -201,7 +201,7 @@ async def conclude(
             left = account.open()
             outcome.broken.append(f"{len(left)} runs or deliveries did not end in {seconds:g} s")
             break
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.5)
     tally(load, account, outcome, operator, most_effects=most_effects)
     return account
 

@@ -37,7 +37,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ORGANIZATION = UUID(int=1)
 TEAM = UUID(int=2)
 PR_SET_PDEATHSIG = 1
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
+"""Starting a dozen processes takes a while where others work, too."""
 
 
 def _die_with_parent() -> None:
@@ -251,7 +252,7 @@ class Rig:
             living = {row[0] for row in rows}
             return all(answers(each.port) if each.port else each.owner in living for each in wanted)
 
-        await until(look, "processes ready")
+        await until(look, "processes ready", pause=0.3)
 
     def db(self) -> psycopg.Connection[Any]:
         """The rig's own way into the database, as its owner, past every fault."""

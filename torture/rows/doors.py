@@ -68,7 +68,9 @@ async def twice(options: Options) -> Outcome:
     events, copies = int(options.pick(5, 30, 200)), int(options.pick(50, 100, 100))
     outcome = Outcome()
     async with (
-        Rig.up(options, workers=int(options.pick(1, 2, 2))) as rig,
+        Rig.up(
+            options, servers=int(options.pick(1, 2, 2)), workers=int(options.pick(1, 2, 2))
+        ) as rig,
         AsyncExitStack() as stack,
     ):
         load = await stack.enter_async_context(Load(rig, []))

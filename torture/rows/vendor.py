@@ -55,9 +55,9 @@ async def vendor(options: Options) -> Outcome:
         good = plant(rig, flow(post(3, port, "ok", "a")), steps=("a",))
         await load.some(20, good)  # everything is loaded once
         await conclude(rig, load, Outcome(), seconds=30)
+        calm = await _measured(load, good, options)  # by its end their jobs are loaded, too
         grown = {worker.name: worker.rss() for worker in rig.workers}
         peak = dict(grown)
-        calm = await _measured(load, good, options)
         stormy: list[int] = []
 
         async def watch() -> None:
