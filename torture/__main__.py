@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib.util
+import signal
 import sys
 import time
 import traceback
@@ -59,8 +60,12 @@ def chosen(rows: dict[str, Row], given: argparse.Namespace) -> list[Row]:
 async def run(rows: list[Row], options: Options) -> dict[str, Outcome | Exception]:
     """Each row's outcome; one that fails does not stop the others.
 
-    The short form's are run side by side: they mostly wait for leases to end.
+    The short form's are run side by side: they mostly wait for leases to end. SIGTERM ends all of
+    it as Ctrl-C does, so that no PostgreSQL is left behind.
     """
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     if options.length == "short":
         return dict(await asyncio.gather(*(one(each, options) for each in rows)))
     return dict([await one(each, options) for each in rows])
