@@ -4,12 +4,13 @@
 PYTHON ?=
 ARGS ?=
 BENCH ?=
+ROW ?=
 BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test check conform fix docs snapshots bench lock build clean
-.PHONY: fuzz-simulators conform-clients
+.PHONY: help run setup setup-dev test check conform fix docs snapshots bench torture lock build
+.PHONY: clean fuzz-simulators conform-clients
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+: .*## |^[a-z-]+:  ##' Makefile \
@@ -48,6 +49,9 @@ snapshots: setup-dev  ## remake the snapshots of every module's form; read the d
 
 bench: setup-dev  ## the benchmarks (BENCH=name for one; ARGS for its arguments)
 	@sh tools/bench.sh $(BENCH) $(ARGS)
+
+torture: setup-dev  ## real processes, hurt; every event accounted for (ROW=kill; ARGS="--short --seed 7")
+	@PYTHONPATH=src:. $(BIN)/python -m torture $(ROW) $(ARGS)
 
 fuzz-simulators: setup-dev  ## fuzz the simulators for minutes (ARGS="crisp --examples 200")
 	$(BIN)/python -m tools.fuzz_simulators $(ARGS)

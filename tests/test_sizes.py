@@ -38,7 +38,7 @@ def code_lines(path: Path) -> int:
 
 @pytest.mark.parametrize(
     "path",
-    python_files("src", "tests", "tools", "bench", "examples"),
+    python_files("src", "tests", "tools", "bench", "torture", "examples"),
     ids=lambda path: path.relative_to(ROOT).as_posix(),
 )
 def test_no_file_is_long(path: Path) -> None:

@@ -20,6 +20,7 @@ from junctor.app.lean import settle_memory
 from junctor.app.room import disk_of
 from junctor.app.settings import Settings
 from junctor.app.supervisor import listen
+from junctor.app.wire import BoundedProtocol, close_slow_heads
 from junctor.errors import Misconfigured
 from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.heartbeat import Heartbeat
@@ -134,7 +135,7 @@ async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
         config = uvicorn.Config(
             application,
             loop="none",
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -149,8 +150,11 @@ async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
         log.info("server ready", host=settings.host, port=settings.port, server=name)
         heartbeat = Heartbeat(url, name=name, role="server", gap=settings.gap_minutes)
         heartbeat.start()
+        server = _Server(config)
+        heads = asyncio.create_task(close_slow_heads(server.server_state.connections))
         try:
-            await _Server(config).serve(sockets=[sock])
+            await server.serve(sockets=[sock])
         finally:
+            heads.cancel()
             await asyncio.to_thread(heartbeat.stop)
     log.info("server ended", server=name)

@@ -244,6 +244,16 @@ def test_statuses_as_data() -> None:
     assert result(V3, Response(302, {}, b""), {"handleErrors": True})["statusCode"] == 302
 
 
+def test_a_redirect_that_was_followed_too_often_is_a_refusal() -> None:
+    again = Response(307, {"location": "/"}, b"")
+    with pytest.raises(VendorRefused, match="redirected more than 10 times"):
+        result(V3, again, {"handleErrors": True}, method="post", followAllRedirects=True)
+    with pytest.raises(VendorRefused, match="redirected more than 10 times"):
+        result(V4, again)
+    not_followed = result(V3, again, {"handleErrors": True}, method="post")
+    assert not_followed["statusCode"] == 307
+
+
 def test_a_rate_limit_says_when() -> None:
     with pytest.raises(RateLimited) as caught:
         result(V4, Response(429, {"retry-after": "7"}, b""))

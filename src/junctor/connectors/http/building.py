@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
-from junctor.errors import BundleInvalid
+from junctor.errors import BundleInvalid, VendorRefused
 from junctor.language.calls import effect_of_method, parsed, refusal
 from junctor.language.connector import Field, Part, Request, Response
 from junctor.language.files import LARGEST, Content, File, file_or_buffer
@@ -43,6 +43,7 @@ LONGEST = 300
 FILE_BYTES = LARGEST
 """The longest file fetched."""
 _NAME_BYTES = 200
+_FOLLOWED = frozenset({301, 302, 303, 307, 308})
 
 
 class Pair(TypedDict, total=False):
@@ -153,7 +154,15 @@ def parts_of(rows: Iterable[Mapping[str, Any]]) -> Iterable[Part]:
 
 
 def raise_refusal(response: Response, request: Request) -> None:
-    """Raises what a status of 400 and above means."""
+    """Raises what a status of 400 and above means, and a redirect that was followed too often.
+
+    A redirect is a complete answer that says nothing was done here; after so many of them it is a
+    refusal, as in Make, and no result. One that was not to be followed is a result.
+    """
+    if request.redirects and response.status in _FOLLOWED and "location" in response.headers:
+        raise VendorRefused(
+            status=response.status, reason=f"redirected more than {request.redirects} times"
+        )
     if response.status >= 400:
         error = refusal(response, effect_of_method(request.method), account=False)
         assert error is not None

@@ -1,0 +1,40 @@
+"""The torture rig's short form: real processes, hurt; every event accounted for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import ROOT
+from torture.outcome import Outcome, table
+
+
+@pytest.mark.durability
+@pytest.mark.timeout(300)
+def test_the_short_form_loses_and_repeats_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "torture", "--short", "--quiet"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line.split()[0] for line in done.stdout.splitlines() if line[:1].isalpha()]
+    assert {"kill", "sleep", "vendor", "twice"} <= set(rows)
+
+
+def test_the_table_shows_what_was_lost_repeated_and_broken() -> None:
+    good, bad = Outcome(events=3, acknowledged=3), Outcome(events=2, lost=[7], repeated=[9])
+    good.ends["finished"] = 3
+    bad.expect(False, "a promise")
+    assert good.good
+    assert not bad.good
+    shown = table({"one": good, "two": bad})
+    assert "two LOST: events 7" in shown
+    assert "two REPEATED: events 9" in shown
+    assert "two BROKEN: a promise" in shown

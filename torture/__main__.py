@@ -1,0 +1,117 @@
+"""python -m torture [ROW …] [--short | --long] [--seed N] [--rate N] [--kills N] [--scale X]
+
+Starts real processes on loopback, hurts them, accounts for every event, prints the table, and ends
+with 1 if anything was lost or repeated or another promise was broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.util
+import signal
+import sys
+import time
+import traceback
+
+import structlog
+
+from torture.outcome import Failed, Length, Options, Outcome, Skipped, table
+from torture.rows import Row, load
+
+
+def options_of(given: argparse.Namespace) -> Options:
+    """The options as rows get them."""
+    length: Length = "short" if given.short else "long" if given.long else "usual"
+    return Options(
+        seed=given.seed, length=length, rate=given.rate, kills=given.kills, scale=given.scale,
+        spool=given.spool, keep=given.keep, loud=not given.quiet,
+    )  # fmt: skip
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(prog="torture", description=__doc__)
+    parser.add_argument("rows", nargs="*", help="which rows; none: all (with --short: its rows)")
+    parser.add_argument("--list", action="store_true", help="what the rows prove")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--short", action="store_true", help="a few rows in a minute")
+    length.add_argument("--long", action="store_true", help="all at full length, up to an hour")
+    parser.add_argument("--seed", type=int, default=1, help="draws the same faults again")
+    parser.add_argument("--rate", type=float, help="events a second, instead of the row's own")
+    parser.add_argument("--kills", type=int, help="how many, instead of the row's own")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the full size")
+    parser.add_argument("--spool", default="", metavar="SETTING=VALUE", help="what makes a spool")
+    parser.add_argument("--keep", action="store_true", help="leave databases and logs")
+    parser.add_argument("--quiet", action="store_true", help="the table alone")
+    return parser.parse_args()
+
+
+def chosen(rows: dict[str, Row], given: argparse.Namespace) -> list[Row]:
+    """The rows to run."""
+    unknown = [name for name in given.rows if name not in rows]
+    if unknown:
+        raise SystemExit(f"no such row: {', '.join(unknown)}; there are {', '.join(rows)}")
+    if given.rows:
+        return [rows[name] for name in given.rows]
+    return [each for each in rows.values() if each.short or not given.short]
+
+
+async def run(rows: list[Row], options: Options) -> dict[str, Outcome | Exception]:
+    """Each row's outcome; one that fails does not stop the others.
+
+    The short form's are run side by side: they mostly wait for leases to end. SIGTERM ends all of
+    it as Ctrl-C does, so that no PostgreSQL is left behind.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    if options.length == "short":
+        return dict(await asyncio.gather(*(one(each, options) for each in rows)))
+    return dict([await one(each, options) for each in rows])
+
+
+async def one(row: Row, options: Options) -> tuple[str, Outcome | Exception]:
+    """A row's name and outcome."""
+    options.say(f"{row.name}: {row.proves}")
+    begun = time.monotonic()
+    got: Outcome | Exception
+    try:
+        got = await row.run(options)
+    except (Skipped, Failed) as error:
+        got = error
+    except Exception as error:
+        traceback.print_exc()
+        got = error
+    options.say(f"{row.name}: {time.monotonic() - begun:.0f} s")
+    return row.name, got
+
+
+def main() -> int:
+    """Runs, prints, judges."""
+    given = arguments()
+    rows = load()
+    if given.list:
+        for each in rows.values():
+            print(f"{each.name:<12} {each.proves}")
+        return 0
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    options = options_of(given)
+    work = run(chosen(rows, given), options)
+    if importlib.util.find_spec("uvloop"):
+        import uvloop
+
+        results = uvloop.run(work)
+    else:
+        results = asyncio.run(work)
+    print(f"\ntorture, seed {options.seed}, {options.length}\n\n{table(results)}")
+    bad = [
+        name
+        for name, got in results.items()
+        if not isinstance(got, Skipped) and not (isinstance(got, Outcome) and got.good)
+    ]
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

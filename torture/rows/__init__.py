@@ -1,0 +1,53 @@
+"""The rows of the table. Each is a function whose docstring says what it proves.
+
+A row gets its options and gives an `Outcome`; it raises `Skipped` where this machine can't run it.
+To add one: write the function in the file of its kind, and decorate it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from torture.outcome import Options, Outcome
+
+__all__ = ["ROWS", "Row", "load", "row"]
+
+Run = Callable[[Options], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. ``short``: it is in the short form."""
+
+    name: str
+    run: Run
+    short: bool
+
+    @property
+    def proves(self) -> str:
+        """What it proves, in a line."""
+        return (self.run.__doc__ or "").strip().partition("\n")[0]
+
+
+ROWS: dict[str, Row] = {}
+
+_FILES = ("kills", "pauses", "database", "vendor", "doors", "shares", "size", "schedules")
+
+
+def row(name: str, *, short: bool = False) -> Callable[[Run], Run]:
+    """Makes a function a row."""
+
+    def add(run: Run) -> Run:
+        ROWS[name] = Row(name, run, short)
+        return run
+
+    return add
+
+
+def load() -> dict[str, Row]:
+    """All of them, in the table's order."""
+    for file in _FILES:
+        importlib.import_module(f"torture.rows.{file}")
+    return ROWS
