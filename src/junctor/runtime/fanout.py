@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import structlog
 
 from junctor.adapters.postgres.fanout import AppRow, Marked, PostgresFanout, Spread
@@ -208,8 +207,8 @@ class Fanout:
         before = self._forgotten
         try:
             app = await self._load(token)
-        except (psycopg.Error, ConnectionError):
-            if kept is None:
+        except Exception as error:
+            if kept is None or not is_lost(error):
                 raise
             return kept  # nothing can be stored with it before the database is back
         if before == self._forgotten:

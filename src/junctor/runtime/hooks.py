@@ -6,33 +6,35 @@ the database.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-import psycopg
 import structlog
 
-from junctor.adapters.postgres.hot import Line
+from junctor.adapters.postgres.hot import Line, is_lost
 from junctor.engine.plan import Plan
 from junctor.errors import JunctorError, Misconfigured, NotFound
 from junctor.language.connector import Answer, Delivery, HookDef, ModuleDef
 from junctor.language.expressions import Scope
 from junctor.language.values import to_text
 from junctor.ports.inbox import Answered
-from junctor.ports.vault import Vault
+from junctor.ports.vault import Keyring, Vault
 from junctor.runtime.plans import Plans, Prepared
 
-__all__ = ["Draining", "Hook", "Hooks", "hook_aad", "plain_key"]
+__all__ = ["MOST_KEPT", "Away", "Draining", "Hook", "Hooks", "hook_aad", "plain_key"]
 
 KEEP_SECONDS = 60.0
 """At least; a change is told (`junctor_hooks`), this is the net. They expire at different times."""
+MOST_KEPT = 10_000
+"""Hooks."""
 KEY_BYTES = 200
 
 log = structlog.get_logger(__name__)
@@ -147,11 +149,25 @@ def _scope(prepared: Prepared) -> Scope:
     )
 
 
+class Away(JunctorError):
+    """It can't be said now whether there is a hook at this address. Please send it again."""
+
+    code = "away"
+    status = 503
+    retry_after = 5.0
+
+
 class Hooks:
-    """Finds hooks by token."""
+    """Finds hooks by token. ``ready``: those once known can be used while the database is away."""
 
     def __init__(
-        self, line: Line, plans: Plans, find: Callable[[str], ModuleDef | None], vault: Vault
+        self,
+        line: Line,
+        plans: Plans,
+        find: Callable[[str], ModuleDef | None],
+        vault: Vault,
+        *,
+        ready: bool = False,
     ) -> None:
         self._line = line
         self._plans = plans
@@ -159,27 +175,53 @@ class Hooks:
         self._vault = vault
         self._cache: dict[str, tuple[float, Hook]] = {}
         self._forgotten = 0
+        self._ready = ready
+        self.rings: dict[UUID, Keyring] = {}
+        """Keys of the organisations whose hooks were prepared, if ``ready``."""
 
     def forget(self) -> None:
-        """Something about hooks changed."""
-        self._cache.clear()
+        """Something about hooks changed: the database is asked before any is used again."""
+        if self._ready:
+            # An outage may come before it is asked: then what was known must serve.
+            self._cache = {token: (0.0, hook) for token, (_, hook) in self._cache.items()}
+        else:
+            self._cache.clear()
         self._forgotten += 1
 
-    async def get(self, token: str) -> Hook:
-        """The hook; `NotFound` if there is none, or none in use."""
+    async def make_ready(self, tokens: Iterable[str], pause: float = 0.005) -> None:
+        """Prepares these hooks, and drops all others; gently, as others are at work."""
+        wanted = set(tokens)
+        for token in [token for token in self._cache if token not in wanted]:
+            del self._cache[token]
+        for token in wanted:
+            try:
+                await self.get(token)
+            except NotFound:
+                self._cache.pop(token, None)
+            except JunctorError as error:
+                log.info("hook_not_ready", error=error.message)
+            await asyncio.sleep(pause)
+
+    async def get(self, token: str, *, away: bool = False) -> Hook:
+        """The hook; `NotFound` if there is none, or none in use.
+
+        ``away``: the database can't be asked, so what was known must do; `Away` for all others.
+        """
         kept = self._cache.get(token)
-        if kept is not None and kept[0] > time.monotonic():
+        if kept is not None and (away or kept[0] > time.monotonic()):
             return kept[1]
+        if away:
+            raise Away
         before = self._forgotten
         try:
             hook = await self._load(token)
-        except (psycopg.Error, ConnectionError):
-            if kept is None:
+        except Exception as error:
+            if kept is None or not is_lost(error):
                 raise
             # Nothing can be stored with it before the database is back, which then knows better.
             return kept[1]
         if before == self._forgotten:  # else it may be read from before the change
-            if len(self._cache) > 10_000:
+            if len(self._cache) > MOST_KEPT:
                 self._cache.clear()
             self._cache[token] = (time.monotonic() + KEEP_SECONDS * random.uniform(1, 2), hook)
         return hook
@@ -219,8 +261,11 @@ class Hooks:
         if module is None or module.hook is None:
             raise Misconfigured(reason=f"there is no instant trigger {trigger}")
         secrets = dict(settings)
-        if sealed is not None:
+        if sealed is not None or self._ready:
             keyring = await self._vault.keyring(organization)
+        if self._ready:
+            self.rings[organization] = keyring
+        if sealed is not None:
             secrets |= msgspec.json.decode(keyring.open(sealed, hook_aad(organization, hook_id)))
         prepared = None
         if published is not None:

@@ -19,20 +19,24 @@ import psycopg
 import structlog
 
 from junctor.adapters.postgres.database import connect
-from junctor.adapters.postgres.hot import Line, PostgresInbox, is_lost
+from junctor.adapters.postgres.hot import Line, PostgresInbox
+from junctor.adapters.postgres.spooled import PostgresSpooled
+from junctor.adapters.spool import SpoolFolder, SpoolFull
 from junctor.adapters.system import system_ids
-from junctor.errors import JunctorError, TooLarge, Unauthorized
+from junctor.errors import JunctorError, NotSent, TooLarge, Unauthorized
 from junctor.language.connector import Bundle, Connector, Delivery, ModuleDef
 from junctor.language.verifiers import caller_of
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.ports.vault import Vault
-from junctor.runtime.door_answers import FULL, Busy, Gone, TooSlow, answer_with, refusal
+from junctor.runtime.batches import SPOOLED, Batches
+from junctor.runtime.door_answers import FULL, Gone, TooSlow, answer_with, refusal
 from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.envelope import pack_call, pack_manual
 from junctor.runtime.fanout import APP, Fanout
-from junctor.runtime.hooks import Draining, Hook, Hooks
+from junctor.runtime.hooks import MOST_KEPT, Draining, Hook, Hooks
 from junctor.runtime.inspection import inspect
 from junctor.runtime.plans import Plans
+from junctor.runtime.spooling import Spooling
 
 __all__ = ["Ingest"]
 
@@ -41,7 +45,6 @@ log = structlog.get_logger(__name__)
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-_Item = tuple[NewDelivery, asyncio.Future[UUID | None]]
 
 MOST_BYTES = 10 * 1024 * 1024
 """The longest body."""
@@ -51,13 +54,10 @@ ANSWER_SECONDS = 180.0
 """How long a caller waits for a responder before it is told Accepted."""
 NET_SECONDS = 0.02
 """How often answers are looked for while anyone waits, in case a signal is lost."""
-LARGEST_BATCH = 500
-HEAVIEST_BATCH = 16 * 1024 * 1024
-"""Bytes after which a batch takes no more."""
-MOST_QUEUED = 128 * 1024 * 1024
-"""Bytes that wait to be stored; what comes then is told to come again."""
-CONNECTIONS = 1
-"""Batches on their way at once."""
+READY_SECONDS = 1.0
+"""After a change to hooks, until all are prepared again for a time without database."""
+
+_LATER = (("retry-after", "5"),)
 
 
 class Ingest:
@@ -83,6 +83,7 @@ class Ingest:
         answer_seconds: float = ANSWER_SECONDS,
         body_seconds: float = BODY_SECONDS,
         keeper: Doorkeeper | None = None,
+        spool: SpoolFolder | None = None,
     ) -> None:
         self._url = url
         self._server = server
@@ -93,15 +94,19 @@ class Ingest:
         self._body_seconds = body_seconds
         self._keeper = keeper
         self._reads = Line(url, patience=patience)
-        self._lines = [Line(url, patience=patience) for _ in range(CONNECTIONS)]
+        self._line = Line(url, patience=patience)
         self._answers = PostgresInbox(self._reads)
-        self._hooks = Hooks(self._reads, Plans(self._reads, find), find, vault)
+        self._hooks = Hooks(
+            self._reads, Plans(self._reads, find), find, vault, ready=spool is not None
+        )
+        self.spool: Spooling | None = None
+        if spool is not None:
+            self.spool = Spooling(spool, line=self._line, vault=vault, rings=self._hooks.rings)
+        self._batches = Batches(self._line, self.spool, keeper=keeper)
         self._fanout = Fanout(
             url, hooks=self._hooks, connector=connector, patience=patience, keeper=keeper
         )
-        self._queue: list[_Item] = []
-        self._weight = 0
-        self._wake = asyncio.Event()
+        self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._waiters: dict[UUID, tuple[UUID, list[asyncio.Future[Answered]]]] = {}
         """Who waits for a delivery's answer: its caller, and those who sent it again."""
@@ -119,11 +124,12 @@ class Ingest:
         """Begins to accept."""
         await self._fanout.start()
         loop = asyncio.get_running_loop()
-        self._tasks = [
-            *(
-                loop.create_task(self._store(PostgresInbox(line)), name="ingest")
-                for line in self._lines
-            ),
+        self._tasks = []
+        if self.spool is not None:
+            await self.spool.start()
+            self._tasks.append(loop.create_task(self._keep_ready(), name="ready"))
+        self._batches.start()
+        self._tasks += [
             loop.create_task(self._listen(), name="listen"),
             loop.create_task(self._deliver_answers(), name="answers"),
             loop.create_task(self._watch_bodies(), name="bodies"),
@@ -131,13 +137,14 @@ class Ingest:
 
     async def stop(self) -> None:
         """Stores what was received, then ends."""
-        if self._queue:
-            await asyncio.wait([future for _, future in self._queue])
+        await self._batches.stop()
+        if self.spool is not None:
+            await self.spool.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._fanout.stop()
-        for line in (self._reads, *self._lines):
+        for line in (self._reads, self._line):
             await line.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -148,7 +155,7 @@ class Ingest:
             answer = refusal(error)
         except (psycopg.Error, ConnectionError) as error:
             log.warning("not_stored", error=str(error))
-            answer = Answered(503, (("retry-after", "5"),), b"Not stored. Please send it again.")
+            answer = Answered(503, _LATER, b"Not stored. Please send it again.")
         except Exception:
             # Whatever a caller sent: the door stays open, and nothing was acknowledged.
             log.exception("not_served")
@@ -157,7 +164,7 @@ class Ingest:
 
     async def hook(self, token: str) -> Hook:
         """The hook of an address; `NotFound` if there is none, or none in use."""
-        return await self._hooks.get(token)
+        return await self._hooks.get(token, away=self._away)
 
     async def deliver(self, hook: Hook, delivery: Delivery) -> Answered:
         """Verifies and stores what came some other way than HTTP: durable when it returns."""
@@ -190,14 +197,14 @@ class Ingest:
             token = token[len(APP) :]
             settings = await self._fanout.settings(token)
             return await self._fanout.take(token, await self._read(scope, receive, settings))
-        hook = await self._hooks.get(token)
+        hook = await self._hooks.get(token, away=self._away)
         if scope["method"] == "OPTIONS":
             return Answered(204, (("access-control-allow-origin", "*"),), b"")
         settings = hook.stored if not hook.inspects else hook.settings
         delivery = await self._read(scope, receive, settings)
         await self._verify(hook, delivery)
         if hook.inspects:
-            refused = await inspect(hook, delivery, self._reads)
+            refused = await inspect(hook, delivery, None if self._away else self._reads)
             if refused is not None:
                 return refused
             delivery = replace(delivery, settings=hook.stored)
@@ -242,7 +249,8 @@ class Ingest:
         try:
             hook.definition.verify(delivery, hook.secrets)
         except Unauthorized:
-            await self._hooks.refused(hook)
+            if not self._away:
+                await self._hooks.refused(hook)
             raise
 
     async def _take(self, hook: Hook, delivery: Delivery) -> Answered:
@@ -271,12 +279,12 @@ class Ingest:
             else:
                 try:
                     first = await asyncio.wait_for(self._accept(new), hook.definition.away_after)
-                except (psycopg.Error, ConnectionError, TimeoutError, *FULL) as error:
+                except (psycopg.Error, NotSent, TimeoutError, SpoolFull, *FULL) as error:
                     log.warning("not_stored", hook=str(hook.id), error=str(error))
                     told = hook.away(delivery)
                     assert told is not None
                     return told
-            if answered is None:
+            if answered is None or first == SPOOLED:
                 return hook.told(delivery)
             if first is not None:
                 self._await(hook.organization_id, first, answered)
@@ -288,8 +296,13 @@ class Ingest:
         finally:
             if answered is not None:
                 self._forget(run, answered)
-                if first is not None:
+                if first is not None and first != SPOOLED:
                     self._forget(first, answered)
+
+    @property
+    def _away(self) -> bool:
+        """Whether the database does not answer, and the spool takes deliveries meanwhile."""
+        return self.spool is not None and self.spool.away
 
     def _await(self, organization: UUID, run: UUID, answered: asyncio.Future[Answered]) -> None:
         self._waiters.setdefault(run, (organization, []))[1].append(answered)
@@ -343,78 +356,13 @@ class Ingest:
             if not message.get("more_body"):
                 return b"".join(parts)
 
-    # Batches.
-
     async def _accept(self, delivery: NewDelivery) -> UUID | None:
-        """Durable when it returns; the id of the first delivery if this one is a duplicate."""
+        """Durable when it returns; the id of the first delivery if this one is a duplicate,
+        `SPOOLED` if it lies in the spool.
+        """
         if self._keeper is not None:
             self._keeper.check(delivery.organization_id)
-        if self._weight > MOST_QUEUED:
-            raise Busy
-        future: asyncio.Future[UUID | None] = asyncio.get_running_loop().create_future()
-        self._queue.append((delivery, future))
-        self._weight += len(delivery.payload)
-        self._wake.set()
-        return await future
-
-    async def _store(self, inbox: PostgresInbox) -> None:
-        while True:
-            await self._wake.wait()
-            # One turn of the loop: requests that are being read right now join this batch.
-            await asyncio.sleep(0)
-            batch = self._next_batch()
-            if not batch:
-                self._wake.clear()
-                continue
-            try:
-                await self._accept_batch(inbox, batch)
-            except asyncio.CancelledError:
-                for _, future in batch:
-                    future.cancel()
-                raise
-
-    async def _accept_batch(self, inbox: PostgresInbox, batch: list[_Item]) -> None:
-        """Stores a batch; if it can't be, its halves, so that only the culprit is refused."""
-        try:
-            duplicates = await inbox.accept([delivery for delivery, _ in batch])
-        except Exception as error:
-            if self._keeper is not None:
-                self._keeper.failed(error)
-            if not is_lost(error) and len(batch) > 1:
-                middle = len(batch) // 2
-                await self._accept_batch(inbox, batch[:middle])
-                await self._accept_batch(inbox, batch[middle:])
-                return
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-            return
-        for delivery, future in batch:
-            if not future.done():
-                future.set_result(duplicates.get(delivery.id) if duplicates else None)
-
-    def _next_batch(self) -> list[_Item]:
-        """Up to the largest batch, each dedup key once; a repeated one waits for the next."""
-        batch: list[_Item] = []
-        later = []
-        keys = set()
-        looked = weight = 0
-        for item in self._queue[:LARGEST_BATCH]:
-            if weight >= HEAVIEST_BATCH:
-                break
-            looked += 1
-            delivery = item[0]
-            if delivery.key is not None:
-                key = (delivery.hook_id, delivery.key)
-                if key in keys:
-                    later.append(item)
-                    continue
-                keys.add(key)
-            batch.append(item)
-            weight += len(delivery.payload)
-            self._weight -= len(delivery.payload)
-        self._queue = later + self._queue[looked:]
-        return batch
+        return await self._batches.accept(delivery)
 
     # Answers.
 
@@ -439,6 +387,21 @@ class Ingest:
     def _forget_hooks(self) -> None:
         self._hooks.forget()
         self._fanout.forget()
+        self._changed.set()
+
+    async def _keep_ready(self) -> None:
+        """Keeps hooks prepared for a time without database: all of them, also those not used yet.
+        Other organisations' keys come with them.
+        """
+        rows = PostgresSpooled(self._reads)
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self._hooks.make_ready(await rows.tokens(MOST_KEPT))
+            except (psycopg.Error, ConnectionError, JunctorError) as error:
+                log.info("hooks_not_ready", error=str(error))
+            await asyncio.sleep(READY_SECONDS)
 
     async def _deliver_answers(self) -> None:
         """Collects answers for those who wait: when told, and every 20 ms while anyone does."""

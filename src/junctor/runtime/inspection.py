@@ -18,12 +18,13 @@ __all__ = ["inspect"]
 log = structlog.get_logger(__name__)
 
 
-async def inspect(hook: Hook, delivery: Delivery, line: Line) -> Answered | None:
+async def inspect(hook: Hook, delivery: Delivery, line: Line | None) -> Answered | None:
     """The answer to a delivery that the hook's settings refuse (400); ``None``: go on.
 
-    A hook that is learning keeps the structure of this delivery, and learns no more.
+    A hook that is learning keeps the structure of this delivery, and learns no more. Without a
+    ``line`` (the database is away) it learns from a later one.
     """
-    if hook.settings.get("learning") and hook.definition.learn is not None:
+    if line is not None and hook.settings.get("learning") and hook.definition.learn is not None:
         await _learn(hook, delivery, line)
     if hook.definition.check is not None:
         try:

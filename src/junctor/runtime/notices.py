@@ -39,6 +39,7 @@ Kind = Literal[
     "unusual_use",
     "disk_low",
     "backup_failed",
+    "spool_damaged",
 ]
 """``run_stopped``: a run is incomplete or uncertain and nobody tries it again by itself;
 ``errors_repeated``: the 3rd, 10th, 100th … failure in a row; the others as they read.

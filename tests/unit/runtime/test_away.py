@@ -59,7 +59,8 @@ def call(hook: Hook, accept: Accept, query: str = "", key: str = KEY) -> Answere
     """One call at the door."""
     ingest = Ingest("unused", server="s", find=NOTHING, vault=NOTHING, public_url=PUBLIC)
 
-    async def get(_token: str) -> Hook:
+    async def get(_token: str, *, away: bool) -> Hook:
+        assert not away
         return hook
 
     async def refused(_hook: Hook) -> None:

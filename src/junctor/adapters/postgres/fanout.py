@@ -19,7 +19,7 @@ from junctor.adapters.postgres.hot import Line
 from junctor.adapters.postgres.queries import load
 from junctor.ports.inbox import NewDelivery
 
-__all__ = ["AppRow", "Marked", "PostgresFanout", "Spread", "SubscriberRow"]
+__all__ = ["AppRow", "Marked", "PostgresFanout", "Spread", "SubscriberRow", "columns"]
 
 Row = tuple[Any, ...]
 
@@ -132,7 +132,7 @@ class PostgresFanout:
                 if tries > 1:
                     copies = await self._not_begun(connection, copies)
                 if copies:
-                    await self._line.execute(connection, "accept", _columns(copies))
+                    await self._line.execute(connection, "accept", columns(copies))
                 for each in good:
                     if each.marked is not None and each.marked.connections:
                         await self._mark(connection, each.organization_id, each.marked)
@@ -202,15 +202,16 @@ class PostgresFanout:
         return await self._line.run(work)
 
 
-def _columns(copies: Sequence[NewDelivery]) -> dict[str, Any]:
-    columns = list(zip(*copies, strict=True))
+def columns(copies: Sequence[NewDelivery]) -> dict[str, Any]:
+    """The parameters of the statement ``accept``."""
+    given = list(zip(*copies, strict=True))
     return {
-        "organizations": Uuids(columns[0]),
-        "ids": Uuids(columns[1]),
-        "scenarios": Uuids(columns[2]),
-        "order_keys": Texts(columns[3]),
-        "hooks": Uuids(columns[4]),
-        "payloads": Buffers(columns[5]),
-        "keys": Texts(columns[6]),
-        "servers": Texts(columns[7]),
+        "organizations": Uuids(given[0]),
+        "ids": Uuids(given[1]),
+        "scenarios": Uuids(given[2]),
+        "order_keys": Texts(given[3]),
+        "hooks": Uuids(given[4]),
+        "payloads": Buffers(given[5]),
+        "keys": Texts(given[6]),
+        "servers": Texts(given[7]),
     }

@@ -1,0 +1,72 @@
+"""What lay in a spool, into the inbox, and what the spool must know while the database is there.
+
+Deliveries go in by the statement of the hot path (``accept``), as they would have; only those that
+have left the inbox by now are left out, as a spool is drained again after a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from junctor.adapters.postgres.arrays import Times, Uuids
+from junctor.adapters.postgres.fanout import columns
+from junctor.adapters.postgres.hot import Line
+from junctor.adapters.postgres.queries import load
+from junctor.language.ids import milliseconds
+from junctor.ports.inbox import NewDelivery
+
+__all__ = ["PostgresSpooled"]
+
+
+class PostgresSpooled:
+    """The statements, over one engine line."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._sql = load("spool")
+
+    async def accept(self, deliveries: Sequence[NewDelivery]) -> None:
+        """Stores them in one transaction, with the time they were received at; no two may share a
+        dedup key of one hook. Safe to repeat.
+        """
+
+        async def work(connection: AsyncConnection[tuple[Any, ...]]) -> None:
+            async with connection.transaction():
+                ids = {
+                    "organizations": Uuids(each.organization_id for each in deliveries),
+                    "ids": Uuids(each.id for each in deliveries),
+                }
+                cursor = await self._line.execute(connection, "begun", ids)
+                gone = {row[0] for row in await cursor.fetchall()}
+                left = [each for each in deliveries if each.id not in gone]
+                if not left:
+                    return
+                await self._line.execute(connection, "accept", columns(left))
+                times = Times(
+                    datetime.fromtimestamp(milliseconds(each.id) / 1000, UTC) for each in left
+                )
+                await connection.execute(
+                    self._sql["spooled_received"],
+                    {
+                        "organizations": Uuids(each.organization_id for each in left),
+                        "ids": Uuids(each.id for each in left),
+                        "times": times,
+                    },
+                )
+
+        await self._line.run(work)
+
+    async def tokens(self, most: int) -> list[str]:
+        """The tokens of hooks in use; those that had a delivery most recently are not known, so
+        the newest come first.
+        """
+
+        async def work(connection: AsyncConnection[tuple[Any, ...]]) -> list[str]:
+            cursor = await connection.execute(self._sql["tokens"], {"most": most})
+            return [row[0] for row in await cursor.fetchall()]
+
+        return await self._line.run(work)
