@@ -173,6 +173,7 @@ class Machine:
             "JUNCTOR_PUBLIC_URL": settings.public_url,
             "JUNCTOR_EGRESS_ALLOW": ",".join(dict.fromkeys((*settings.egress_allow, *allow))),
             "JUNCTOR_LOG_LEVEL": settings.log_level,
+            "JUNCTOR_SPOOL_DIR": str(settings.spool_dir),
         }
 
     async def _keep_database(self, embedded: Embedded) -> None:

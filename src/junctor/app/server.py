@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 
 from junctor.app.approval_page import ApprovalPage
+from junctor.adapters.spool import SpoolFolder
 from junctor.app.callback import Callback
 from junctor.app.core import open_core
 from junctor.app.lean import settle_memory
@@ -33,6 +34,8 @@ OAUTH = "/oauth/"
 APPROVE = "/approve/"
 GRACE = 2
 """Seconds that open requests may take to finish when the server ends."""
+SPOOL_PATIENCE = 1.0
+"""Seconds of trying before the database counts as away, where there is a spool."""
 
 
 class Application:
@@ -63,6 +66,7 @@ async def open_application(settings: Settings, url: str, *, name: str) -> AsyncI
     """The application with everything it needs open, closed at the end of the block."""
     from junctor.app.api.app import build
 
+    spool = _spool(settings)
     async with open_core(settings, url) as core:
         keeper = Doorkeeper(core.engine, disk_of(settings))
         ingest = Ingest(
@@ -74,6 +78,8 @@ async def open_application(settings: Settings, url: str, *, name: str) -> AsyncI
             public_url=settings.public_url,
             trusted_proxies=settings.trusted_proxies,
             keeper=keeper,
+            patience=5.0 if spool is None else SPOOL_PATIENCE,
+            spool=spool,
         )
         await keeper.start()
         await ingest.start()
@@ -83,6 +89,20 @@ async def open_application(settings: Settings, url: str, *, name: str) -> AsyncI
         finally:
             await ingest.stop()
             await keeper.stop()
+
+
+def _spool(settings: Settings) -> SpoolFolder | None:
+    """The spool's folder, if there is to be one; `Misconfigured` if it can't be written."""
+    if settings.spool is None or not settings.spool_mb:
+        return None
+    try:
+        return SpoolFolder(settings.spool, most_bytes=settings.spool_mb * 1024 * 1024)
+    except OSError as error:
+        raise Misconfigured(
+            f"The spool {settings.spool} can't be written: {error.strerror or error}. "
+            "Set JUNCTOR_SPOOL_DIR to a directory you own, or JUNCTOR_SPOOL_MB to 0.",
+            path=str(settings.spool),
+        ) from error
 
 
 @contextlib.asynccontextmanager

@@ -39,6 +39,10 @@ SETTINGS: Mapping[str, str] = {
     "JUNCTOR_DISK_SOFT": "Less free disk than this is told: the smaller of both (10%/2GB).",
     "JUNCTOR_DISK_HARD": "With less than this nothing more is taken in (2%/500MB).",
     "JUNCTOR_EGRESS_ALLOW": "Private addresses that requests may reach: host:port, by comma.",
+    "JUNCTOR_SPOOL_DIR": "Where servers keep deliveries while the database is away; `up` has one.",
+    "JUNCTOR_SPOOL_MB": "How much may lie there, in megabytes (default 1024; 0: nothing).",
+    "JUNCTOR_MAX_CONNECTIONS": "Connections to a server at once (default 4000).",
+    "JUNCTOR_REUSE_PORT": "Set to 1: several servers of a machine bind the same port.",
     "JUNCTOR_WORKERS": "How many worker processes `up` keeps; default: cores less one.",
     "JUNCTOR_MASTER_KEY": "The master key, 32 bytes in base64; unset: a file in the data dir.",
     "JUNCTOR_BACKUP_DIR": "Where backups go; default: `backups` in the data directory.",
@@ -80,6 +84,11 @@ class Settings:
     """Addresses and networks, such as ``10.0.0.0/8``."""
     gap_minutes: int = 5
     """0: what was missed in a downtime is fetched only by hand."""
+    spool: Path | None = None
+    """Where deliveries wait while the database is away; ``None``: they are refused then."""
+    spool_mb: int = 1024
+    max_connections: int = 4000
+    reuse_port: bool = False
     workers: int = 1
     backup_dir: Path | None = None
     """``None``: in the data directory."""
@@ -118,6 +127,11 @@ class Settings:
         return self.backup_dir or self.data_dir / "backups"
 
     @property
+    def spool_dir(self) -> Path:
+        """Where a spool lies, or would: of this machine's servers, whoever asks."""
+        return self.spool or self.data_dir / "spool"
+
+    @property
     def logs(self) -> Path:
         """Where child processes log."""
         return self.data_dir / "logs"
@@ -146,6 +160,7 @@ class Settings:
         if schedule and not _is_cron(schedule):
             mend = "write minute, hour, day, month and weekday in numbers, such as 15 2 * * *"
             _refuse("JUNCTOR_BACKUP_SCHEDULE", schedule, mend)
+        spool = env.get("JUNCTOR_SPOOL_DIR")
         level = (env.get("JUNCTOR_LOG_LEVEL") or "info").lower()
         if level not in _LEVELS:
             _refuse("JUNCTOR_LOG_LEVEL", level, f"it must be one of {', '.join(_LEVELS)}")
@@ -166,6 +181,10 @@ class Settings:
             trusted_proxies=proxies,
             gap_minutes=_number(env, "JUNCTOR_GAP_MINUTES", 5, 0, 10_000),
             egress_allow=_list(env.get("JUNCTOR_EGRESS_ALLOW", "")),
+            spool=Path(spool).expanduser().absolute() if spool else None,
+            spool_mb=_number(env, "JUNCTOR_SPOOL_MB", 1024, 0, 1_000_000),
+            max_connections=_number(env, "JUNCTOR_MAX_CONNECTIONS", 4000, 16, 1_000_000),
+            reuse_port=env.get("JUNCTOR_REUSE_PORT", "") not in {"", "0"},
             workers=_number(env, "JUNCTOR_WORKERS", max(1, (os.cpu_count() or 2) - 1), 1, 256),
             backup_dir=Path(backups).expanduser().absolute() if backups else None,
             backup_schedule=schedule,

@@ -196,6 +196,7 @@ class Batches:
     async def _drain(self, spool: Spooling) -> None:
         """Drains the spool as far as the database lets it; at its end, the inbox is used again."""
         try:
+            await spool.probe()
             while spool.size > LAST_BYTES:
                 await spool.drain()
                 if self._others(spool):
@@ -209,6 +210,7 @@ class Batches:
         except Exception as error:
             if not is_lost(error):
                 log.exception("spool_not_drained")
+            spool.begin(str(error))
             self._divert(spool, [])
             if not self._others(spool):
                 await asyncio.sleep(LOOK_AGAIN)

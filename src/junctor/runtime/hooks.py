@@ -261,11 +261,10 @@ class Hooks:
         if module is None or module.hook is None:
             raise Misconfigured(reason=f"there is no instant trigger {trigger}")
         secrets = dict(settings)
-        if sealed is not None or self._ready:
-            keyring = await self._vault.keyring(organization)
         if self._ready:
-            self.rings[organization] = keyring
+            await self._keep_ring(organization)
         if sealed is not None:
+            keyring = await self._vault.keyring(organization)
             secrets |= msgspec.json.decode(keyring.open(sealed, hook_aad(organization, hook_id)))
         prepared = None
         if published is not None:
@@ -294,3 +293,10 @@ class Hooks:
             },
             inspects=module.hook.inspects(settings),
         )
+
+    async def _keep_ring(self, organization: UUID) -> None:
+        """Without it, deliveries are taken as long as the database is there, and not spooled."""
+        try:
+            self.rings[organization] = await self._vault.keyring(organization)
+        except JunctorError as error:
+            log.warning("no_key_for_spool", organization=str(organization), error=error.message)

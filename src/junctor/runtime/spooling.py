@@ -178,6 +178,14 @@ class Spooling:
 
     # Draining.
 
+    async def probe(self) -> None:
+        """Whether the database is back; raises if it is not. Before anything is held or rotated for
+        draining: deliveries come in all the while.
+        """
+        if self.away:
+            await self._store.probe()
+            self.away = False
+
     async def drain(self) -> bool:
         """Brings the oldest segment into the inbox; ``False``: there is none. Raises what
         `hot.is_lost` knows if the database does not take it; then nothing has changed.

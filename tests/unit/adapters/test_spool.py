@@ -1,4 +1,4 @@
-"""The spool's files: what was acknowledged is read again, however a crash or the disk treats them."""
+"""The spool's files: what was acknowledged is read again, whatever a crash or the disk does."""
 
 from __future__ import annotations
 

@@ -29,6 +29,14 @@ class PostgresSpooled:
         self._line = line
         self._sql = load("spool")
 
+    async def probe(self) -> None:
+        """Raises what `hot.is_lost` knows if the database can't be written now."""
+
+        async def work(connection: AsyncConnection[tuple[Any, ...]]) -> None:
+            await connection.execute(self._sql["probe"])
+
+        await self._line.run(work)
+
     async def accept(self, deliveries: Sequence[NewDelivery]) -> None:
         """Stores them in one transaction, with the time they were received at; no two may share a
         dedup key of one hook. Safe to repeat.
@@ -40,23 +48,12 @@ class PostgresSpooled:
                     "organizations": Uuids(each.organization_id for each in deliveries),
                     "ids": Uuids(each.id for each in deliveries),
                 }
-                cursor = await self._line.execute(connection, "begun", ids)
-                gone = {row[0] for row in await cursor.fetchall()}
-                left = [each for each in deliveries if each.id not in gone]
-                if not left:
-                    return
-                await self._line.execute(connection, "accept", columns(left))
+                await self._line.execute(connection, "accept", columns(deliveries))
+                await self._line.execute(connection, "begun", ids)
                 times = Times(
-                    datetime.fromtimestamp(milliseconds(each.id) / 1000, UTC) for each in left
+                    datetime.fromtimestamp(milliseconds(each.id) / 1000, UTC) for each in deliveries
                 )
-                await connection.execute(
-                    self._sql["spooled_received"],
-                    {
-                        "organizations": Uuids(each.organization_id for each in left),
-                        "ids": Uuids(each.id for each in left),
-                        "times": times,
-                    },
-                )
+                await connection.execute(self._sql["spooled_received"], {**ids, "times": times})
 
         await self._line.run(work)
 

@@ -1,0 +1,307 @@
+"""The database goes away, and the door stays open: what was taken meanwhile is done, once."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+import structlog
+
+from junctor.adapters.postgres.embedded import Embedded
+from junctor.adapters.postgres.migrate import migrate
+from junctor.adapters.spool import SpoolFolder, look
+from tests.durability import kit
+from tests.durability.test_outage import (
+    SENDERS,
+    Sender,
+    answering,
+    free_ports,
+    kill_postgres,
+    once,
+)
+from tests.integration.runtime.door import (
+    SET,
+    WEBHOOK,
+    Door,
+    door,
+    flow,
+    idle,
+    plant_hook,
+    working,
+)
+from tests.integration.runtime.test_waits import sends
+from tests.support import SOURCE, run
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> Iterator[None]:
+    """Log entries are kept, not drawn."""
+    with structlog.testing.capture_logs():
+        yield
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Embedded]:
+    """A server of this module's own that flushes what it commits, to be killed."""
+    folder = Path(tempfile.mkdtemp(prefix="junctor-test-"))
+    server = Embedded(folder, settings={"shared_buffers": "32MB", "max_connections": "50"})
+    try:
+        asyncio.run(migrate(server.start()))
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database(postgres: Embedded) -> str:
+    """Its address, with nothing of other tests in it."""
+    url = postgres.url
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(
+            "truncate organizations, runs, segments, inbox, backlog, seen, hooks, data_keys cascade"
+        )
+    return url
+
+
+@asynccontextmanager
+async def spooling(url: str, folder: Path, **given: Any) -> AsyncIterator[Door]:
+    """A door with a spool."""
+    spool = SpoolFolder(folder, most_bytes=given.pop("most_bytes", 1 << 24))
+    async with door(url, patience=0.2, spool=spool, **given) as it:
+        yield it
+
+
+async def ready(it: Door, path: str) -> None:
+    """Waits until the door knows this hook without the database."""
+    hooks = it.ingest._hooks
+    await kit.until(lambda: path.removeprefix("/hook/") in hooks._cache)
+
+
+async def lose(postgres: Embedded) -> None:
+    await asyncio.to_thread(kill_postgres, postgres)
+    assert not postgres.alive()
+
+
+async def restart(postgres: Embedded) -> None:
+    await asyncio.to_thread(postgres.stop)
+    await asyncio.to_thread(postgres.start)
+
+
+def test_while_the_database_is_away_deliveries_are_taken(
+    postgres: Embedded, database: str, tmp_path: Path
+) -> None:
+    async def check() -> None:
+        async with (
+            kit.vendor() as vendor,
+            spooling(database, tmp_path) as it,
+            working(database, allow=f"127.0.0.1:{vendor.port}"),
+        ):
+            path = plant_hook(database, flow(WEBHOOK, SET, sends(vendor.port, "{{1.n}}")))
+            ports = [it.port]
+            senders = [Sender(path, first) for first in range(SENDERS)]
+            sending = [asyncio.create_task(sender.send(ports)) for sender in senders]
+
+            def told() -> int:
+                return sum(len(sender.acknowledged) for sender in senders)
+
+            await kit.until(lambda: told() >= 200)
+            await lose(postgres)
+            before = told()
+            await kit.until(lambda: told() >= before + 500)
+            assert look(tmp_path).deliveries > 400
+            await restart(postgres)
+            before = told()
+            await kit.until(lambda: told() >= before + 200)
+            spool = it.ingest.spool
+            assert spool is not None
+            await kit.until(lambda: not spool.active)  # also while more come in
+            ports.clear()
+            await asyncio.gather(*sending)
+            await idle(database)
+            assert not any(sender.refused or sender.unanswered for sender in senders)
+            assert look(tmp_path).bytes == 0
+            once(database, vendor, senders)
+
+    run(check())
+
+
+def test_their_order_is_kept_and_duplicates_are_found(
+    postgres: Embedded, database: str, tmp_path: Path
+) -> None:
+    async def check() -> None:
+        async with (
+            kit.vendor() as vendor,
+            spooling(database, tmp_path) as it,
+            working(database, allow=f"127.0.0.1:{vendor.port}"),
+        ):
+            path = plant_hook(
+                database, flow(WEBHOOK, SET, sends(vendor.port, "{{1.n}}"), sequential=True)
+            )
+
+            async def post(number: int, key: str = "") -> None:
+                more = {"idempotency_key": key} if key else {}
+                body = json.dumps({"n": number}).encode()
+                answer = await it.post(path, body, content_type="application/json", **more)
+                assert answer.status == 200
+
+            await post(0, "first")
+            await lose(postgres)
+            for number in range(1, 30):
+                await post(number)
+            await post(98, "first")
+            await post(30, "second")
+            await post(99, "second")
+            back = asyncio.create_task(restart(postgres))
+            for number in range(31, 200):
+                await post(number)
+            await back
+            await idle(database)
+            assert vendor.order == list(range(200))
+            with psycopg.connect(database) as db:
+                early = db.execute(
+                    "select count(*) from inbox where received_at > now()"
+                ).fetchone()
+                assert early == (0,)
+
+    run(check())
+
+
+def test_what_is_unknown_or_not_genuine_is_not_taken(
+    postgres: Embedded, database: str, tmp_path: Path
+) -> None:
+    async def check() -> None:
+        async with spooling(database, tmp_path, most_bytes=4000) as it:
+            path = plant_hook(database, flow(WEBHOOK, SET))
+            keyed = plant_hook(database, flow(WEBHOOK, SET), apikey="s3cret")
+            learning = plant_hook(database, flow(WEBHOOK, SET), learning=True)
+            with psycopg.connect(database, autocommit=True) as db:
+                db.execute("notify junctor_hooks")
+            for each in (path, keyed, learning):  # none of them was ever called
+                await ready(it, each)
+            await lose(postgres)
+            assert (await it.post(path)).status == 200
+            unknown = await it.post("/hook/" + "0" * 32)
+            assert unknown.status == 503
+            assert unknown.headers["retry-after"] == "5"
+            assert (await it.post(learning, b"{}")).status == 200
+            statuses = [(await it.post(path, bytes(1000))).status for _ in range(5)]
+            assert statuses[0] == 200
+            assert statuses[-1] == 503  # it is full
+            await restart(postgres)
+            await kit.until(lambda: look(tmp_path).bytes == 0)
+            taken = statuses.count(200) + 2
+            with psycopg.connect(database) as db:
+                assert db.execute("select count(*) from inbox").fetchone() == (taken,)
+
+    run(check())
+
+
+def test_a_delivery_the_database_refuses_is_set_aside_and_told(
+    database: str, tmp_path: Path
+) -> None:
+    async def check() -> None:
+        async with spooling(database, tmp_path) as it:
+            spool = it.ingest.spool
+            assert spool is not None
+            path = plant_hook(database, flow(WEBHOOK, SET))
+            hook = await it.ingest.hook(path.removeprefix("/hook/"))
+            good, bad = (
+                kit.NewDelivery(
+                    hook.organization_id, kit.new_id(), hook.scenario_id, key, hook.id,
+                    b"", None, None,
+                )
+                for key in ("", "a\0b")
+            )  # fmt: skip
+            spool.begin("a test")
+            futures = [asyncio.get_running_loop().create_future() for _ in range(2)]
+            for delivery, future in zip((good, bad), futures, strict=True):
+                spool.put(delivery, future)
+            await asyncio.gather(*futures)
+            await kit.until(lambda: not spool.active)
+            assert look(tmp_path).aside == (f"{bad.id}.refused",)
+            with psycopg.connect(database) as db:
+                assert db.execute("select id from inbox").fetchall() == [(good.id,)]
+                told = db.execute("select kind, subject from notices").fetchall()
+            assert told == [("spool_damaged", f"{bad.id}.refused")]
+
+    run(check())
+
+
+@asynccontextmanager
+async def server_process(url: str, folder: Path, port: int) -> AsyncIterator[psutil.Process]:
+    """A real server with a spool."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JUNCTOR_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "junctor", "server",
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        env={
+            **kept,
+            "PYTHONPATH": str(SOURCE.parent),
+            "JUNCTOR_DATABASE_URL": url,
+            "JUNCTOR_DATA_DIR": str(folder),
+            "JUNCTOR_SPOOL_DIR": str(folder / "spool"),
+            "JUNCTOR_PORT": str(port),
+            "JUNCTOR_MASTER_KEY": f"test:{base64.b64encode(bytes(32)).decode()}",
+        },
+    )  # fmt: skip
+    try:
+        yield psutil.Process(process.pid)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def test_a_server_killed_while_it_spools_loses_nothing_it_acknowledged(
+    postgres: Embedded, database: str, tmp_path: Path
+) -> None:
+    async def check() -> None:
+        old, new = free_ports(2)
+        async with (
+            kit.vendor() as vendor,
+            server_process(database, tmp_path, old) as victim,
+        ):
+            path = plant_hook(database, flow(WEBHOOK, SET, sends(vendor.port, "{{1.n}}")))
+            await answering(old)
+            ports = [old]
+            senders = [Sender(path, first) for first in range(SENDERS)]
+            sending = [asyncio.create_task(sender.send(ports)) for sender in senders]
+
+            def told() -> int:
+                return sum(len(sender.acknowledged) for sender in senders)
+
+            await kit.until(lambda: told() >= 100)
+            await lose(postgres)
+            await kit.until(lambda: look(tmp_path / "spool").deliveries >= 300)
+            victim.kill()
+            ports.clear()
+            await asyncio.gather(*sending)
+            left = look(tmp_path / "spool")
+            assert left.deliveries >= 300
+            await restart(postgres)
+            async with (
+                server_process(database, tmp_path, new),
+                working(database, allow=f"127.0.0.1:{vendor.port}"),
+            ):
+                await kit.until(lambda: look(tmp_path / "spool").bytes == 0, seconds=40)
+                await idle(database)
+            assert look(tmp_path / "spool").aside == ()
+            assert not any(sender.refused for sender in senders)
+            once(database, vendor, senders)
+
+    run(check())
