@@ -16,8 +16,9 @@ from typing import Any
 import psutil
 import pytest
 
+from junctor.app.handover import listen
 from junctor.app.settings import Settings, is_free
-from junctor.app.supervisor import Child, Supervisor, listen
+from junctor.app.supervisor import Child, Supervisor
 from junctor.errors import Misconfigured
 from tests.support import SOURCE, asynchronous
 

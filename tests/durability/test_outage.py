@@ -20,7 +20,7 @@ import structlog
 
 from junctor.adapters.postgres.embedded import Embedded
 from junctor.adapters.postgres.migrate import migrate
-from junctor.app.supervisor import listen
+from junctor.app.handover import listen
 from tests.durability import kit
 from tests.integration.runtime.door import (
     SET,

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -18,8 +20,10 @@ from socket import socket
 from typing import Any
 
 from junctor.adapters.postgres.embedded import Embedded
+from junctor.adapters.postgres.migrate import migrate
+from junctor.app.handover import listen
 from junctor.app.settings import Settings, free_port, is_free
-from junctor.app.supervisor import Child, Supervisor, junctor_command, listen
+from junctor.app.supervisor import Child, Supervisor, junctor_command
 from junctor.errors import JunctorError, Misconfigured
 
 __all__ = ["Machine", "connections_for", "fetch_json"]
@@ -30,6 +34,8 @@ REFUSED_WITHIN = 0.15
 """Seconds in which a data directory that is held elsewhere is refused."""
 CONNECTIONS_OF_A_WORKER = 24
 """At the most; about ten when it has nothing to do."""
+SERVER_RETIRES = 190.0
+"""Seconds that a server which was replaced may take for the requests that it still has."""
 CHECK_EVERY = 1.0
 """Seconds between looks at the database's process."""
 
@@ -52,6 +58,7 @@ class Machine:
         self._watch: asyncio.Task[None] | None = None
         self.backup = True
         """Whether the database is backed up before a migration."""
+        self._reloads = 0
         self.url = ""
         """Of the database, as its owner. It may hold a password: never shown."""
 
@@ -111,11 +118,20 @@ class Machine:
         env = self._environment(allow)
         fd = self._socket.fileno()
         server = junctor_command("server", "--fd", str(fd))
-        supervisor.start(Child(name="server", command=server, env=env, pass_fds=(fd,)))
+        supervisor.start(
+            Child(
+                name="server",
+                command=server,
+                env=env,
+                pass_fds=(fd,),
+                retire=signal.SIGQUIT,
+                retire_seconds=SERVER_RETIRES,
+            )
+        )
         for number in range(1, self.settings.workers + 1):
             name = f"worker-{number}"
             command = junctor_command("worker", "--name", name)
-            supervisor.start(Child(name=name, command=command, env=env))
+            supervisor.start(Child(name=name, command=command, env=env, retire=signal.SIGTERM))
 
     def start_child(self, child: Child) -> None:
         """Keeps one more process alive (a simulator, say)."""
@@ -138,6 +154,27 @@ class Machine:
             logs=str(self.settings.logs),
         )
 
+    async def reload(self) -> None:
+        """Replaces server and workers one by one, so that each is of the release installed now.
+
+        The result is written where `junctor reload` reads it.
+        """
+        if self._supervisor is None:
+            return
+        self._say("Replacing server and workers.")
+        failed = await self._supervisor.reload()
+        self._reloads += 1
+        self.tell_running(failed=failed)
+        self._say(f"{failed} could not be replaced." if failed else "All were replaced.")
+
+    def tell_running(self, *, failed: str | None = None) -> None:
+        """Says in the data directory who supervises this machine, for `junctor reload`."""
+        path = self.settings.supervisor_file
+        new = path.with_suffix(".new")
+        said = {"pid": os.getpid(), "reloads": self._reloads, "failed": failed}
+        new.write_text(json.dumps(said))
+        new.replace(path)
+
     async def stop(self) -> None:
         """Stops everything that was started, in reverse."""
         if self._starting is not None:  # it can't be interrupted halfway
@@ -149,6 +186,7 @@ class Machine:
         if self._supervisor is not None:
             await self._supervisor.stop()
             self.settings.address_file.unlink(missing_ok=True)
+            self.settings.supervisor_file.unlink(missing_ok=True)
         if self._socket is not None:
             self._socket.close()
             self._socket = None

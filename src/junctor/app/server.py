@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -17,8 +18,10 @@ from junctor.app.approval_page import ApprovalPage
 from junctor.adapters.spool import SpoolFolder
 from junctor.app.callback import Callback
 from junctor.app.core import open_core
+from junctor.app.handover import inherited, listen, raise_file_limit, tell_ready
 from junctor.app.lean import settle_memory
 from junctor.app.room import disk_of
+from junctor.app.protocol import Limits, limited
 from junctor.app.settings import Settings
 from junctor.app.supervisor import listen
 from junctor.app.wire import BoundedProtocol, close_slow_heads
@@ -34,6 +37,10 @@ OAUTH = "/oauth/"
 APPROVE = "/approve/"
 GRACE = 2
 """Seconds that open requests may take to finish when the server ends."""
+DRAIN = 185.0
+"""Seconds that a server which was replaced may take: a caller waits for an answer for 180."""
+OTHER_FILES = 256
+"""Files and sockets besides callers' connections."""
 SPOOL_PATIENCE = 1.0
 """Seconds of trying before the database counts as away, where there is a spool."""
 
@@ -130,7 +137,19 @@ async def _mail_taken(settings: Settings, ingest: Ingest) -> AsyncIterator[None]
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, ended by its event loop's signals, so that a SIGTERM is a clean exit 0."""
+    """uvicorn, ended by its event loop's signals, so that a SIGTERM is a clean exit 0.
+
+    SIGQUIT ends it slowly: no more connections are taken, each open one gets its answer, and then
+    it is closed. Another server takes what comes meanwhile.
+    """
+
+    def __init__(self, config: uvicorn.Config, limits: Limits) -> None:
+        super().__init__(config)
+        self._limits = limits
+        self._drain_until: float | None = None
+        self._told = False
+        self._gone = 0
+        """Ticks without a connection."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -138,24 +157,63 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
+        loop.add_signal_handler(signal.SIGQUIT, self.drain)
         try:
             yield
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
                 loop.remove_signal_handler(number)
+
+    def drain(self) -> None:
+        """Ends when the last connection has."""
+        if self._drain_until is not None:
+            return
+        self._drain_until = time.monotonic() + DRAIN
+        for server in self.servers:
+            server.close()
+        self._limits.drain()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second; ``True`` ends it."""
+        if not self._told:
+            self._told = True
+            tell_ready()
+        ended = await super().on_tick(counter)
+        if self._drain_until is None:
+            return ended
+        gone = not self.server_state.connections and not self.server_state.tasks
+        # What was accepted a moment ago is no connection yet: one more tick.
+        self._gone = self._gone + 1 if gone else 0
+        return ended or self._gone > 2 or time.monotonic() > self._drain_until
+
+
+def _sockets(settings: Settings, fd: int | None) -> list[socket.socket]:
+    """What to listen on: a supervisor's socket, systemd's, or one of our own."""
+    if fd is not None:
+        return [socket.socket(fileno=fd)]
+    given = inherited()
+    if given:
+        return given
+    return [listen(settings.host, settings.port, reuse_port=settings.reuse_port)]
 
 
 async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
-    """Serves until SIGTERM or SIGINT; ``fd`` is a listening socket handed over by a supervisor."""
+    """Serves until SIGTERM or SIGINT, or SIGQUIT and the end of what is in progress; ``fd`` is a
+    listening socket handed over by a supervisor.
+    """
     # A channel of the database is named after it, so letters and digits only.
     name = f"server{secrets.token_hex(6)}"
-    sock = socket.socket(fileno=fd) if fd is not None else listen(settings.host, settings.port)
+    sockets = _sockets(settings, fd)
     log = structlog.get_logger("junctor.server")
+    files = raise_file_limit(settings.max_connections + OTHER_FILES)
+    most = max(16, min(settings.max_connections, files - OTHER_FILES))
+    limits = Limits(most, max(8, most // 4), settings.trusted_proxies)
     async with open_application(settings, url, name=name) as application:
         config = uvicorn.Config(
             application,
             loop="none",
             http=BoundedProtocol,
+            http=limited(limits),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -176,5 +234,10 @@ async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
             await server.serve(sockets=[sock])
         finally:
             heads.cancel()
+        watch = asyncio.create_task(limits.watch(), name="slow connections")
+        try:
+            await _Server(config, limits).serve(sockets=sockets)
+        finally:
+            watch.cancel()
             await asyncio.to_thread(heartbeat.stop)
     log.info("server ended", server=name)

@@ -198,6 +198,11 @@ class Settings:
         """Where a running machine says its address, and below it what its egress may reach."""
         return self.data_dir / "address"
 
+    @property
+    def supervisor_file(self) -> Path:
+        """Where the supervisor of this data directory says who it is."""
+        return self.data_dir / "supervisor.json"
+
     def as_running(self) -> Settings:
         """The same with what the machine that runs here was given and chose.
 

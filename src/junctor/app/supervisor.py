@@ -13,16 +13,16 @@ import contextlib
 import ctypes
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from junctor.errors import Misconfigured
+from junctor.app.handover import READY
 
-__all__ = ["Child", "Supervisor", "junctor_command", "listen"]
+__all__ = ["Child", "Supervisor", "junctor_command"]
 
 BACKOFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds before the first, second … restart in a row."""
@@ -30,6 +30,8 @@ STEADY = 30.0
 """Seconds after which a child counts as healthy and its backoff starts anew."""
 GRACE = 3.5
 """Seconds a child may take to end before it is killed."""
+READY_SECONDS = 90.0
+"""A new process must have said in this time that it works, or the old one stays."""
 LOG_LIMIT = 16 * 1024 * 1024
 """A log longer than this is set aside (one generation) when its process starts."""
 
@@ -41,26 +43,6 @@ def junctor_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "junctor", *arguments]
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket for the servers to share; `Misconfigured` if the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(2048)
-    except OSError as error:
-        sock.close()
-        raise Misconfigured(
-            f"Port {port} on {host} can't be used: {error.strerror or error}. "
-            "Set JUNCTOR_PORT to another one, or stop what uses it.",
-            host=host,
-            port=port,
-        ) from error
-    sock.set_inheritable(True)
-    return sock
-
-
 @dataclass(slots=True)
 class Child:
     """One process to keep alive."""
@@ -69,8 +51,16 @@ class Child:
     command: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     pass_fds: tuple[int, ...] = ()
+    retire: int | None = None
+    """The signal that lets it finish what it does, once another has taken its place; ``None``: it
+    is not replaced on a reload."""
+    retire_seconds: float = 60.0
+    """How long that may take."""
     restarts: int = 0
     pid: int | None = None
+    asked: asyncio.Future[bool] | None = None
+    """A reload that waits for this one to be replaced."""
+    wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Supervisor:
@@ -83,7 +73,9 @@ class Supervisor:
         self._logs = logs
         self._on_event = on_event or (lambda _name, _what: None)
         self._tasks: list[asyncio.Task[None]] = []
+        self._retired: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
+        self._reloading = asyncio.Lock()
         self.children: list[Child] = []
 
     def start(self, child: Child) -> None:
@@ -94,9 +86,23 @@ class Supervisor:
     async def stop(self) -> None:
         """Ends every child: asked first, killed after ``GRACE`` seconds."""
         self._stopping.set()
-        if self._tasks:
-            await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, *self._retired)
         self._tasks.clear()
+
+    async def reload(self) -> str | None:
+        """Replaces the processes that can be, one by one: the new one works before the old one is
+        asked to end. The name of the first whose replacement did not come up; then it and all that
+        come after it stay as they are.
+        """
+        async with self._reloading:
+            for child in list(self.children):
+                if child.retire is None or self._stopping.is_set():
+                    continue
+                child.asked = asyncio.get_running_loop().create_future()
+                child.wanted.set()
+                if not await child.asked:
+                    return child.name
+            return None
 
     async def _keep(self, child: Child) -> None:
         failures = 0
@@ -118,7 +124,9 @@ class Supervisor:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
 
-    async def _spawn(self, child: Child) -> asyncio.subprocess.Process:
+    async def _spawn(self, child: Child, ready: int | None = None) -> asyncio.subprocess.Process:
+        more = {READY: str(ready)} if ready is not None else {}
+        fds = child.pass_fds if ready is None else (*child.pass_fds, ready)
         log = self._logs / f"{child.name}.log"
         if log.exists() and log.stat().st_size > LOG_LIMIT:
             log.replace(log.with_suffix(".log.1"))
@@ -128,8 +136,8 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                env={**os.environ, **child.env},
-                pass_fds=child.pass_fds,
+                env={**os.environ, **child.env, **more},
+                pass_fds=fds,
                 start_new_session=True,  # a ^C at the terminal is ours to pass on, in order
                 preexec_fn=_end_with_parent(os.getpid()),
             )
@@ -137,22 +145,100 @@ class Supervisor:
         return process
 
     async def _watch(self, child: Child, process: asyncio.subprocess.Process) -> int:
-        ended = asyncio.create_task(process.wait())
-        stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+        """Until it ends, or is ended with us; its exit code. It may be replaced meanwhile."""
+        while True:
+            ended = asyncio.create_task(process.wait())
+            stopping = asyncio.create_task(self._stopping.wait())
+            wanted = asyncio.create_task(child.wanted.wait())
+            await asyncio.wait({ended, stopping, wanted}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            wanted.cancel()
+            if self._stopping.is_set() or ended.done() or not child.wanted.is_set():
+                break
+            child.wanted.clear()
+            new = await self._replacement(child)
+            if new is not None:
+                retired = asyncio.create_task(self._retire(child, process, ended))
+                self._retired.add(retired)
+                retired.add_done_callback(self._retired.discard)
+                process = new
+                child.pid = new.pid
+            if child.asked is not None and not child.asked.done():
+                child.asked.set_result(new is not None)
         if not ended.done():
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
-            try:
-                await asyncio.wait_for(asyncio.shield(ended), GRACE)
-            except TimeoutError:
-                self._on_event(child.name, f"did not end within {GRACE} s; killed")
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
+            await self._end(child, process, ended)
+        if child.asked is not None and not child.asked.done():
+            child.wanted.clear()
+            child.asked.set_result(False)
         code = await ended
         child.pid = None
         return code
+
+    async def _replacement(self, child: Child) -> asyncio.subprocess.Process | None:
+        """Another process of its kind, at work; ``None`` if it did not come so far."""
+        loop = asyncio.get_running_loop()
+        told, ready = os.pipe()
+        heard: asyncio.Future[bool] = loop.create_future()
+
+        def hear() -> None:
+            if not heard.done():
+                heard.set_result(os.read(told, 1) == b"1")
+
+        loop.add_reader(told, hear)
+        old = child.pid
+        try:
+            new = await self._spawn(child, ready)
+        except OSError as error:
+            self._on_event(child.name, f"could not be replaced: {error}")
+            os.close(ready)
+            return None
+        else:
+            os.close(ready)
+            stopping: asyncio.Future[Any] = asyncio.create_task(self._stopping.wait())
+            waited: set[asyncio.Future[Any]] = {heard, stopping}
+            await asyncio.wait(waited, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if heard.done() and heard.result():
+                self._on_event(child.name, "was replaced")
+                return new
+            ended = asyncio.create_task(new.wait())
+            await self._end(child, new, ended)
+            code = await ended
+            if not self._stopping.is_set():
+                self._on_event(child.name, f"was not replaced: the new one ended ({_say(code)})")
+            return None
+        finally:
+            loop.remove_reader(told)
+            os.close(told)
+            child.pid = old
+
+    async def _retire(
+        self, child: Child, process: asyncio.subprocess.Process, ended: asyncio.Task[int]
+    ) -> None:
+        """Lets a process that was replaced finish what it does."""
+        assert child.retire is not None
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(child.retire)
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait(
+            {ended, stopping}, timeout=child.retire_seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        stopping.cancel()
+        if not ended.done():
+            await self._end(child, process, ended)
+
+    async def _end(
+        self, child: Child, process: asyncio.subprocess.Process, ended: asyncio.Task[int]
+    ) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(asyncio.shield(ended), GRACE)
+        except TimeoutError:
+            self._on_event(child.name, f"did not end within {GRACE} s; killed")
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await ended
 
 
 def _say(code: int) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from contextlib import suppress
 
 from rich.console import Console
@@ -56,6 +58,7 @@ async def run_up(settings: Settings, *, demo: bool, calls: int | None, backup: b
                 _greet(console, machine.settings, token)
             for line in await reconcile_all(core, actor="system:up"):
                 say(line)
+            _obey(machine)
             console.print("Ctrl-C stops everything.", style="dim")
             if simulators is not None:
                 # Only now: until the demo had run, they would have slowed it.
@@ -71,6 +74,22 @@ async def run_up(settings: Settings, *, demo: bool, calls: int | None, backup: b
         with suppress(OSError):  # the terminal may be gone
             say("Stopping.")
         await machine.stop()
+
+
+def _obey(machine: Machine) -> None:
+    """From now on the machine can be told to replace its processes."""
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = loop.create_task(machine.reload())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    loop.add_signal_handler(signal.SIGUSR2, reload)
+    if not os.isatty(0):  # of a terminal that is closed, SIGHUP still means the end
+        loop.add_signal_handler(signal.SIGHUP, reload)
+    machine.tell_running()
 
 
 def _greet(console: Console, settings: Settings, token: Secret | None) -> None:

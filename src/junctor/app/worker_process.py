@@ -15,6 +15,7 @@ import structlog
 
 from junctor.app.control import watch_drains
 from junctor.app.core import Core, open_core
+from junctor.app.handover import tell_ready
 from junctor.app.lean import settle_memory
 from junctor.app.room import disk_of
 from junctor.app.settings import Settings
@@ -59,6 +60,7 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
         )
         settle_memory()
         log.info("worker ready", worker=unique)
+        tell_ready()
         beside = {
             asyncio.create_task(keep_house(url, stop, core=core), name="keep house"),
             asyncio.create_task(keep_time(url, stop), name="keep time"),

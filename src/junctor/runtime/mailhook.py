@@ -66,7 +66,12 @@ class MailDoor:
     async def start(self, host: str, port: int) -> int:
         """Begins to listen; the port (chosen by the system if it was 0). `OSError` if taken."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._session, host, port)
+        self._server = await loop.create_server(
+            self._session,
+            host,
+            port,
+            reuse_port=True,  # the next server begins before this one ends
+        )
         number: int = self._server.sockets[0].getsockname()[1]
         log.info("takes_mail", host=host, port=number, domain=self._domain)
         return number

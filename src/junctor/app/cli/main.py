@@ -21,6 +21,7 @@ __all__ = ["COMMANDS", "main", "run"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up", "Start everything on this machine: database, server, workers."),
+    "reload": ("reload", "Replace server and workers one by one, refusing nobody."),
     "demo": ("demo", "Run the demo: simulated calls become contacts, tags and notes."),
     "doctor": ("doctor", "Check the installation and say how to mend it."),
     "import": ("import_", "Import a blueprint as a scenario."),

@@ -53,7 +53,8 @@ def register(app: typer.Typer) -> None:
 
 
 async def until_stopped(main: Coroutine[Any, Any, None]) -> None:
-    """Runs ``main`` until it ends, or until SIGINT, SIGTERM or SIGHUP ends it well.
+    """Runs ``main`` until it ends, or until SIGINT, SIGTERM or SIGHUP ends it well (``main`` may
+    take SIGHUP for something else).
 
     A second signal does not hurry the end: the parts have a few seconds each and no more.
     """
