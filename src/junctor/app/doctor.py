@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from junctor.adapters.egress import Egress
 from junctor.adapters.postgres.database import connect
-from junctor.adapters.postgres.migrate import pending
+from junctor.adapters.postgres.migrate import ahead, pending
+from junctor.adapters.spool import look
 from junctor.app.activation import hooks_of
 from junctor.app.care import attention
 from junctor.app.cli.session import database
@@ -46,6 +47,7 @@ async def examine(settings: Settings) -> list[Finding]:
     found = [
         await _try("data directory", lambda: _data_directory(settings)),
         await _try("egress", lambda: _egress(settings)),
+        await _try("spool", lambda: _spool(settings)),
     ]
     if not found[0].ok:
         return found
@@ -94,6 +96,27 @@ async def _egress(settings: Settings) -> Finding:
     return Finding("egress", ok=True, message=f"public addresses, and {allowed}")
 
 
+async def _spool(settings: Settings) -> Finding:
+    """Fails only if somebody must look at something; what waits is drained by itself."""
+    state = await asyncio.to_thread(look, settings.spool_dir)
+    if state.aside:
+        return Finding(
+            "spool",
+            ok=False,
+            message=f"{len(state.aside)} files of {settings.spool_dir / 'aside'} could not be "
+            f"brought into the database: {', '.join(state.aside[:5])}",
+            mend="The servers' logs say why. Remove a file once its deliveries are dealt with.",
+        )
+    if state.deliveries:
+        return Finding(
+            "spool",
+            ok=True,
+            message=f"{state.deliveries} deliveries ({state.bytes} bytes) wait for the database",
+            mend="A server brings them there as soon as it answers.",
+        )
+    return Finding("spool", ok=True, message="nothing waits in it")
+
+
 async def _database(url: str) -> Finding:
     connection = await connect(url, "owner")
     async with connection:
@@ -105,6 +128,14 @@ async def _database(url: str) -> Finding:
 
 async def _migrations(url: str) -> Finding:
     missing = await pending(url)
+    newer = await ahead(url)
+    if not missing and newer:
+        return Finding(
+            "migrations",
+            ok=True,
+            message=f"the schema is of a newer release ({', '.join(newer)}), and serves this one",
+            mend="Upgrade this installation, too; restart or `junctor reload` its processes.",
+        )
     if missing:
         names = f"missing: {', '.join(missing)}"
         return Finding("migrations", ok=False, message=names, mend="Run `junctor migrate`.")

@@ -21,6 +21,7 @@ from junctor.adapters.postgres.database import Connection, connect
 from junctor.errors import Misconfigured
 
 __all__ = ["UNFINISHED", "known", "migrate", "pending", "ready"]
+__all__ = ["ahead", "migrate", "pending", "ready"]
 
 _LOCK: Final = 0x6A756E63746F72  # "junctor"
 _JOBS: Final = "procrastinate/"
@@ -90,12 +91,24 @@ async def pending(url: str) -> list[str]:
         return [migration.id for migration in _missing(await _applied(connection))]
 
 
+async def ahead(url: str) -> list[str]:
+    """Names of applied migrations that this release does not know: a newer one made them. It may
+    run all the same, as migrations only add.
+    """
+    connection = await connect(url, "owner")
+    async with connection:
+        known = {_name(file) for file in _files()}
+        done = await _applied(connection)
+    return sorted(name for name in done if name not in known and not name.startswith(_JOBS))
+
+
 async def ready(connection: Connection) -> bool:
     """Whether the schema serves this release; two small queries, in any role.
 
     `Misconfigured` on a database that a backup is only half restored into.
     """
     await _refuse_half(connection)
+    """Whether the schema serves this release; one small query, in any role. A newer one does."""
     done = await _applied(connection)
     return all(_name(file) in done for file in _files())
 
