@@ -29,6 +29,7 @@ from junctor.errors import Misconfigured
 from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.heartbeat import Heartbeat
 from junctor.runtime.ingest import Ingest
+from junctor.runtime.spooling import Spooling
 
 __all__ = ["Application", "open_application", "serve"]
 
@@ -50,6 +51,7 @@ class Application:
 
     def __init__(self, ingest: Any, api: Any, callback: Any, approvals: Any = None) -> None:
         self._ingest = ingest
+        self.spool: Spooling | None = ingest.spool
         self._api = api
         self._callback = callback
         self._approvals = approvals
@@ -227,6 +229,8 @@ async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
         settle_memory()
         log.info("server ready", host=settings.host, port=settings.port, server=name)
         heartbeat = Heartbeat(url, name=name, role="server", gap=settings.gap_minutes)
+        if application.spool is not None:
+            heartbeat.details["spool"] = application.spool.figures
         heartbeat.start()
         server = _Server(config)
         heads = asyncio.create_task(close_slow_heads(server.server_state.connections))

@@ -74,10 +74,9 @@ class Spooling:
         self.active = False
         self.away = False
         """Whether the database did not answer when it was last asked."""
-        self.spooled = 0
-        """Deliveries acknowledged from the spool, since the start."""
-        self.drained = 0
-        """Deliveries brought into the inbox from it, since the start."""
+        self.figures: dict[str, int] = {"spooled": 0, "drained": 0, "refused": 0, "bytes": 0}
+        """Deliveries acknowledged from the spool, brought into the inbox, and set aside since the
+        start; bytes that lie there now."""
 
     async def start(self) -> None:
         """Takes over what an earlier process left, and begins to write."""
@@ -116,7 +115,7 @@ class Spooling:
 
     def end(self) -> None:
         """Everything is in the inbox: what comes now goes there."""
-        log.info("spool_drained", deliveries=self.drained)
+        log.info("spool_drained", deliveries=self.figures["drained"])
         self.active = False
 
     @property
@@ -159,7 +158,8 @@ class Spooling:
                     if not future.done():
                         future.set_exception(full)
                 continue
-            self.spooled += len(group)
+            self.figures["spooled"] += len(group)
+            self.figures["bytes"] = self._folder.size
             for _, future in group:
                 if not future.done():
                     future.set_result(SPOOLED)
@@ -206,6 +206,7 @@ class Spooling:
         if found.torn:
             log.info("spool_torn", segment=segment.path.name, bytes=found.torn)
         await self._in_thread(lambda: self._folder.finish(segment, damaged=bool(found.damaged)))
+        self.figures["bytes"] = self._folder.size
         return True
 
     async def _open(self, record: Record) -> NewDelivery | None:
@@ -238,11 +239,12 @@ class Spooling:
             await self._accept(batch[middle:])
             return
         self.away = False
-        self.drained += len(batch)
+        self.figures["drained"] += len(batch)
 
     async def _refuse(self, record: Record, reason: str) -> None:
         reason = reason.partition("\n")[0]
         name = await self._in_thread(self._folder.refuse, record)
+        self.figures["refused"] += 1
         log.error("spooled_refused", file=name, error=reason)
         await self._tell(record.organization_id, name, {"reason": reason})
 
