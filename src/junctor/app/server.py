@@ -14,8 +14,8 @@ from typing import Any
 import structlog
 import uvicorn
 
-from junctor.app.approval_page import ApprovalPage
 from junctor.adapters.spool import SpoolFolder
+from junctor.app.approval_page import ApprovalPage
 from junctor.app.callback import Callback
 from junctor.app.core import open_core
 from junctor.app.handover import inherited, listen, raise_file_limit, tell_ready
