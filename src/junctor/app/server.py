@@ -20,8 +20,8 @@ from junctor.app.callback import Callback
 from junctor.app.core import open_core
 from junctor.app.handover import inherited, listen, raise_file_limit, tell_ready
 from junctor.app.lean import settle_memory
-from junctor.app.room import disk_of
 from junctor.app.protocol import Limits, limited
+from junctor.app.room import disk_of
 from junctor.app.settings import Settings
 from junctor.app.supervisor import listen
 from junctor.app.wire import BoundedProtocol, close_slow_heads
