@@ -20,7 +20,6 @@ from socket import socket
 from typing import Any
 
 from junctor.adapters.postgres.embedded import Embedded
-from junctor.adapters.postgres.migrate import migrate
 from junctor.app.handover import listen
 from junctor.app.settings import Settings, free_port, is_free
 from junctor.app.supervisor import Child, Supervisor, junctor_command

@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 HEAD_SECONDS = 10.0
 """From a connection or the first byte of a request until its head is complete."""
 HEAD_BYTES = 64 * 1024
+MOST_HEADERS = 200
 BODY_WINDOW = 10.0
 """Seconds over which a body's speed is measured."""
 BODY_RATE = 500
@@ -180,7 +181,7 @@ class _Limited(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if self._refused or size > HEAD_BYTES:
+        if self._refused or size > HEAD_BYTES or len(self.headers) > MOST_HEADERS:
             self._refuse(431, "The request's head is too large.")
             return
         self._receiving, self._since, self._bytes = "body", time.monotonic(), 0

@@ -23,8 +23,6 @@ from junctor.app.lean import settle_memory
 from junctor.app.protocol import Limits, limited
 from junctor.app.room import disk_of
 from junctor.app.settings import Settings
-from junctor.app.supervisor import listen
-from junctor.app.wire import BoundedProtocol, close_slow_heads
 from junctor.errors import Misconfigured
 from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.heartbeat import Heartbeat
@@ -214,7 +212,6 @@ async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
         config = uvicorn.Config(
             application,
             loop="none",
-            http=BoundedProtocol,
             http=limited(limits),
             ws="none",
             lifespan="off",
@@ -232,12 +229,6 @@ async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
         if application.spool is not None:
             heartbeat.details["spool"] = application.spool.figures
         heartbeat.start()
-        server = _Server(config)
-        heads = asyncio.create_task(close_slow_heads(server.server_state.connections))
-        try:
-            await server.serve(sockets=[sock])
-        finally:
-            heads.cancel()
         watch = asyncio.create_task(limits.watch(), name="slow connections")
         try:
             await _Server(config, limits).serve(sockets=sockets)

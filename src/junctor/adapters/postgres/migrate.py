@@ -20,8 +20,7 @@ from psycopg.rows import tuple_row
 from junctor.adapters.postgres.database import Connection, connect
 from junctor.errors import Misconfigured
 
-__all__ = ["UNFINISHED", "known", "migrate", "pending", "ready"]
-__all__ = ["ahead", "migrate", "pending", "ready"]
+__all__ = ["UNFINISHED", "ahead", "known", "migrate", "pending", "ready"]
 
 _LOCK: Final = 0x6A756E63746F72  # "junctor"
 _JOBS: Final = "procrastinate/"
@@ -103,12 +102,11 @@ async def ahead(url: str) -> list[str]:
 
 
 async def ready(connection: Connection) -> bool:
-    """Whether the schema serves this release; two small queries, in any role.
+    """Whether the schema serves this release, as a newer one does; two small queries, in any role.
 
     `Misconfigured` on a database that a backup is only half restored into.
     """
     await _refuse_half(connection)
-    """Whether the schema serves this release; one small query, in any role. A newer one does."""
     done = await _applied(connection)
     return all(_name(file) in done for file in _files())
 
