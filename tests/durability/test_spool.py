@@ -74,8 +74,8 @@ def database(postgres: Embedded) -> str:
     url = postgres.url
     with psycopg.connect(url, autocommit=True) as db:
         db.execute(
-            "truncate organizations, runs, segments, inbox, backlog, seen, hooks, data_keys, notices"
-            " cascade"
+            "truncate organizations, runs, segments, inbox, backlog, seen, hooks, data_keys,"
+            " notices cascade"
         )
     return url
 

@@ -31,7 +31,8 @@ def register(app: typer.Typer) -> None:
         """Brings the schema up to date, then replaces server and workers with new processes, of the
         release that is installed now. Each begins before its predecessor ends: no call is refused.
         """
-        from junctor.adapters.postgres.migrate import migrate
+        from junctor.app.backup import bring_up_to_date
+        from junctor.app.cli.output import console
         from junctor.app.cli.session import database, run_async
         from junctor.app.settings import Settings
         from junctor.errors import Misconfigured
@@ -41,7 +42,9 @@ def register(app: typer.Typer) -> None:
 
         async def prepare() -> list[str]:
             async with database(settings, current=False) as url:
-                return await migrate(url)
+                return await bring_up_to_date(
+                    settings, url, backup=True, say=console(stderr=True).print
+                )
 
         if not no_migrate:
             for name in run_async(prepare()):
