@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from junctor.app.supervisor import listen
+from junctor.app.handover import listen
 from junctor.language.connector import Delivery
 from junctor.runtime.envelope import pack_call
 from torture.account import Operator, conclude, in_order, latencies
