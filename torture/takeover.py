@@ -26,8 +26,8 @@ class _Orphan:
 class Takeovers:
     """Watches claims from their owner's death until another owns them, or they are done with.
 
-    The clock begins at the death, or when there was a database and a living worker again, if that
-    was later: nobody can take over what nobody can see.
+    The clock begins at the death, or when there was a database and a worker that had begun to work,
+    if that was later; and not before there is something to do that isn't blocked.
     """
 
     def __init__(self, rig: Rig) -> None:
@@ -59,8 +59,6 @@ class Takeovers:
         """Looks every tenth of a second, until cancelled."""
         while True:
             await asyncio.sleep(0.1)
-            if not any(worker.alive for worker in self.rig.workers):
-                self._manned = time.monotonic() + 2.0  # it has to start
             if self._orphans:
                 try:
                     await asyncio.to_thread(self._look)
@@ -70,14 +68,21 @@ class Takeovers:
     def _look(self) -> None:
         with self.rig.db() as db:
             rows = db.execute(
-                "select organization_id, scenario_id, order_key, fence from backlog"
-                " where owner is not null"
+                "select organization_id, scenario_id, order_key, fence,"
+                " (not idle and blocked_by_run is null) or coalesce(due_at <= now(), false)"
+                " from backlog where owner is not null"
             ).fetchall()
-        fences = {tuple(row[:3]): row[3] for row in rows}
+            ready = {row[0] for row in db.execute("select name from nodes").fetchall()}
+        found = {tuple(row[:3]): (row[3], row[4]) for row in rows}
         now = time.monotonic()
+        if not any(worker.alive and worker.owner in ready for worker in self.rig.workers):
+            self._manned = now
         left = []
         for orphan in self._orphans:
-            if fences.get(orphan.place) == orphan.fence:
+            fence, claimable = found.get(orphan.place, (0, False))
+            if fence == orphan.fence:
+                if not claimable:  # it stands behind a run that stopped: nobody has to take it
+                    orphan.since = now
                 left.append(orphan)
             else:
                 whole = max(orphan.since, self.rig.whole_since, self._manned)

@@ -48,8 +48,8 @@ async def schedules(options: Options) -> Outcome:
             step = post(3, rig.sink.port, "brief", "a")
             step["mapper"]["data"] = json.dumps({"n": number})
             first = {
-                "id": 2, "module": "util:SetVariables", "version": 1, "parameters": {},
-                "mapper": {"scope": "roundtrip", "variables": [{"name": "n", "value": "1"}]},
+                "id": 2, "module": "scenario-service:NameExecution", "version": 1,
+                "parameters": {}, "mapper": {"name": str(number)},
             }  # fmt: skip
             settings = {"instant": False, "version": 1, "scenario": {}}
             text = json.dumps({"name": "due", "flow": [first, step], "metadata": settings})
