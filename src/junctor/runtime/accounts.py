@@ -278,15 +278,17 @@ class Accounts:
         run_id: UUID | None = None,
         marks: bool = True,
         files: Files | None = None,
+        permit: Callable[[], None] = lambda: None,
     ) -> Response:
         """The same with an account at hand. A token that is refused is fetched anew, once.
+        ``permit`` is asked when nothing but the sending is left, and may raise.
 
         What was sent is noted with the connection; and that it must be connected anew, if the
         answer says so and ``marks`` is not off.
         """
         target = absolute(request, account.base_url)
         keyed: list[Account] = []
-        once = functools.partial(self._try, account, target, run_id, files, keyed)
+        once = functools.partial(self._try, account, target, run_id, files, keyed, permit)
         response, again = await self.governor.through(account, target, run_id, once)
         if response.status == 401 and again:  # refused, so nothing was done
             response, _ = await self.governor.through(account, target, run_id, once)
@@ -303,12 +305,14 @@ class Accounts:
         run_id: UUID | None,
         files: Files | None,
         keyed: list[Account],
+        permit: Callable[[], None],
     ) -> tuple[Response, bool]:
         """The answer, and whether another token may get a better one.
 
         ``keyed`` becomes those accounts whose key the request carried: what a refusal is about.
         """
         signed, used, keyed[:] = await self._signed(account, target)
+        permit()
         begun = time.perf_counter()
         try:
             response = await self._transport.send(signed, files)

@@ -36,6 +36,7 @@ from junctor.errors import (
 )
 from junctor.language.connector import Connector
 from junctor.language.outputs import RETURNED
+from junctor.ports.backlog import Claim
 from junctor.ports.inbox import Answered
 from junctor.ports.ledger import Write
 from junctor.ports.transport import Transport
@@ -72,6 +73,7 @@ class Driver:
         *,
         waiting: Waiting | None = None,
         stops: Stops | None = None,
+        holds: Callable[[Claim], bool] = lambda _: True,
         breathe: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0),
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Any] = asyncio.sleep,
@@ -79,7 +81,9 @@ class Driver:
         self._committer = committer
         self._keeper = Keeper(committer)
         self._waiting = waiting
-        self._operator = Operator(self._keeper, accounts, transport, connector, services)
+        self._operator = Operator(
+            self._keeper, accounts, transport, connector, services, holds=holds
+        )
         self._stops = stops or Stops()
         self._turn = breathe
         self._clock = clock

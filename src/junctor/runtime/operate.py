@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -33,6 +34,7 @@ from junctor.language.connector import (
     Response,
 )
 from junctor.language.polling import fresh, listed_since
+from junctor.ports.backlog import Claim
 from junctor.ports.ledger import Kept
 from junctor.ports.transport import Transport
 from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
@@ -64,8 +66,11 @@ class Operator:
         transport: Transport,
         connector: Callable[[str], Connector | None],
         services: Services,
+        *,
+        holds: Callable[[Claim], bool],
     ) -> None:
         self._keeper = keeper
+        self._holds = holds
         self._accounts = accounts
         self._transport = transport
         self._connector = connector
@@ -178,6 +183,7 @@ class Operator:
         """Asks for something of ours; before what must not be repeated, its intent is durable."""
         if not (call.module.transactional or isinstance(ask, ReadState | WriteState)):
             await self._intend(flight, call, step, effect, asked(ask), {"asks": type(ask).__name__})
+            self._still_ours(flight, effect)
         return await self._services.do(ask, asking)
 
     async def _new(
@@ -273,13 +279,23 @@ class Operator:
             files = RunFiles(blobs, flight.claim.organization_id, flight.run_id)
         summary = {"method": target.method, "url": target.url.partition("?")[0]}
         await self._intend(flight, call, step, effect, fingerprint(target), summary)
+        permit = partial(self._still_ours, flight, effect)
         if account is not None:
             response = await self._accounts.send_as(
-                account, target, run_id=flight.run_id, files=files
+                account, target, run_id=flight.run_id, files=files, permit=permit
             )
         else:
+            permit()
             response = await self._transport.send(target, files)
         return response, sent_bytes(request) + response.size
+
+    def _still_ours(self, flight: Flight, effect: Effect) -> None:
+        """Raises `StaleFence` if the lease has run out since the intent was recorded: this process
+        stood still, and another owns the run, or somebody has decided about it.
+        """
+        if effect != "read" and not self._holds(flight.claim):
+            log.warning("lease_over_before_sending", run=str(flight.run_id))
+            raise StaleFence
 
     async def _intend(
         self,

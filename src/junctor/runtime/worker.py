@@ -106,11 +106,12 @@ class Worker:
         self._ends = services.tools.ends
         self._waiting = Waiting(self._reads, vault=vault, blobs=blobs, connector=connector)
         self._stops = Stops(self._reads)
+        self._heartbeat = Heartbeat(url, name=name, role="worker", lease=lease)
         self.driver = Driver(
             self.committer, accounts, transport, connector, services,
-            waiting=self._waiting, stops=self._stops, breathe=self._breathe,
+            waiting=self._waiting, stops=self._stops, holds=self._heartbeat.holds,
+            breathe=self._breathe,
         )  # fmt: skip
-        self._heartbeat = Heartbeat(url, name=name, role="worker", lease=lease)
         self._wake = asyncio.Event()
         self._ends.told = self._wake.set
         self._claims: set[Claim] = set()

@@ -120,6 +120,8 @@ class Bench:
         """
         self.connectors = {"world": world, **(connectors or {})}
         self.time = 1_800_000_000.0
+        self.held = True
+        """Whether its leases have not run out."""
         self.slept: list[float] = []
         self.store = MemoryStore(clock=lambda: self.time)
         self.store.plant(ORGANIZATION, SCENARIO)
@@ -144,6 +146,7 @@ class Bench:
             through,
             self.connectors.get,
             self.services,
+            holds=lambda _: self.held,
             clock=lambda: self.time,
             sleep=self._sleep,
         )

@@ -281,3 +281,20 @@ async def test_what_fails_after_the_vendor_acted_is_never_offered_again(
     flight = await bench.run()
     assert flight.state == bench.row.state == state
     assert len(bench.transport.sent) == len(answers)
+
+
+@pytest.mark.parametrize("module", ["send", "put"])
+@asynchronous
+async def test_who_stood_still_after_the_intent_sends_nothing(module: str) -> None:
+    bench = Bench(placed(2, module), handler=script(OK))
+    bench.held = False
+    flight = await bench.run()
+    assert flight.state == "stale"
+    assert bench.transport.sent == []
+
+
+@asynchronous
+async def test_who_stood_still_may_look_all_the_same() -> None:
+    bench = Bench(placed(2, "find"), handler=script(OK))
+    bench.held = False
+    assert (await bench.run()).state == "finished"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
@@ -234,6 +235,7 @@ class PostgresBacklog:
 
     async def claim(self, limit: int, each: int, full: Sequence[UUID] = ()) -> list[Claim]:
         """Claims what is ready; see the query."""
+        until = time.monotonic() + self._lease
         rows = await self._line.fetch(
             "claim",
             {
@@ -260,6 +262,7 @@ class PostgresBacklog:
                 cautious_until=row[11],
                 crashes=row[12],
                 errors=row[13],
+                until=until,
             )
             for row in rows
         ]

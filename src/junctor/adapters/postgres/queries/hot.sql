@@ -332,8 +332,9 @@ where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id an
   and b.fence = w.fence
 
 -- name: renew
--- Keep what this worker owns. Run from a thread with its own connection.
+-- Keep what this worker owns, and say what that is. Run from a thread with its own connection.
 update backlog set lease_until = clock_timestamp() + make_interval(secs => %(lease)s) where owner = %(owner)s and fence = any(%(fences)s::bigint[])
+returning fence
 
 -- name: heartbeat
 insert into nodes (name, role, details) values (%(name)s, %(role)s, %(details)s::jsonb)
