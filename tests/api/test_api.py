@@ -357,6 +357,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "draft"): {"blueprint": blueprint()},
     ("PUT", "{key}"): {"age": 1},
     ("POST", "runs"): {"input": {}},
+    ("POST", "restore"): {"version": 1},
     ("PATCH", "{variable_id}"): {"value": 1},
 }
 """What a write must hold to be one; others are an empty object."""
