@@ -358,6 +358,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "{key}"): {"age": 1},
     ("POST", "runs"): {"input": {}},
     ("POST", "restore"): {"version": 1},
+    ("POST", "decide"): {"decision": "yes"},
     ("PATCH", "{variable_id}"): {"value": 1},
 }
 """What a write must hold to be one; others are an empty object."""

@@ -24,6 +24,7 @@ from yarl import URL
 from junctor.adapters.certificates import Contexts
 from junctor.adapters.egress import Egress, Refused
 from junctor.adapters.encoding import Streamed, address_of, body_of, headers_of, is_type
+from junctor.adapters.unpacking import unpacked
 from junctor.errors import JunctorError, NotSent, Uncertain
 from junctor.language.cookies import cookie_header, jar_after
 from junctor.language.files import File
@@ -173,6 +174,7 @@ class AiohttpTransport:
                 headers={"User-Agent": "Junctor", "Accept-Encoding": "gzip, deflate"},
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
                 trust_env=False,
+                auto_decompress=False,
                 trace_configs=[trace],
                 max_field_size=65536,
             )
@@ -279,7 +281,8 @@ async def _received(
     if request.method != "HEAD" and (answer.content_length or 0) > most:
         _too_long(most, answer.url.host)
     body = bytearray()
-    pieces = answer.content.iter_any()
+    encoding = answer.headers.get("Content-Encoding", "")
+    pieces = unpacked(aiter(answer.content.iter_any()), encoding)
     async for piece in pieces:
         body += piece
         if len(body) > most:
