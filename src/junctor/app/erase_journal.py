@@ -47,6 +47,7 @@ class Erased:
 
     @property
     def any(self) -> bool:
+        """Whether anything was found that can be erased."""
         return bool(self.values or self.segments or self.blobs or self.files or self.row)
 
 

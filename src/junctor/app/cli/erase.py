@@ -41,7 +41,6 @@ def register(app: typer.Typer) -> None:
         """Erases a person's data from runs, data stores and all else. It can't be undone."""
         from junctor.app.cli.output import print_json
         from junctor.app.cli.session import actor, run_async, session
-        from junctor.app.erase import Report
         from junctor.app.erase import erase as do
         from junctor.app.views_erase import erasure_record
         from junctor.errors import Misconfigured

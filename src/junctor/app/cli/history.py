@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,11 +21,12 @@ async def write_csv(target: str, filters: Filters, scenario: str | None) -> None
         only = await find_scenario(core, organization_id, scenario) if scenario else None
         asked = replace(filters, scenario_id=only.id if only else None)
         names = {each.id: each.name for each in await all_scenarios(core, organization_id)}
-        opened = (
-            nullcontext(sys.stdout)
-            if target == "-"
-            else Path(target).open("w", encoding="utf-8", newline="")
-        )
-        with opened as out:
-            async for lines in as_csv(core, organization_id, asked, names):
-                out.write(lines)
+        lines = as_csv(core, organization_id, asked, names)
+        if target == "-":
+            async for each in lines:
+                sys.stdout.write(each)
+            return
+        # A page in memory at a time; nobody else waits for this process.
+        with await asyncio.to_thread(Path(target).open, "w", encoding="utf-8", newline="") as out:
+            async for each in lines:
+                out.write(each)
