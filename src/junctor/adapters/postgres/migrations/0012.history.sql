@@ -42,6 +42,17 @@ create table erasures (
 );
 create index erasures_open on erasures (organization_id, term) where ended_at is null;
 
+-- The marks are no organisation's: only the engine sees them.
+alter table history_marks enable row level security;
+alter table history_marks force row level security;
+do $$
+begin
+  execute format('create policy owner_all on history_marks to %I using (true) with check (true)', current_user);
+end $$;
+create policy engine_all on history_marks to junctor_engine using (true) with check (true);
+create policy api_own on history_marks to junctor_api using (false);
+
 select guard_table(name) from unnest(array['run_texts', 'erasures']) name;
 grant select, insert, update, delete on run_texts, erasures, history_marks to junctor_engine;
 grant select on run_texts, erasures to junctor_api;
+grant execute on function uuid7_floor to junctor_api;
