@@ -20,9 +20,11 @@ from junctor.adapters.transport import AiohttpTransport
 from junctor.errors import Misconfigured
 from junctor.runtime.flight import segment_aad
 from junctor.runtime.registry import Registry
+from junctor.runtime.waiting import wait_aad
 from junctor.runtime.worker import Worker
 from tests.durability import kit
 
+WAITS = ("match", "question", "answer")
 registry = Registry.load()
 
 
@@ -115,6 +117,10 @@ async def everything(core: Any, url: str, organization: UUID) -> list[tuple[str,
                     content = _opened(keyring, organization, values)
                     out.append((table, content.decode("utf-8", "replace")))
                     values.pop("data")
+                for column in ("sealed", "answer", "body"):
+                    if table in {"waits", "idempotency"} and values.get(column):
+                        content = _unsealed(keyring, organization, values, values.pop(column))
+                        out.append((table, content.decode("utf-8", "replace")))
                 for value in values.values():
                     shown = (
                         bytes(value).decode("utf-8", "replace")
@@ -136,6 +142,23 @@ def _opened(keyring: Any, organization: UUID, values: dict[str, Any]) -> bytes:
             continue
         return content
     raise AssertionError("a chunk that does not open")
+
+
+def answer_aad(organization: UUID, key: str) -> bytes:
+    """What an answer that the API remembers is sealed to."""
+    return b"idempotency" + organization.bytes + key.encode()
+
+
+def _unsealed(keyring: Any, organization: UUID, values: dict[str, Any], sealed: bytes) -> bytes:
+    aads = [answer_aad(organization, values.get("key", ""))]
+    aads += [wait_aad(organization, values["id"], what) for what in WAITS if "id" in values]
+    for aad in aads:
+        try:
+            content: bytes = keyring.open(sealed, aad)
+        except Misconfigured:
+            continue
+        return content
+    raise AssertionError("a value that does not open")
 
 
 def names(text: str, *, digits: str, mail: str) -> bool:

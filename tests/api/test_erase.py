@@ -6,11 +6,14 @@ import json
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import psycopg
 
-from junctor.app.erase import erase
+from junctor.app.erase import Report, erase
 from junctor.app.indexing import index_history
 from junctor.language.people import Person
+from junctor.ports.vault import Keyring
+from junctor.runtime.waiting import pack_answer, wait_aad
 from tests.api import history_scene as scene
 from tests.durability import kit
 from tests.integration.runtime.door import SET, WEBHOOK, flow
@@ -53,7 +56,7 @@ def found(rows: list[tuple[str, str]]) -> set[str]:
     }
 
 
-def beside(url: str, organization: UUID, connection: UUID) -> None:
+def beside(url: str, organization: UUID, connection: UUID, keyring: Keyring) -> None:
     """What runs write only with a vendor's account, a notice, or a program's repeat."""
     with psycopg.connect(url, autocommit=True) as db:
         db.execute(
@@ -82,9 +85,26 @@ def beside(url: str, organization: UUID, connection: UUID) -> None:
             "insert into seen (organization_id, hook_id, key, delivery_id) values (%s, %s, %s, %s)",
             (organization, kit.new_id(), "202-555-0142", kit.new_id()),
         )
+        answer = msgspec.msgpack.encode({"headers": [], "body": MAIL.encode()})
         db.execute(
-            "insert into idempotency (organization_id, key, request, body) values (%s, 'k', '', %s)",
-            (organization, json.dumps({"mail": MAIL}).encode()),
+            "insert into idempotency (organization_id, key, request, body)"
+            " values (%s, 'k', '', %s)",
+            (organization, keyring.seal(answer, scene.answer_aad(organization, "k"))),
+        )
+        wait = kit.new_id()
+        match = msgspec.msgpack.encode([{"phone": PHONE}, "us"])
+        db.execute(
+            "insert into waits (organization_id, id, run_id, scenario_id, module, kind, sealed,"
+            " until, answer, closed_at)"
+            " values (%s, %s, %s, %s, 3, 'delivery', %s, now(), %s, now())",
+            (
+                organization,
+                wait,
+                kit.new_id(),
+                kit.new_id(),
+                keyring.seal(match, wait_aad(organization, wait, "match")),
+                pack_answer(keyring, organization, wait, {"from": PHONE, "n": 7}),
+            ),
         )
 
 
@@ -114,7 +134,7 @@ async def test_nothing_of_a_person_stays(api: Any, database_url: str) -> None:
             await kit.until(
                 lambda: len(kit.states(url)) == 3 and {*kit.states(url).values()} == ended
             )
-        beside(url, organization, kit.new_id())
+        beside(url, organization, kit.new_id(), await it.core.vault.keyring(organization))
         queued = await it.client.post(good, json=body)
         assert queued.status_code == 200
         assert (await index_history(it.core))["indexed"] == 3
@@ -124,6 +144,7 @@ async def test_nothing_of_a_person_stays(api: Any, database_url: str) -> None:
         assert before >= {
             "blob_chunks", "connection_requests", "data_store_records", "idempotency", "inbox",
             "notices", "runs_standard", "run_texts", "seen", "segments_standard",
+            "waits",
         }  # fmt: skip
 
         # Looked at first: nothing changes.
@@ -179,7 +200,8 @@ async def test_one_cut_short_goes_on(api: Any, database_url: str) -> None:
             store = kit.new_id()
             db.execute("delete from data_store_records")
             db.execute(
-                "insert into teams (organization_id, id, name, created_by) values (%s, %s, 't', 't')"
+                "insert into teams (organization_id, id, name, created_by)"
+                " values (%s, %s, 't', 't')"
                 " on conflict do nothing",
                 (it.organization_id, kit.TEAM),
             )
@@ -195,7 +217,7 @@ async def test_one_cut_short_goes_on(api: Any, database_url: str) -> None:
                 (it.organization_id, store, MAIL),
             )
         person = Person(emails=[MAIL])
-        reports = []
+        reports: list[Report] = []
         while not reports or not reports[-1].done:
             reports.append(
                 await erase(it.core, it.organization_id, person, actor="test", within=0.0)

@@ -142,6 +142,7 @@ async def _step(work: _Erasure, place: str, after: Any) -> Any:
     if place == _QUEUED:
         return await _queued(work, after)
     found = next(each for each in PLACES if each.name == place)
+    keyring = await work.core.vault.keyring(work.organization_id)
     async with work.core.engine.connection() as connection:
         if found.table not in await known_tables(connection):
             return None
@@ -151,6 +152,7 @@ async def _step(work: _Erasure, place: str, after: Any) -> Any:
             work.organization_id,
             work.person,
             after,
+            keyring,
             dry=work.report.dry_run,
         )
     (work.leave if found.act == "report" else work.count)(place, count)

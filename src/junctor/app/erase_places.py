@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from uuid import UUID
 
+import msgspec
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from junctor.adapters.postgres.database import Connection
+from junctor.errors import Misconfigured
 from junctor.language.people import Person
+from junctor.ports.vault import Keyring
+from junctor.runtime.waiting import wait_aad
 
 __all__ = ["PLACES", "Place", "erase_page", "known_tables"]
 
 BATCH: Final = 500
+
+
+Aad = Callable[[UUID, Sequence[Any]], bytes]
+"""What a row is sealed to, by its organisation and key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,16 @@ class Place:
     naming: tuple[str, ...] = ()
     types: tuple[str, ...] = ("uuid",)
     """Of the key."""
+    sealed: Mapping[str, tuple[Aad, ...]] = field(default_factory=dict)
+    """Columns that are sealed msgpack, with what they may be sealed to."""
+
+
+def _of_wait(what: str) -> Aad:
+    return lambda organization_id, key: wait_aad(organization_id, key[0], what)
+
+
+def _of_answer(organization_id: UUID, key: Sequence[Any]) -> bytes:
+    return b"idempotency" + organization_id.bytes + str(key[0]).encode()
 
 
 PLACES: Final = (
@@ -68,6 +86,17 @@ PLACES: Final = (
         act="remove",
         naming=("key",),
         types=("text",),
+        sealed={"body": (_of_answer,)},
+    ),
+    Place(
+        "waits",
+        "waits",
+        ("id",),
+        ("sealed", "answer", "answered_by"),
+        sealed={
+            "sealed": (_of_wait("match"), _of_wait("question")),
+            "answer": (_of_wait("answer"),),
+        },
     ),
     Place(
         "dedup keys",
@@ -108,6 +137,7 @@ async def erase_page(
     organization_id: UUID,
     person: Person,
     after: list[Any] | None,
+    keyring: Keyring,
     *,
     dry: bool,
 ) -> tuple[int, list[Any] | None]:
@@ -138,7 +168,7 @@ async def erase_page(
         for row in rows:
             here = list(row[: len(place.key)])
             count += await _row(
-                connection, place, organization_id, here, row[len(here) :], person, dry=dry
+                connection, place, organization_id, here, row[len(here) :], person, keyring, dry=dry
             )
     last = None if len(rows) < BATCH else _plain(rows[-1][: len(place.key)])
     return count, last
@@ -155,13 +185,16 @@ async def _row(
     key: list[Any],
     values: Any,
     person: Person,
+    keyring: Keyring,
     *,
     dry: bool,
 ) -> int:
     named = dict(zip(place.key, key, strict=True))
     by_key = any(person.in_text(named[column]) for column in place.naming)
     made = {
-        column: person.erase(bytes(value) if isinstance(value, memoryview) else value)
+        column: _sealed(place, column, organization_id, key, value, person, keyring)
+        if column in place.sealed
+        else person.erase(bytes(value) if isinstance(value, memoryview) else value)
         for column, value in zip(place.columns, values, strict=True)
     }
     changed = {column: value for column, (value, count) in made.items() if count}
@@ -187,6 +220,27 @@ async def _row(
         [*map(_bound, changed.values()), organization_id, *key],
     )
     return 1
+
+
+def _sealed(
+    place: Place,
+    column: str,
+    organization_id: UUID,
+    key: list[Any],
+    value: Any,
+    person: Person,
+    keyring: Keyring,
+) -> tuple[Any, int]:
+    """The same of what is sealed, sealed again; what can't be opened is nobody's to read."""
+    for made in place.sealed[column]:
+        aad = made(organization_id, key)
+        try:
+            plain = msgspec.msgpack.decode(keyring.open(value, aad)) if value else None
+        except (Misconfigured, msgspec.DecodeError):
+            continue
+        erased, count = person.erase(plain)
+        return (keyring.seal(msgspec.msgpack.encode(erased), aad), count) if count else (value, 0)
+    return value, 0
 
 
 def _bound(value: Any) -> Any:
