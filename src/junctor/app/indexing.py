@@ -36,7 +36,8 @@ OVERLAP: Final = timedelta(minutes=15)
 """How long after its end a run may be committed; clocks of workers are a part of it."""
 _MARK: Final = "texts"
 _MASKED: Final = "[redacted]"
-_BATCH: Final = 200
+_BATCH: Final = 5_000
+"""Runs that one look finds: each look goes through all of the overlap."""
 _SEGMENTS: Final = 4
 _FORGET: Final = 2_000
 
@@ -88,7 +89,11 @@ async def index_history(core: Core, *, within: float = 45.0) -> Mapping[str, int
         async with core.engine.connection() as connection:
             cursor = await connection.execute(sql["behind"], parameters)
             rows = [each for each in await cursor.fetchall() if (each[0], each[1]) not in bad]
-        for organization_id, run_id, _ in rows:
+        reached = mark
+        for organization_id, run_id, ended_at in rows:
+            if time.monotonic() > deadline:
+                break
+            reached = max(mark, min(ended_at, datetime.now(UTC)))
             try:
                 await index_run(core, organization_id, run_id)
                 done += 1
@@ -97,7 +102,7 @@ async def index_history(core: Core, *, within: float = 45.0) -> Mapping[str, int
                 failed += 1
                 log.warning("history.not_indexed", run=ids.show("run", run_id), error=error.message)
         if rows:
-            mark = max(mark, min(rows[-1][2], datetime.now(UTC)))
+            mark = reached
             async with core.engine.connection() as connection:
                 await connection.execute(sql["set_mark"], {"name": _MARK, "at": mark})
         if len(rows) < _BATCH:

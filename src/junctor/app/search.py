@@ -104,7 +104,8 @@ async def search(
         tenant(core.api, organization_id) as connection,
         connection.cursor(row_factory=class_row(Run)) as found,
     ):
-        await found.execute(load("history")["search"], parameters)
+        name = "search" if words is None else "search_words"
+        await found.execute(load("history")[name], parameters)
         rows = await found.fetchall()
     if len(rows) <= size:
         return Page(rows, None)

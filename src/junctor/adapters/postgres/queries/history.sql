@@ -16,8 +16,27 @@ where r.organization_id = %(organization)s
   and (%(error)s::text is null or lower(r.error ->> 'type') = lower(%(error)s) or lower(r.error ->> 'code') = lower(%(error)s))
   and (%(module)s::int is null or r.failed_module = %(module)s)
   and r.operations >= %(min_operations)s
-  and (%(words)s::text is null or exists (select from run_texts t
-    where t.organization_id = r.organization_id and t.run_id = r.id and t.words @@ %(words)s::tsquery))
+order by r.id desc limit %(limit)s
+
+-- name: search_words
+-- The same, of runs whose text matches: a query of its own, so that the index of words leads.
+select r.organization_id, r.id, r.scenario_id, r.version, r.retention, r.order_key, r.state, r.wait_reason, r.due_at,
+  r.trigger, r.actor, r.started_at, r.ended_at, r.operations, r.bytes, r.segments, r.error, r.failed_module, r.dropped,
+  r.name, r.warnings, r.origin, r.edited, r.skipped
+from runs r
+where r.organization_id = %(organization)s
+  and (%(scenario)s::uuid is null or r.scenario_id = %(scenario)s)
+  and (%(states)s::text[] = '{}' or r.state = any(%(states)s))
+  and (%(triggers)s::text[] = '{}' or r.trigger = any(%(triggers)s))
+  and (%(before)s::uuid is null or r.id < %(before)s)
+  and (%(name)s::text is null or strpos(lower(r.name), lower(%(name)s)) > 0)
+  and (%(since)s::timestamptz is null or r.started_at >= %(since)s)
+  and (%(until)s::timestamptz is null or (r.started_at < %(until)s and r.id < uuid7_floor(%(until)s + interval '1 day')))
+  and (%(error)s::text is null or lower(r.error ->> 'type') = lower(%(error)s) or lower(r.error ->> 'code') = lower(%(error)s))
+  and (%(module)s::int is null or r.failed_module = %(module)s)
+  and r.operations >= %(min_operations)s
+  and r.id in (select t.run_id from run_texts t
+    where t.organization_id = %(organization)s and t.words @@ %(words)s::tsquery)
 order by r.id desc limit %(limit)s
 
 -- name: mark
