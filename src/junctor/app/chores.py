@@ -22,6 +22,8 @@ __all__ = [
     "chores_of",
     "count_usage",
     "forget_notices",
+    "forget_texts",
+    "index_texts",
     "note_attention",
     "note_late",
     "notify",
@@ -55,6 +57,8 @@ def chores_of(core: Core) -> Sequence[Chore]:
         chore("attention", "13 * * * *", note_attention),
         chore("wipe", "* * * * *", wipe_confidential),
         Chore("wipe_all", "31 * * * *", lambda _: wipe_confidential(core, whole=True)),
+        chore("texts", "* * * * *", index_texts),
+        chore("forget_texts", "37 * * * *", forget_texts),
         chore("usage", "*/10 * * * *", count_usage),
         chore("forget_notices", "47 4 * * *", forget_notices),
     ]
@@ -64,6 +68,20 @@ async def notify(core: Core) -> Mapping[str, int]:
     """Tells what is new."""
     module = await asyncio.to_thread(importlib.import_module, "junctor.app.notifications")
     done: Mapping[str, int] = await module.notifier(core).turn()
+    return done
+
+
+async def index_texts(core: Core) -> Mapping[str, int]:
+    """Makes runs that ended findable by their text."""
+    indexing = await asyncio.to_thread(importlib.import_module, "junctor.app.indexing")
+    done: Mapping[str, int] = await indexing.index_history(core)
+    return done
+
+
+async def forget_texts(core: Core) -> Mapping[str, int]:
+    """Removes the texts of runs that are gone, and of confidential ones."""
+    indexing = await asyncio.to_thread(importlib.import_module, "junctor.app.indexing")
+    done: Mapping[str, int] = await indexing.forget_texts(core)
     return done
 
 

@@ -49,6 +49,7 @@ PREFIXES: Final = {
     "wai": "wait",
     "ntc": "channel",
     "not": "notice",
+    "era": "erasure",
 }
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"

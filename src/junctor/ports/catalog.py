@@ -121,8 +121,9 @@ class Organizations(Protocol):
         zone: str | None = None,
         locale: str | None = None,
         country: str | None = None,
+        retention: Retention | None = None,
     ) -> Organization:
-        """Changes what is given."""
+        """Changes what is given. ``retention`` is what scenarios made from now on begin with."""
 
     async def teams(self, organization_id: UUID) -> list[Team]:
         """Oldest first."""
@@ -183,10 +184,12 @@ class Scenarios(Protocol):
         bindings: Json | None = None,
         team_id: UUID | None = None,
         detail: Detail = "full",
-        retention: Retention = "standard",
+        retention: Retention | None = None,
         confidential: bool = False,
     ) -> Scenario:
-        """A new scenario, inactive, with version 1 as its draft; in the first team by default."""
+        """A new scenario, inactive, with version 1 as its draft; in the first team by default, with
+        the organisation's retention.
+        """
 
     async def scenarios(
         self,

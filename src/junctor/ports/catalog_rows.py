@@ -57,6 +57,8 @@ class Organization:
     country: str
     revision: int
     created_at: datetime
+    retention: Retention = "standard"
+    """What its new scenarios begin with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ class OrganizationView(msgspec.Struct):
     locale: str
     country: str
     revision: int
+    retention: catalog.Retention = "standard"
 
 
 class OrganizationChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,6 +45,8 @@ class OrganizationChange(msgspec.Struct, forbid_unknown_fields=True):
     zone: str | None = None
     locale: str | None = None
     country: str | None = None
+    retention: catalog.Retention | None = None
+    """What scenarios made from now on begin with."""
 
 
 class TokenView(msgspec.Struct):
@@ -81,6 +84,7 @@ def _organization(found: catalog.Organization) -> OrganizationView:
         locale=found.locale,
         country=found.country,
         revision=found.revision,
+        retention=found.retention,
     )
 
 
@@ -108,7 +112,7 @@ async def read_organization(request: ApiRequest) -> Response[OrganizationView]:
 async def change_organization(
     request: ApiRequest, data: JSONBody[OrganizationChange], if_match: IfMatch = None
 ) -> Response[OrganizationView]:
-    """Changes name, time zone, locale or country."""
+    """Changes name, time zone, locale, country or what history new scenarios keep."""
     core = core_of(request)
     expected = revision_of(if_match)
     try:
@@ -120,6 +124,7 @@ async def change_organization(
             zone=data.zone,
             locale=data.locale,
             country=data.country,
+            retention=data.retention,
         )
     except Conflict as error:
         current = await core.catalog.organization(request.user.organization_id)

@@ -74,6 +74,8 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("PATCH", f"{API}/app-hooks/{{app_hook_id}}"): "hooks:write",
     ("DELETE", f"{API}/app-hooks/{{app_hook_id}}"): "hooks:write",
     ("GET", f"{API}/runs"): "runs:read",
+    ("GET", f"{API}/runs.csv"): "runs:read",
+    ("POST", f"{API}/erasures"): "erasures:write",
     ("GET", f"{API}/runs/{{run_id}}"): "runs:read",
     ("GET", f"{API}/runs/{{run_id}}/operations"): "runs:read",
     ("GET", f"{API}/runs/{{run_id}}/stopped"): "runs:read",

@@ -1,15 +1,15 @@
-"""Runs: the history, and what to do with those that stopped."""
+"""One run: what it did, and what to do with it if it stopped."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 from litestar import Router, get, post
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath
 
 from junctor.app import running
-from junctor.app.api.http import ApiRequest, Cursor, Limit, Page, core_of, page_of, read_id
+from junctor.app.api.http import ApiRequest, core_of, read_id
 from junctor.app.api.permissions import may
 from junctor.app.approvals import WaitView, open_waits
 from junctor.app.views import RunView, run_view
@@ -17,8 +17,6 @@ from junctor.language import ids
 from junctor.ports import catalog
 
 __all__ = ["router"]
-
-State = Literal["running", "waiting", "finished", "incomplete", "uncertain", "discarded"]
 
 
 class RunDetail(RunView, kw_only=True):
@@ -35,32 +33,6 @@ class OperationsView(msgspec.Struct):
 
     run: str
     operations: list[dict[str, Any]]
-
-
-@get("/runs", summary="List runs")
-async def list_runs(
-    request: ApiRequest,
-    scenario: FromQuery[str | None] = None,
-    states: Annotated[
-        list[State] | None, QueryParameter(name="state", description="Only these states.")
-    ] = None,
-    named: Annotated[
-        str | None,
-        QueryParameter(name="name", max_length=200, description="Only with this in their name."),
-    ] = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Page[RunView]:
-    """Runs, newest first."""
-    page = await core_of(request).catalog.runs(
-        request.user.organization_id,
-        scenario_id=read_id("scn", scenario) if scenario else None,
-        states=tuple(states or ()),
-        name=named or None,
-        cursor=cursor,
-        limit=limit,
-    )
-    return page_of(page, run_view)
 
 
 @get("/runs/{run_id:str}", summary="A run")
@@ -106,6 +78,4 @@ async def _find(request: ApiRequest, run_id: str) -> catalog.Run:
     return await core_of(request).catalog.run(request.user.organization_id, read_id("run", run_id))
 
 
-router = Router(
-    path="/", tags=["runs"], route_handlers=[list_runs, read_run, read_operations, discard]
-)
+router = Router(path="/", tags=["runs"], route_handlers=[read_run, read_operations, discard])

@@ -40,6 +40,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backtest": ("backtest", "Run a draft over recorded runs, sending nothing."),
     "waits": ("waits", "List what runs wait for."),
     "approvals": ("approvals", "List questions that runs wait for, or decide one."),
+    "erase": ("erase", "Find and erase a person's data everywhere."),
+    "retention": ("retention", "How long the history of new scenarios stays."),
     "connections": ("connections", "Add, test, list or remove connections."),
     "hooks": ("hooks", "List hooks, or change what they believe."),
     "stores": ("stores", "Keep data stores and their records."),

@@ -43,35 +43,81 @@ def register(app: typer.Typer) -> None:
         named: Annotated[
             str | None, typer.Option("--name", help="Only with this in their name.")
         ] = None,
+        text: Annotated[
+            str | None,
+            typer.Option(
+                "--search", help="Only with this in their data: words, a number, an address."
+            ),
+        ] = None,
+        since: Annotated[
+            str | None, typer.Option(help="Only begun since: 2d, 12h, or a date (UTC).")
+        ] = None,
+        until: Annotated[str | None, typer.Option(help="Only begun before.")] = None,
+        error: Annotated[
+            str | None, typer.Option(help="Only with this error: its type or code.")
+        ] = None,
+        trigger: Annotated[
+            list[str] | None,
+            typer.Option(help="Only begun by this (delivery, schedule, manual …). Repeatable."),
+        ] = None,
+        module: Annotated[
+            int | None, typer.Option(min=0, help="Only failed in this module: its number.")
+        ] = None,
+        min_operations: Annotated[
+            int, typer.Option(min=0, help="Only with so many operations.")
+        ] = 0,
+        csv_file: Annotated[
+            str | None,
+            typer.Option("--csv", help="Write all of them to this file (-: here), as CSV."),
+        ] = None,
         limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 20,
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
         """Lists runs, newest first."""
         if ctx.invoked_subcommand is not None:
             return
+        from dataclasses import replace
+        from datetime import UTC, datetime
+
+        from junctor.app.cli.history import write_csv
         from junctor.app.cli.output import ago, print_json, print_table, size, span
         from junctor.app.cli.session import run_async, session
         from junctor.app.scenarios import all_scenarios, find_scenario
+        from junctor.app.search import STATES, Filters, instant, search
         from junctor.errors import Misconfigured
         from junctor.language import ids
         from junctor.ports.catalog import Run
 
-        known = ("running", "waiting", "finished", "incomplete", "uncertain", "discarded")
         for each in state or ():
-            if each not in known:
-                raise Misconfigured(f"'{each}' is no state of a run: {', '.join(known)}.")
+            if each not in STATES:
+                raise Misconfigured(f"'{each}' is no state of a run: {', '.join(STATES)}.")
+        now = datetime.now(UTC)
+        filters = Filters(
+            text=text,
+            states=tuple(state or ()),
+            triggers=tuple(trigger or ()),
+            name=named,
+            since=instant(since, now) if since else None,
+            until=instant(until, now) if until else None,
+            error=error,
+            module=module,
+            min_operations=min_operations,
+        )
+        if csv_file is not None:
+            run_async(write_csv(csv_file, filters, scenario))
+            return
 
         async def main() -> tuple[list[Run], dict[Any, str]]:
             async with session() as (core, organization_id):
                 only = await find_scenario(core, organization_id, scenario) if scenario else None
+                asked = replace(filters, scenario_id=only.id if only else None)
                 found: list[Run] = []
                 cursor: str | None = None
                 while len(found) < limit:
-                    page = await core.catalog.runs(
+                    page = await search(
+                        core,
                         organization_id,
-                        scenario_id=only.id if only else None,
-                        states=tuple(state or ()),
-                        name=named,
+                        asked,
                         cursor=cursor,
                         limit=min(200, limit - len(found)),
                     )

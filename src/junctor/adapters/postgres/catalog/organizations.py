@@ -17,7 +17,7 @@ from junctor.adapters.postgres.database import tenant
 from junctor.errors import Misconfigured, NotFound
 from junctor.language.connector import Secret
 from junctor.language.ids import show
-from junctor.ports.catalog import AuditEntry, Json, Node, Organization, Page, Team, Token
+from junctor.ports.catalog import AuditEntry, Json, Node, Organization, Page, Retention, Team, Token
 
 TOKEN_PREFIX: Final = "jct_"  # noqa: S105 - the part of a token that isn't secret
 
@@ -81,10 +81,17 @@ class PostgresOrganizations(Base):
         zone: str | None = None,
         locale: str | None = None,
         country: str | None = None,
+        retention: Retention | None = None,
     ) -> Organization:
         if zone is not None:
             _check_zone(zone)
-        changes = {"name": name, "zone": zone, "locale": locale, "country": country}
+        changes = {
+            "name": name,
+            "zone": zone,
+            "locale": locale,
+            "country": country,
+            "retention": retention,
+        }
         parameters = {"organization": organization_id, "revision": revision, **changes}
         what = "The organisation"
         async with self._writing(what, organization_id) as connection:

@@ -38,7 +38,7 @@ class PostgresScenarios(Base):
         bindings: Json | None = None,
         team_id: UUID | None = None,
         detail: Detail = "full",
-        retention: Retention = "standard",
+        retention: Retention | None = None,
         confidential: bool = False,
     ) -> Scenario:
         id_ = self._ids.new()

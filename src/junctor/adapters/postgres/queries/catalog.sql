@@ -6,7 +6,7 @@
 -- (engine)
 insert into organizations (organization_id, name, zone, locale, country, created_by)
 values (%(organization)s, %(name)s, %(zone)s, %(locale)s, %(country)s, %(actor)s)
-returning organization_id, name, zone, locale, country, revision, created_at
+returning organization_id, name, zone, locale, country, revision, created_at, retention
 
 -- name: create_team
 insert into teams (organization_id, id, name, created_by)
@@ -15,18 +15,18 @@ returning organization_id, id, name, revision
 
 -- name: organizations
 -- (engine)
-select organization_id, name, zone, locale, country, revision, created_at
+select organization_id, name, zone, locale, country, revision, created_at, retention
 from organizations order by organization_id
 
 -- name: organization
-select organization_id, name, zone, locale, country, revision, created_at
+select organization_id, name, zone, locale, country, revision, created_at, retention
 from organizations where organization_id = %(organization)s
 
 -- name: update_organization
 update organizations set name = coalesce(%(name)s, name), zone = coalesce(%(zone)s, zone),
-  locale = coalesce(%(locale)s, locale), country = coalesce(%(country)s, country), revision = revision + 1
+  locale = coalesce(%(locale)s, locale), country = coalesce(%(country)s, country), retention = coalesce(%(retention)s, retention), revision = revision + 1
 where organization_id = %(organization)s and revision = coalesce(%(revision)s, revision)
-returning organization_id, name, zone, locale, country, revision, created_at
+returning organization_id, name, zone, locale, country, revision, created_at, retention
 
 -- name: teams
 select organization_id, id, name, revision from teams where organization_id = %(organization)s order by id
@@ -75,7 +75,9 @@ select verify_audit(%(organization)s)
 
 -- name: create_scenario
 insert into scenarios (organization_id, id, team_id, name, detail, retention, confidential, created_by, updated_by)
-values (%(organization)s, %(id)s, %(team)s, %(name)s, %(detail)s, %(retention)s, %(confidential)s, %(actor)s, %(actor)s)
+values (%(organization)s, %(id)s, %(team)s, %(name)s, %(detail)s,
+  coalesce(%(retention)s::text, (select o.retention from organizations o where o.organization_id = %(organization)s)),
+  %(confidential)s, %(actor)s, %(actor)s)
 returning organization_id, id, team_id, name, active, draft, published, detail, retention, confidential, revision,
   created_at, created_by, updated_at, updated_by, paused_at, draining_at
 

@@ -1,0 +1,172 @@
+"""The history searched, filtered and exported; what it keeps."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from junctor.app import indexing
+from junctor.app.indexing import forget_texts, index_history
+from junctor.app.search import Filters, as_csv
+from tests.api import history_scene as scene
+from tests.durability import kit
+from tests.integration.runtime.door import SET, WEBHOOK, flow
+from tests.support import asynchronous
+
+BAD = ("json:ParseJSON", {"json": "{{1.text}}"})
+
+
+async def ran(it: Any, url: str, *bodies: dict[str, Any], name: str = "") -> UUID:
+    """A scenario and its runs, ended and indexed; those with a text fail."""
+    scenario, path = scene.plant(url, it.organization_id, flow(WEBHOOK, SET, BAD), stores={})
+    if name:
+        with psycopg.connect(url, autocommit=True) as db:
+            db.execute("update scenarios set name = %s where id = %s", (name, scenario))
+    before = len(kit.states(url))
+    async with scene.working(it.core, url):
+        for body in bodies:
+            assert (await it.client.post(path, json=body)).status_code == 200
+        await kit.until(
+            lambda: (
+                len(kit.states(url)) == before + len(bodies)
+                and {*kit.states(url).values()} <= {"finished", "incomplete"}
+            )
+        )
+    await index_history(it.core)
+    return scenario
+
+
+async def numbers(it: Any, **query: Any) -> list[int]:
+    """The ``n`` of the runs that are found, newest first."""
+    answer = await it.client.get("/api/v1/runs", params=query)
+    assert answer.status_code == 200, answer.text
+    out = []
+    for run in answer.json()["items"]:
+        shown = await it.client.get(f"/api/v1/runs/{run['id']}/operations")
+        first = shown.json()["operations"][0]["bundles"][0]
+        out.append(first["n"])
+    return out
+
+
+@asynchronous
+async def test_runs_are_found_by_what_is_in_them(api: Any, database_url: str) -> None:
+    async with api() as it:
+        scenario = await ran(
+            it,
+            database_url,
+            {"n": 1, "text": '{"a": 1}', "phone": "+1 (202) 555-0142", "who": "Ada Lovelace"},
+            {"n": 2, "text": "no json", "phone": "202-555-0143", "mail": "Ada@Example.com"},
+            {"n": 3, "text": "neither", "url": "https://x/?token=hush123456&a=1"},
+        )
+        for typed, expected in {
+            "+12025550142": [1],
+            "+1202*": [1],
+            "2025550143": [2],
+            "ada": [2, 1],
+            "ada lovelace": [1],
+            "LOVE*": [1],
+            "ada@example.com": [2],
+            "hush123456": [],
+            "nobody": [],
+        }.items():
+            assert await numbers(it, q=typed) == expected, typed
+        assert await numbers(it, state="incomplete") == [3, 2]
+        assert await numbers(it, error="DataError") == [3, 2]
+        assert await numbers(it, error="dataerror", q="ada") == [2]
+        assert await numbers(it, error="ConnectionError") == []
+        assert await numbers(it, module=3) == [3, 2]
+        assert await numbers(it, module=4) == []
+        assert await numbers(it, trigger="delivery") == [3, 2, 1]
+        assert await numbers(it, trigger="schedule") == []
+        assert await numbers(it, since="1h") == [3, 2, 1]
+        assert await numbers(it, until="1h") == []
+        assert await numbers(it, since="2020-01-01", until="2021-01-01T00:00Z") == []
+        assert await numbers(it, min_operations=4) == []
+        first = (await it.client.get("/api/v1/runs", params={"q": "n", "limit": 1})).json()
+        assert len(first["items"]) == 1
+        rest = await it.client.get("/api/v1/runs", params={"q": "n", "cursor": first["next"]})
+        assert len(rest.json()["items"]) == 2
+        for wrong in ({"q": " … "}, {"since": "soon"}, {"state": "odd"}, {"module": "x"}):
+            refused = await it.client.get("/api/v1/runs", params=wrong)
+            assert refused.status_code in {400, 422}, wrong
+        # Nobody else's runs are found.
+        with psycopg.connect(database_url, autocommit=True) as db:
+            db.execute("update runs set name = 'x' where scenario_id = %s", (scenario,))
+
+
+@asynchronous
+async def test_a_spreadsheet_takes_nothing_for_a_formula(api: Any, database_url: str) -> None:
+    async with api() as it:
+        scenario = await ran(
+            it, database_url, {"n": 9, "text": "broken"}, name='=HYPERLINK("http://x")'
+        )
+        shown = await it.client.get("/api/v1/scenarios")
+        id_ = next(s["id"] for s in shown.json()["items"] if s["name"].startswith("="))
+        with psycopg.connect(database_url, autocommit=True) as db:
+            db.execute("update runs set name = '@x' where scenario_id = %s", (scenario,))
+        answer = await it.client.get("/api/v1/runs.csv", params={"scenario": id_})
+        assert answer.headers["content-type"].startswith("text/csv")
+        rows = list(csv.DictReader(io.StringIO(answer.text)))
+        assert [row["scenario"] for row in rows] == ['\'=HYPERLINK("http://x")']
+        assert (rows[0]["name"], rows[0]["status"], rows[0]["module"]) == ("'@x", "incomplete", "3")
+        assert rows[0]["error"] == "DataError"
+        every = await it.client.get("/api/v1/runs.csv")
+        listed = await it.client.get("/api/v1/runs", params={"limit": 200})
+        assert len(every.text.splitlines()) == 1 + len(listed.json()["items"])
+        few = as_csv(it.core, it.organization_id, Filters(), {}, most=1)
+        assert len("".join([page async for page in few]).splitlines()) == 2
+        refused = await it.client.get("/api/v1/runs.csv", params={"q": "*"})
+        assert refused.status_code in {400, 422}
+
+
+@asynchronous
+async def test_the_index_is_capped_and_leaves_confidential_scenarios_out(
+    api: Any, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with api() as it:
+        monkeypatch.setattr(indexing, "MOST_TERMS", 20)
+        words = " ".join(f"word{n}" for n in range(500))
+        scenario = await ran(it, database_url, {"n": 1, "text": words})
+        with psycopg.connect(database_url, autocommit=True) as db:
+            size, partial = db.execute(
+                "select length(words), partial from run_texts t join runs r on r.id = t.run_id"
+                " where r.scenario_id = %s",
+                (scenario,),
+            ).fetchone() or (0, None)
+            assert (size, partial) == (20, True)
+            db.execute("alter table scenarios add column if not exists confidential boolean")
+            db.execute("update scenarios set confidential = true where id = %s", (scenario,))
+            assert (await forget_texts(it.core))["texts"] == 1
+            assert (await forget_texts(it.core))["texts"] == 0
+            assert (await index_history(it.core))["indexed"] == 0
+            # Its run is gone: so is its text.
+            db.execute("update scenarios set confidential = false where id = %s", (scenario,))
+            assert (await index_history(it.core))["indexed"] == 1
+            db.execute("delete from runs where scenario_id = %s", (scenario,))
+        assert (await forget_texts(it.core))["texts"] == 1
+
+
+@asynchronous
+async def test_new_scenarios_keep_what_their_organisation_says(api: Any) -> None:
+    async with api() as it:
+        text = flow(WEBHOOK)
+        changed = await it.client.patch(
+            "/api/v1/organization", json={"retention": "long"}, headers={"if-match": "*"}
+        )
+        assert changed.json()["retention"] == "long"
+        make = it.core.catalog.create_scenario
+        made = await make(it.organization_id, actor="t", name="a", blueprint=text)
+        assert made.retention == "long"
+        short = await make(
+            it.organization_id, actor="t", name="b", blueprint=text, retention="short"
+        )
+        assert short.retention == "short"
+        wrong = await it.client.patch(
+            "/api/v1/organization", json={"retention": "ever"}, headers={"if-match": "*"}
+        )
+        assert wrong.status_code in {400, 422}

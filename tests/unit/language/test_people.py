@@ -1,0 +1,168 @@
+"""People are found however they are spelled, and the index finds whatever they are found in."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from junctor.errors import Misconfigured
+from junctor.language.people import MARK, Person, lexemes, query
+
+JANE = Person(phones=["+1 202 555 0142"], emails=["Jane.Doe+x@Example.com"], words=["Jane  Doe"])
+
+SPELLED = [
+    "+12025550142",
+    "+1 (202) 555-0142",
+    "1-202-555-0142",
+    "202.555.0142",
+    "(202) 555 0142",
+    "0012025550142",
+    "011 1 202 555 0142",
+    "tel:+1-202-555-0142;ext=2",
+    "call 2025550142, please",
+    "to=%2B12025550142&x=1",
+    "/contacts/%202025550142",
+    "+1\u00a0202\u2011555\u20110142",
+    "12025550142 12025550199",
+    "JANE.DOE+x@example.COM",
+    "<jane.doe+x@example.com>",
+    "mail=jane.doe%2Bx%40example.com",
+    "%3Cjane.doe+x%40example.com%3E",
+    "jane.doe+x&#64;example.com",
+    '{"note": "hello\\njane.doe+x@example.com"}',
+    '{"mail": "jane.doe+x\\u0040example.com"}',
+    "Dear jane   doe,",
+    "name=Jane+Doe",
+    "Jane%20Doe",
+]
+OTHERS = [
+    "+12025550143",
+    "912025550142",
+    "20255501423",
+    "+44 2025550142",
+    "0044 202 555 0142",
+    "jane.doe@example.com",
+    "mary.jane.doe+x@example.com",
+    "jane.doe+x@example.com.au",
+    "Jane Does",
+    "2024-05-06T07:08:09Z",
+]
+
+
+def found_by(asked: str, text: str) -> bool:
+    """What PostgreSQL does with a query of ours."""
+    terms = set(lexemes(text))
+    for group in asked.split(" | "):
+        wanted = re.findall(r"'((?:[^']|'')+)'(:\*)?", group)
+        if all(
+            any(term.startswith(each) if prefix else term == each for term in terms)
+            for each, prefix in wanted
+        ):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("text", SPELLED)
+def test_every_spelling_is_found_and_indexed(text: str) -> None:
+    assert JANE.in_text(text)
+    assert JANE.erase(text) == (MARK, 1)
+    assert found_by(JANE.wanted(), text)
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_others_are_left_alone(text: str) -> None:
+    assert not JANE.in_text(text)
+    assert JANE.erase(text) == (text, 0)
+
+
+def test_a_country_with_trunk_zeros() -> None:
+    max_ = Person(phones=["0170 1234567"], region="de")
+    assert max_.phones == ["+491701234567"]
+    for text in ("+49 (0)170 1234567", "0170/1234567", "0049 170 12 34 567", "+49170-1234567"):
+        assert max_.in_text(text), text
+        assert found_by(max_.wanted(), text), text
+
+
+def test_data_is_erased_wherever_it_is() -> None:
+    data = {
+        "n": 12025550142,
+        "f": 2025550142.0,
+        "flag": True,
+        "raw": b"phone=2025550142",
+        "list": ["x", ("202-555-0142", 7)],
+        "+12025550142": {"jane.doe+x@example.com": 1},
+        "2025550142": 2,
+    }
+    assert JANE.erase(data) == (
+        {
+            "n": MARK,
+            "f": MARK,
+            "flag": True,
+            "raw": MARK.encode(),
+            "list": ["x", (MARK, 7)],
+            MARK: {MARK: 1},
+            f"{MARK} 2": 2,
+        },
+        7,
+    )
+    clean = {"a": [1, "b"]}
+    assert JANE.erase(clean)[0] is clean
+    assert JANE.erase({"at": 2025550142}, numbers=False)[1] == 0
+
+
+def test_what_is_no_person_is_refused() -> None:
+    wrongs: list[dict[str, list[str]]] = [
+        {"phones": ["2025550142"]},
+        {"phones": ["+1"]},
+        {"emails": ["jane"]},
+        {"words": ["al"]},
+        {"words": ["--"]},
+        {},
+    ]
+    for wrong in wrongs:
+        with pytest.raises(Misconfigured):
+            Person(
+                phones=wrong.get("phones", []),
+                emails=wrong.get("emails", []),
+                words=wrong.get("words", []),
+            )
+
+
+GAPS = st.sampled_from(["", " ", "-", ".", ") ", " - ", "\u00a0", "%20"])
+
+
+@given(st.lists(GAPS, min_size=11, max_size=11), st.text(max_size=20), st.text(max_size=20))
+def test_the_index_misses_nothing(gaps: list[str], before: str, after: str) -> None:
+    number = "".join(digit + gap for digit, gap in zip("12025550142", gaps, strict=True))
+    text = before + number + after
+    if JANE.in_text(text):
+        assert found_by(JANE.wanted(), text)
+
+
+def test_what_people_type() -> None:
+    text = "Missed call from +1 (202) 555-0142: ConnectionError, mail jane@example.com"
+    for typed in (
+        "+12025550142",
+        "2025550142",
+        "001 202 555 0142",
+        "+1202*",
+        "+1202…",
+        "connectionerror call",
+        "Connec*",
+        "jane@example.com",
+        "jane@*",
+        "call: +12025550142",
+    ):
+        asked = query(typed)
+        assert asked is not None
+        # Groups joined by "and" are taken apart here: each must find the text.
+        for part in asked.split(" & "):
+            assert found_by(part.strip("()"), text), typed
+    assert query("+4420255501") is not None
+    assert not found_by(query("+12025550143") or "", text)
+    assert query("  ") is None
+    assert query("…") is None
+    assert query("o'neill") == "'o' & 'neill'"
