@@ -126,7 +126,7 @@ class Committer:
                 if not future.done():
                     future.set_exception(error)
                 return
-        telemetry.committed(writes, time.perf_counter() - begun)
+        telemetry.committed(writes, stored, time.perf_counter() - begun)
         self.groups += 1
         self.writes += len(group)
         for (_, future), ours in zip(group, held, strict=True):

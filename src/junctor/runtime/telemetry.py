@@ -38,10 +38,10 @@ __all__ = [
     "working",
 ]
 
-WORKING: ContextVar[tuple[str, UUID, UUID | None] | None] = ContextVar("working", default=None)
-"""(``delivery`` or ``run``, its id, its scenario) that this task works on, for its log lines."""
+WORKING: ContextVar[tuple[UUID, UUID] | None] = ContextVar("working", default=None)
+"""(run, scenario) that this task works on, for its log lines. A delivery's id is its run's."""
 
-Sink = Callable[[Flight], None]
+Sink = Callable[[Write], None]
 
 
 class _Listening:
@@ -49,10 +49,11 @@ class _Listening:
 
     tracing: Tracing | None = None
     ends: Sink | None = None
-    """Told of each run that ended; must return at once and never raise."""
+    """Told of the last write of each run that ended; must return at once and never raise."""
 
 
 LISTENING = _Listening()
+_GOES_ON = frozenset({"running", "waiting"})
 
 
 # The door.
@@ -60,7 +61,7 @@ LISTENING = _Listening()
 
 def taking(delivery: UUID, scenario: UUID) -> None:
     """A call became a delivery: log lines of its task name it."""
-    WORKING.set(("delivery", delivery, scenario))
+    WORKING.set((delivery, scenario))
 
 
 def stored(count: int, duplicates: int) -> None:
@@ -80,7 +81,7 @@ def delivered(scope: MutableMapping[str, Any], begun: float, status: int, refusa
     if LISTENING.tracing is not None:
         work = WORKING.get()
         if work is not None:
-            LISTENING.tracing.delivery(scope["headers"], work[1], work[2], spent, status)
+            LISTENING.tracing.delivery(scope["headers"], *work, spent, status)
 
 
 # Runs.
@@ -88,13 +89,13 @@ def delivered(scope: MutableMapping[str, Any], begun: float, status: int, refusa
 
 def working(flight: Flight) -> None:
     """This task goes on with a run: its log lines name it."""
-    WORKING.set(("run", flight.run_id, flight.claim.scenario_id))
+    WORKING.set((flight.run_id, flight.claim.scenario_id))
 
 
 def resumed(flight: Flight) -> None:
     """A run goes on after a wait or a retry."""
     METER.resumed += 1
-    WORKING.set(("run", flight.run_id, flight.claim.scenario_id))
+    working(flight)
     if LISTENING.tracing is not None:
         LISTENING.tracing.run(flight, started=time.time_ns())
 
@@ -106,8 +107,6 @@ def ended(flight: Flight) -> None:
     METER.end(flight.claim.scenario_id, state, seconds)
     if LISTENING.tracing is not None:
         LISTENING.tracing.ended(flight)
-    if LISTENING.ends is not None:
-        LISTENING.ends(flight)
 
 
 # Effects.
@@ -151,8 +150,12 @@ class traced:  # noqa: N801 - read as a word: ``with traced(connector, flight) a
 # Commits.
 
 
-def committed(writes: Sequence[Write], seconds: float) -> None:
-    """A group of writes is durable."""
+def committed(writes: Sequence[Write], stored: Sequence[bool], seconds: float) -> None:
+    """A group of writes is durable, but for those whose claim was not ours any more."""
     METER.commit(len(writes), seconds)
     if LISTENING.tracing is not None:
         LISTENING.tracing.commit(writes, seconds)
+    if LISTENING.ends is not None:
+        for write, ours in zip(writes, stored, strict=True):
+            if ours and write.row is not None and write.row.state not in _GOES_ON:
+                LISTENING.ends(write)

@@ -108,7 +108,7 @@ class Tracing:
         self,
         headers: Sequence[tuple[bytes, bytes]],
         run_id: UUID,
-        scenario: UUID | None,
+        scenario: UUID,
         seconds: float,
         status: int,
     ) -> None:
@@ -259,8 +259,8 @@ def _say(span: Span, outcome: str) -> None:
         span.set_status(Status(StatusCode.ERROR))
 
 
-def _named(run_id: UUID, scenario: UUID | None) -> dict[str, Any]:
-    named = {"junctor.run": ids.show("run", run_id)}
-    if scenario is not None:
-        named["junctor.scenario"] = ids.show("scn", scenario)
-    return named
+def _named(run_id: UUID, scenario: UUID) -> dict[str, Any]:
+    return {
+        "junctor.run": ids.show("run", run_id),
+        "junctor.scenario": ids.show("scn", scenario),
+    }
