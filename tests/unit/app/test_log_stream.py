@@ -331,7 +331,7 @@ def test_a_private_webhook_needs_leave_like_any_request(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, log_stream_secret="s")
     kind, opened = parse("http://127.0.0.1:9/x", settings, "server")
     target = opened()
-    with pytest.raises(Exception, match="EGRESS|private|allow"):
+    with pytest.raises(Exception, match=r"EGRESS|private|allow"):
         target.send([line("a")])
     target.close()
     assert kind == "webhook"

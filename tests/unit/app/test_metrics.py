@@ -59,9 +59,9 @@ def test_a_database_that_is_away_is_said_once_per_while_and_breaks_nothing() -> 
     away = Installation(AWAY, clock=lambda: now)
     first = list(away.collect())
     assert [metric.name for metric in first] == ["junctor_database_up"]
-    assert list(away.collect())[0] is first[0]
+    assert next(iter(away.collect())) is first[0]
     now = 6.0
-    assert list(away.collect())[0] is not first[0]
+    assert next(iter(away.collect())) is not first[0]
     away.close()
 
 
@@ -69,7 +69,7 @@ def test_every_metric_is_on_the_page_as_it_is() -> None:
     page = (ROOT / "docs" / "telemetry.md").read_text()
     rows = dict(re.findall(r"^\| `(junctor_\w+)` (\| .*) \|$", page, re.MULTILINE))
     wanted = {
-        name: f"| {said.kind} | {', '.join(f'`{each}`' for each in said.labels) or '–'} "
+        name: f"| {said.kind} | {', '.join(f'`{each}`' for each in said.labels) or '-'} "
         f"| {said.help}"
         for name, said in METRICS.items()
     }
@@ -126,7 +126,7 @@ async def test_traces_are_made_for_the_time_of_the_process(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("JUNCTOR_METRICS", "9464"),
+        ("JUNCTOR_METRICS", "127.0.0.1"),
         ("JUNCTOR_METRICS", "127.0.0.1:none"),
         ("JUNCTOR_METRICS", "127.0.0.1:99999"),
         ("JUNCTOR_TRACES", "collector:4318"),
@@ -153,3 +153,4 @@ def test_settings_are_read() -> None:
     assert read.traces_hosts == ("a.test", "*.b.test")
     assert read.log_stream == ("file:/x.ndjson", "https://h/x")
     assert "canary" not in repr(read)
+    assert Settings.from_env({"JUNCTOR_METRICS": "9464"}).metrics == ("127.0.0.1", 9464)

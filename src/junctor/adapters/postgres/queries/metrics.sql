@@ -10,12 +10,12 @@ from backlog
 -- name: inbox
 -- Counted up to a limit: a million waiting deliveries must not make the numbers slow as well.
 select count(*) filter (where parked_at is null), count(*) filter (where parked_at is not null)
-from (select parked_at from inbox limit %(most)s) as some
+from (select parked_at from inbox limit %(most)s) as looked
 
 -- name: unfinished
 select state, count(*) from (
   select state from runs where state in ('waiting', 'incomplete', 'uncertain') limit %(most)s
-) as some group by state
+) as looked group by state
 
 -- name: jobs
 select status::text, count(*) from procrastinate.procrastinate_jobs
