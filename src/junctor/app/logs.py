@@ -13,6 +13,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -133,6 +134,13 @@ def _placed(_logger: Any, _method: str, event: Any) -> Any:
     return event
 
 
+def _of_process(process: str, _logger: Any, _method: str, event: Any) -> Any:
+    """Names the process, in whatever thread something is logged."""
+    if process:
+        event.setdefault("process", process)
+    return event
+
+
 def configure(level: str = "info", *, process: str = "", form: str = "json") -> None:
     """Sends every log line of this process to standard error, redacted: as JSON, or with ``form``
     ``text`` for people's eyes.
@@ -145,6 +153,7 @@ def configure(level: str = "info", *, process: str = "", form: str = "json") -> 
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.format_exc_info,
         _placed,
+        partial(_of_process, process),
         _redactor,
     ]
     handler = logging.StreamHandler(sys.stderr)
@@ -164,8 +173,6 @@ def configure(level: str = "info", *, process: str = "", form: str = "json") -> 
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    if process:
-        structlog.contextvars.bind_contextvars(process=process)
 
 
 class _Streamed:
