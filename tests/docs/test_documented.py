@@ -101,7 +101,11 @@ def test_every_dependency_has_its_line() -> None:
     said = re.findall(
         r"^\| `([a-z0-9-]+)` \|", (DOCS / "dependencies.md").read_text(), re.MULTILINE
     )
-    groups = [project["project"]["dependencies"], *project["dependency-groups"].values()]
+    groups = [
+        project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"].values(),
+        *project["dependency-groups"].values(),
+    ]
     wanted = {re.split(r"[\[<>=; ]", line)[0] for group in groups for line in group}
     assert set(said) == wanted
     assert len(said) == len(set(said))
@@ -117,6 +121,7 @@ def test_every_import_is_a_dependency() -> None:
     known |= {"_quickjs"}  # of quickjs-ng, whose own module loads what a code step must not pay for
     known |= {"yaml"}  # of the package pyyaml
     known |= {"markdown_it"}  # of the package markdown-it-py
+    known |= {"opentelemetry"}  # of the extra otel, loaded where traces are wanted
     known |= {"pytest", "hypothesis"}  # of the plugin for users' tests, loaded by pytest alone
     stray = {
         f"{path.relative_to(SOURCE)}:{line} {name}"

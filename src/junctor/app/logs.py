@@ -1,4 +1,6 @@
-"""The one sink of logs: JSON lines, redacted by name and by value before anything is cut.
+"""The one sink of logs: lines of data, redacted by name and by value before anything is cut.
+
+Standard error and every log stream (`app.log_stream`) take their lines from the same chain.
 
 Library loggers (uvicorn, psycopg) come through the same chain. Secrets are masked where a key's
 name says so (``token``, ``password`` …) and where a text holds what looks like one (a bearer
@@ -11,17 +13,25 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
+from uuid import UUID
+
+import msgspec
 
 from junctor.app.lean import absent
+from junctor.language import ids
 from junctor.language.connector import Secret
+from junctor.runtime.telemetry import WORKING
 
 # structlog loads rich for colourful traces, which no log of ours has: a fifth of a second of CPU
 # in every process.
 with absent("rich"):
     import structlog
 
-__all__ = ["MASK", "configure", "quiet", "redact", "redact_bundle"]
+__all__ = ["FORMATS", "MASK", "configure", "line", "quiet", "redact", "redact_bundle", "streamed"]
+
+FORMATS = ("json", "text")
 
 MASK = "[redacted]"
 
@@ -95,8 +105,46 @@ def quiet() -> None:
         )
 
 
-def configure(level: str = "info", *, process: str = "") -> None:
-    """Sends every log line of this process to standard error, as redacted JSON."""
+def line(event: Mapping[str, Any]) -> str:
+    """A line of JSON of an event that was not logged but goes where logs go; redacted like them."""
+    return msgspec.json.encode(
+        {key: redact(item, str(key)) for key, item in event.items()}
+    ).decode()
+
+
+_SHOWN = {"run": "run", "scenario": "scn", "hook": "hok", "connection": "con"}
+"""Whose ids stand in log lines, and how they begin everywhere else."""
+
+
+def _placed(_logger: Any, _method: str, event: Any) -> Any:
+    """Names the run that this line is about, and writes ids as commands and API do."""
+    work = WORKING.get()
+    if work is not None:
+        event.setdefault("run", work[0])
+        event.setdefault("scenario", work[1])
+    for name, prefix in _SHOWN.items():
+        value = event.get(name)
+        if isinstance(value, str) and len(value) == 36:
+            try:
+                value = UUID(value)
+            except ValueError:
+                continue
+        if isinstance(value, UUID):
+            event[name] = ids.show(prefix, value)
+    return event
+
+
+def _of_process(process: str, _logger: Any, _method: str, event: Any) -> Any:
+    """Names the process, in whatever thread something is logged."""
+    if process:
+        event.setdefault("process", process)
+    return event
+
+
+def configure(level: str = "info", *, process: str = "", form: str = "json") -> None:
+    """Sends every log line of this process to standard error, redacted: as JSON, or with ``form``
+    ``text`` for people's eyes.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -104,18 +152,16 @@ def configure(level: str = "info", *, process: str = "") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.format_exc_info,
+        _placed,
+        partial(_of_process, process),
         _redactor,
     ]
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared[:-1], structlog.stdlib.ExtraAdder(), _redactor],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
+    renderer: Any = structlog.processors.JSONRenderer()
+    if form == "text":
+        renderer = structlog.dev.ConsoleRenderer(colors=False)
+    handler.setFormatter(_formatter(shared, renderer))
+    _STREAMED.formatter = _formatter(shared, structlog.processors.JSONRenderer())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -127,5 +173,26 @@ def configure(level: str = "info", *, process: str = "") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    if process:
-        structlog.contextvars.bind_contextvars(process=process)
+
+
+class _Streamed:
+    """How lines are written that leave by a stream: as JSON, whatever standard error shows."""
+
+    formatter: logging.Formatter | None = None
+
+
+_STREAMED = _Streamed()
+
+
+def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared[:-1], structlog.stdlib.ExtraAdder(), _redactor],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+
+
+def streamed(handler: logging.Handler) -> None:
+    """Gives a handler every line from now on, as redacted JSON. `configure` comes before."""
+    assert _STREAMED.formatter is not None
+    handler.setFormatter(_STREAMED.formatter)
+    logging.getLogger().addHandler(handler)

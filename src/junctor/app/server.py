@@ -23,6 +23,7 @@ from junctor.app.lean import settle_memory
 from junctor.app.protocol import Limits, limited
 from junctor.app.room import disk_of
 from junctor.app.settings import Settings
+from junctor.app.telemetry import watched
 from junctor.errors import Misconfigured
 from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.heartbeat import Heartbeat
@@ -208,7 +209,10 @@ async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
     files = raise_file_limit(settings.max_connections + OTHER_FILES)
     most = max(16, min(settings.max_connections, files - OTHER_FILES))
     limits = Limits(most, max(8, most // 4), settings.trusted_proxies)
-    async with open_application(settings, url, name=name) as application:
+    async with (
+        watched(settings, url, role="server", process="server"),
+        open_application(settings, url, name=name) as application,
+    ):
         config = uvicorn.Config(
             application,
             loop="none",

@@ -51,10 +51,18 @@ SETTINGS: Mapping[str, str] = {
     "JUNCTOR_BACKUP_PASSPHRASE": "Seals the master key beside a backup; asked for if unset.",
     "JUNCTOR_OLD_POSTGRES": "Programs of the major version before, for an upgrade of the data.",
     "JUNCTOR_LOG_LEVEL": "debug, info, warning or error (default info).",
+    "JUNCTOR_LOG_FORMAT": "json or text, on standard error (default json).",
+    "JUNCTOR_LOG_STREAM": "Where else logs and ended runs go: file, syslog, webhook; by comma.",
+    "JUNCTOR_LOG_STREAM_SECRET": "Signs what is sent to a webhook of JUNCTOR_LOG_STREAM.",
+    "JUNCTOR_METRICS": "host:port of /metrics, workers above it; unset: none is served.",
+    "JUNCTOR_METRICS_SCENARIOS": "Set to 1: ended runs are counted by scenario, too.",
+    "JUNCTOR_TRACES": "OTLP address that takes traces (http://host:4318/v1/traces); unset: none.",
+    "JUNCTOR_TRACES_SHARE": "How many traces of 100 are kept (default 100).",
+    "JUNCTOR_TRACES_HOSTS": "Vendors' hosts that are told the trace (traceparent), by comma.",
     "JUNCTOR_DEBUG": "Set to 1: commands show a trace when they fail.",
 }
 
-_LEVELS = ("debug", "info", "warning", "error")
+_LEVELS = ("info", "debug", "warning", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +104,17 @@ class Settings:
     """Five fields of cron, in UTC; empty: none is made by itself."""
     backup_keep: int = 7
     log_level: str = "info"
+    log_format: str = "json"
+    log_stream: tuple[str, ...] = ()
+    """Addresses of destinations; see `app.log_stream.parse`."""
+    log_stream_secret: str = field(default="", repr=False)
+    metrics: tuple[str, int] | None = None
+    """Host and port."""
+    metrics_scenarios: bool = False
+    traces: str | None = None
+    traces_share: int = 100
+    """Percent."""
+    traces_hosts: tuple[str, ...] = ()
     debug: bool = False
 
     @property
@@ -141,9 +160,7 @@ class Settings:
         """Reads the environment; `Misconfigured` names the variable, its value and the mend."""
         env = os.environ if env is None else env
         directory = env.get("JUNCTOR_DATA_DIR") or platformdirs.user_data_dir("junctor")
-        public = (env.get("JUNCTOR_PUBLIC_URL") or "").rstrip("/")
-        if public and urlsplit(public).scheme not in {"http", "https"}:
-            _refuse("JUNCTOR_PUBLIC_URL", public, "it must begin with http:// or https://")
+        public = (_http(env, "JUNCTOR_PUBLIC_URL") or "").rstrip("/")
         proxies = _list(env.get("JUNCTOR_TRUSTED_PROXIES", ""))
         for proxy in proxies:
             try:
@@ -161,9 +178,6 @@ class Settings:
             mend = "write minute, hour, day, month and weekday in numbers, such as 15 2 * * *"
             _refuse("JUNCTOR_BACKUP_SCHEDULE", schedule, mend)
         spool = env.get("JUNCTOR_SPOOL_DIR")
-        level = (env.get("JUNCTOR_LOG_LEVEL") or "info").lower()
-        if level not in _LEVELS:
-            _refuse("JUNCTOR_LOG_LEVEL", level, f"it must be one of {', '.join(_LEVELS)}")
         return cls(
             data_dir=Path(directory).expanduser().absolute(),
             connectors=Path(connectors).expanduser().absolute() if connectors else None,
@@ -189,7 +203,15 @@ class Settings:
             backup_dir=Path(backups).expanduser().absolute() if backups else None,
             backup_schedule=schedule,
             backup_keep=_number(env, "JUNCTOR_BACKUP_KEEP", 7, 1, 10_000),
-            log_level=level,
+            log_level=_chosen(env, "JUNCTOR_LOG_LEVEL", _LEVELS),
+            log_format=_chosen(env, "JUNCTOR_LOG_FORMAT", ("json", "text")),
+            log_stream=_list(env.get("JUNCTOR_LOG_STREAM", "")),
+            log_stream_secret=env.get("JUNCTOR_LOG_STREAM_SECRET", ""),
+            metrics=_address(env, "JUNCTOR_METRICS"),
+            metrics_scenarios=env.get("JUNCTOR_METRICS_SCENARIOS", "") not in {"", "0"},
+            traces=_http(env, "JUNCTOR_TRACES"),
+            traces_share=_number(env, "JUNCTOR_TRACES_SHARE", 100, 0, 100),
+            traces_hosts=_list(env.get("JUNCTOR_TRACES_HOSTS", "")),
             debug=env.get("JUNCTOR_DEBUG", "") not in {"", "0"},
         )
 
@@ -309,3 +331,28 @@ def _limit(env: Mapping[str, str], name: str, default: Limit) -> Limit:
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _chosen(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    """One of the choices; the first if nothing is set."""
+    text = (env.get(name) or choices[0]).lower()
+    if text not in choices:
+        _refuse(name, text, f"it must be one of {', '.join(choices)}")
+    return text
+
+
+def _http(env: Mapping[str, str], name: str) -> str | None:
+    text = env.get(name) or None
+    if text and urlsplit(text).scheme not in {"http", "https"}:
+        _refuse(name, text, "it must begin with http:// or https://")
+    return text
+
+
+def _address(env: Mapping[str, str], name: str) -> tuple[str, int] | None:
+    text = env.get(name, "")
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    if not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
+        _refuse(name, text, "write a host and a port, such as 127.0.0.1:9464")
+    return host.strip("[]") or "127.0.0.1", int(port)

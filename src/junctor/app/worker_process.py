@@ -19,6 +19,7 @@ from junctor.app.handover import tell_ready
 from junctor.app.lean import settle_memory
 from junctor.app.room import disk_of
 from junctor.app.settings import Settings
+from junctor.app.telemetry import watched
 from junctor.runtime.scheduler import run_scheduler
 from junctor.runtime.worker import Worker
 
@@ -43,7 +44,10 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
     log = structlog.get_logger("junctor.worker")
     # A restarted worker must not be taken for the one before: its leases are not ours.
     unique = f"{socket.gethostname()}:{name}:{os.getpid()}"
-    async with open_core(settings, url) as core:
+    async with (
+        watched(settings, url, role="worker", process=name),
+        open_core(settings, url) as core,
+    ):
         disk = disk_of(settings)
         await asyncio.to_thread(disk.look)
         worker = Worker(

@@ -9,6 +9,7 @@ import structlog
 
 from junctor.adapters.postgres.hot import Line, PostgresInbox, is_lost
 from junctor.ports.inbox import NewDelivery
+from junctor.runtime import telemetry
 from junctor.runtime.door_answers import Busy
 from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.spooling import SPOOLED, Spooling
@@ -151,6 +152,7 @@ class Batches:
             return
         if self._spool is not None:
             self._spool.away = False
+        telemetry.stored(len(batch), len(duplicates) if duplicates else 0)
         for delivery, future in batch:
             if not future.done():
                 future.set_result(duplicates.get(delivery.id) if duplicates else None)

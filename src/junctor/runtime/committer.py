@@ -7,6 +7,7 @@ nothing waits for a timer.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 
 import structlog
@@ -15,6 +16,7 @@ from junctor.adapters.postgres.hot import is_lost
 from junctor.errors import Fault
 from junctor.ports.blobs import Blobs
 from junctor.ports.ledger import Ledger, Write
+from junctor.runtime import telemetry
 
 __all__ = ["Committer"]
 
@@ -92,6 +94,7 @@ class Committer:
         group = [each for each in group if not self._refused(*each)]
         if not group:
             return
+        begun = time.perf_counter()
         while True:
             try:
                 writes = [every for write, _ in group for every in (*write.forks, write)]
@@ -123,6 +126,7 @@ class Committer:
                 if not future.done():
                     future.set_exception(error)
                 return
+        telemetry.committed(writes, stored, time.perf_counter() - begun)
         self.groups += 1
         self.writes += len(group)
         for (_, future), ours in zip(group, held, strict=True):

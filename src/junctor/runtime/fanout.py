@@ -25,6 +25,7 @@ from junctor.errors import JunctorError, NotFound, Unauthorized
 from junctor.language.connector import AppHook, Connector, Delivery
 from junctor.language.deliveries import ACCEPTED
 from junctor.ports.inbox import Answered, NewDelivery
+from junctor.runtime import telemetry
 from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.envelope import pack_call
 from junctor.runtime.hooks import KEEP_SECONDS, Hook, Hooks
@@ -297,6 +298,7 @@ class Fanout:
                 if not future.done():
                     future.set_exception(error)
             return
+        telemetry.stored(len(batch), 0)
         for _, future in batch:
             if not future.done():
                 future.set_result(None)

@@ -28,6 +28,7 @@ from junctor.language.connector import Bundle, Connector, Delivery, ModuleDef
 from junctor.language.verifiers import caller_of
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.ports.vault import Vault
+from junctor.runtime import telemetry
 from junctor.runtime.batches import SPOOLED, Batches
 from junctor.runtime.door_answers import FULL, Gone, TooSlow, answer_with, refusal
 from junctor.runtime.doorkeeper import Doorkeeper
@@ -149,10 +150,11 @@ class Ingest:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves ``/hook/<token>``, any method, and ``/hook/app-<token>`` of apps."""
+        begun, why = time.perf_counter(), "fault"
         try:
-            answer = await self._serve(scope, receive)
+            answer, why = await self._serve(scope, receive), ""
         except JunctorError as error:
-            answer = refusal(error)
+            answer, why = refusal(error), error.code
         except (psycopg.Error, ConnectionError) as error:
             log.warning("not_stored", error=str(error))
             answer = Answered(503, _LATER, b"Not stored. Please send it again.")
@@ -160,6 +162,7 @@ class Ingest:
             # Whatever a caller sent: the door stays open, and nothing was acknowledged.
             log.exception("not_served")
             answer = Answered(500, (), b"This delivery could not be taken.")
+        telemetry.delivered(scope, begun, answer.status, why)
         await answer_with(send, answer)
 
     async def hook(self, token: str) -> Hook:
@@ -257,7 +260,7 @@ class Ingest:
         if hook.draining:
             raise Draining
         key = hook.dedup_key(delivery)
-        run = self._ids.new()
+        telemetry.taking(run := self._ids.new(), hook.scenario_id)
         answered: asyncio.Future[Answered] | None = None
         if hook.responds:
             answered = asyncio.get_running_loop().create_future()

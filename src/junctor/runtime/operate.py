@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -37,6 +37,7 @@ from junctor.language.polling import fresh, listed_since
 from junctor.ports.backlog import Claim
 from junctor.ports.ledger import Kept
 from junctor.ports.transport import Transport
+from junctor.runtime import telemetry
 from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
 from junctor.runtime.effects import Send, completed, perform, sent_bytes
 from junctor.runtime.files import RunFiles
@@ -76,8 +77,13 @@ class Operator:
         self._connector = connector
         self._services = services
 
-    async def do(self, flight: Flight, call: Call) -> Outcome:
+    def do(self, flight: Flight, call: Call) -> Coroutine[Any, Any, Outcome]:
         """One operation: bound, sent, recorded."""
+        tracing = telemetry.LISTENING.tracing
+        done = self._do(flight, call)
+        return done if tracing is None else tracing.through(flight, call, done)
+
+    async def _do(self, flight: Flight, call: Call) -> Outcome:
         begun = time.perf_counter()
         counted = 0
         before: list[Any] | None = None  # an answer is a step only if another request follows
@@ -157,6 +163,7 @@ class Operator:
             if acted and not isinstance(known, VendorRefused):  # only a refusal says: not done
                 known = half_done(known)
             return await self._failed(flight, call, known, effect, counted)
+        telemetry.METER.effect(module.connector, "done")
         flight.unsaved |= effect != "read" or flight.journal.size >= SEGMENT_BYTES
         if flight.calls:  # a lane's: the run may be awaiting another one for long
             self._keeper.save(flight)
@@ -243,6 +250,7 @@ class Operator:
             )
         elif isinstance(error, Uncertain) and effect != "once":
             error = VendorUnavailable(f"No complete answer: {error.message}", status=0)
+        telemetry.METER.effect(call.module.connector, telemetry.outcome_of(error))
         named(error, self._connector(call.module.connector), call.module)
         flight.journal.failed(call.address, error)
         await self._keeper.settled(flight)
@@ -280,13 +288,15 @@ class Operator:
         summary = {"method": target.method, "url": target.url.partition("?")[0]}
         await self._intend(flight, call, step, effect, fingerprint(target), summary)
         permit = partial(self._still_ours, flight, effect)
-        if account is not None:
-            response = await self._accounts.send_as(
-                account, target, run_id=flight.run_id, files=files, permit=permit
-            )
-        else:
-            permit()
-            response = await self._transport.send(target, files)
+        with telemetry.traced(call.module.connector, flight, target) as sent:
+            if account is not None:
+                response = await self._accounts.send_as(
+                    account, sent.request, run_id=flight.run_id, files=files, permit=permit
+                )
+            else:
+                permit()
+                response = await self._transport.send(sent.request, files)
+            sent.answered(response)
         return response, sent_bytes(request) + response.size
 
     def _still_ours(self, flight: Flight, effect: Effect) -> None:

@@ -24,6 +24,7 @@ from junctor.adapters.spool import Record, Segment, SpoolFolder, SpoolFull, pack
 from junctor.errors import Misconfigured
 from junctor.ports.inbox import NewDelivery
 from junctor.ports.vault import Keyring, Vault
+from junctor.runtime import telemetry
 from junctor.runtime.notices import Notices
 
 __all__ = ["SPOOLED", "Spooling"]
@@ -240,6 +241,7 @@ class Spooling:
             return
         self.away = False
         self.figures["drained"] += len(batch)
+        telemetry.stored(len(batch), 0)
 
     async def _refuse(self, record: Record, reason: str) -> None:
         reason = reason.partition("\n")[0]

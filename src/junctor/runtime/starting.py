@@ -18,6 +18,7 @@ from junctor.engine.journal import Journal
 from junctor.errors import Fault, JunctorError
 from junctor.language import ids
 from junctor.ports.backlog import Backlog, Claim, DueRun, Taken
+from junctor.runtime import telemetry
 from junctor.runtime.committer import Committer
 from junctor.runtime.drive import Driver
 from junctor.runtime.flight import Flight
@@ -126,6 +127,7 @@ class Starter:
         self, claim: Claim, prepared: Prepared, delivery: Taken, *, read_back: bool = False
     ) -> tuple[Flight, Any]:
         """A run and its first command; one that can't begin ends at once."""
+        telemetry.METER.begun += 1
         try:
             flight = await self.flights.of_delivery(claim, prepared, delivery, read_back=read_back)
             return flight, self.driver.advance(flight)
@@ -142,6 +144,7 @@ class Starter:
         task.add_done_callback(self.tasks.discard)
 
     async def _drive(self, flight: Flight, command: Any) -> None:
+        telemetry.working(flight)
         try:
             await self.driver.drive(flight, command)
         except Exception as error:
@@ -166,6 +169,7 @@ class Starter:
                 self._spawn(self._set_aside(flight, error))
                 return
         self.ended += 1
+        telemetry.ended(flight)
         if self.notices.concerns(flight):
             self._spawn(self.notices.ended(flight))
         claim = flight.claim
@@ -223,6 +227,7 @@ class Starter:
         if not begun and await self._given(claim, prepared, delivery):
             return
         flight, command = await self._first(claim, prepared, delivery, read_back=read_back)
+        telemetry.working(flight)
         await self.driver.drive(flight, command)
         self._ended(flight, None)
 
@@ -289,6 +294,7 @@ class Starter:
         )
         flight.trigger, flight.actor, flight.parks = run.trigger, run.actor, False
         flight.visible = True
+        telemetry.resumed(flight)
         command: Any
         try:
             if isinstance(prepared, JunctorError):

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
             host=host or settings.host,
             port=settings.port if port is None else port,
         )
-        logs.configure(settings.log_level, process="server")
+        logs.configure(settings.log_level, process="server", form=settings.log_format)
 
         async def main() -> None:
             async with database(settings) as url:

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
         from junctor.app.worker_process import run_worker
 
         settings = Settings.from_env()
-        logs.configure(settings.log_level, process=name)
+        logs.configure(settings.log_level, process=name, form=settings.log_format)
 
         async def main() -> None:
             async with database(settings) as url:
