@@ -2,7 +2,7 @@
 
 A run's id is its trace's id, and the second half of it the id of the delivery's span. So whoever
 works on a run, in whatever process and however much later, adds to the same trace without anything
-being stored or passed on; and who has the one id has the other (ADR 0050). Whether a trace is kept
+being stored or passed on; and who has the one id has the other (ADR 0045). Whether a trace is kept
 is decided by its id alone, so all processes decide alike.
 
 Spans name what was done and how it ended; they hold no data of bundles, no headers and no queries.
