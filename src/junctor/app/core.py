@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ from junctor.runtime.services import Services, Tools
 __all__ = ["Core", "open_core"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Core:
     """Everything opened once per process. Pools are in the role their name says."""
 
@@ -46,6 +46,8 @@ class Core:
     registrations: Registrations
     services: Services
     ids: Ids
+    busy: Callable[[], bool] = lambda: False
+    """Whether runs are under way in this process: what can wait leaves them the machine."""
 
 
 @asynccontextmanager

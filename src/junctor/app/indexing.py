@@ -7,6 +7,7 @@ are not indexed.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,8 @@ OVERLAP: Final = timedelta(minutes=15)
 """How long after its end a run may be committed; clocks of workers are a part of it."""
 _MARK: Final = "texts"
 _MASKED: Final = "[redacted]"
+BUSY_PAUSE = 0.1
+"""Seconds between two runs indexed while others are under way."""
 _BATCH: Final = 5_000
 """Runs that one look finds: each look goes through all of the overlap."""
 _SEGMENTS: Final = 4
@@ -94,6 +97,8 @@ async def index_history(core: Core, *, within: float = 45.0) -> Mapping[str, int
             if time.monotonic() > deadline:
                 break
             reached = max(mark, min(ended_at, datetime.now(UTC)))
+            # Runs come first: what is left while they are many is indexed in a quieter hour.
+            await asyncio.sleep(BUSY_PAUSE if core.busy() else 0)
             try:
                 await index_run(core, organization_id, run_id)
                 done += 1

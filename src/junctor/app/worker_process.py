@@ -62,6 +62,7 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
             public_url=settings.public_url,
             disk=disk,
         )
+        core.busy = lambda: worker.active > 0
         settle_memory()
         log.info("worker ready", worker=unique)
         tell_ready()
