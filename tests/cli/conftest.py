@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from junctor.app.cli.main import run
 
@@ -48,6 +49,7 @@ def junctor(
 
     def command(*argv: str) -> Said:
         capfd.readouterr()
+        structlog.reset_defaults()  # a test before this one may have set up its own logs
         code = run(argv)
         said = capfd.readouterr()
         return Said(code, said.out, said.err)

@@ -93,9 +93,21 @@ def test_pick_lists_come_from_a_search_of_the_same_connector(module: ModuleDef) 
     contracts.check_options(module, REGISTRY.find)
 
 
+def _ordered(schema: Any) -> Any:
+    """With choices in the order of the alphabet: Python takes types for equal whose choices come in
+    another order, and gives whichever was made first in the process.
+    """
+    if isinstance(schema, dict):
+        return {
+            key: sorted(value, key=str) if key == "enum" else _ordered(value)
+            for key, value in schema.items()
+        }
+    return [_ordered(each) for each in schema] if isinstance(schema, list) else schema
+
+
 def digest(module: ModuleDef) -> str:
     """Kind, effect and a hash of the form: for the hundreds that come from catalogues."""
-    text = json.dumps(schema_of(module), sort_keys=True)
+    text = json.dumps(_ordered(schema_of(module)), sort_keys=True)
     short = hashlib.sha256(text.encode()).hexdigest()[:16]
     return f"{module.kind} {module.effect} {module.version} {short}"
 

@@ -45,7 +45,7 @@ def worker(url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         assert process.wait(20) == 0
 
 
-def until(db: psycopg.Connection[Any], query: str, wanted: object, *, within: float = 30) -> None:
+def until(db: psycopg.Connection[Any], query: str, wanted: object, *, within: float = 50) -> None:
     end = time.monotonic() + within
     found: object = None
     while time.monotonic() < end:

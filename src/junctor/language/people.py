@@ -13,8 +13,6 @@ from html import unescape
 from typing import Any, Final
 from urllib.parse import unquote
 
-import phonenumbers
-
 from junctor.errors import Misconfigured
 
 __all__ = ["MARK", "Person", "lexemes", "query", "texts_in"]
@@ -147,6 +145,8 @@ def _numbered(text: str) -> Iterator[str]:
 
 def _number(text: str, region: str) -> tuple[str, str]:
     """Country code and the rest."""
+    import phonenumbers  # noqa: PLC0415  # large tables: not for every process
+
     try:
         found = phonenumbers.parse(text, region.upper() or None)
     except phonenumbers.NumberParseException:
