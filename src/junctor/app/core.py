@@ -26,7 +26,7 @@ from junctor.runtime.registrations import Registrations
 from junctor.runtime.registry import Registry
 from junctor.runtime.services import Services, Tools
 
-__all__ = ["Core", "open_core"]
+__all__ = ["START_PATIENCE", "Core", "open_core"]
 
 
 @dataclass(slots=True)
@@ -50,14 +50,21 @@ class Core:
     """Whether runs are under way in this process: what can wait leaves them the machine."""
 
 
+START_PATIENCE = 60.0
+"""Seconds for which a server or worker that is starting waits for its database."""
+
+
 @asynccontextmanager
-async def open_core(settings: Settings, url: str) -> AsyncIterator[Core]:
-    """Opens everything, and closes it at the end of the block."""
+async def open_core(settings: Settings, url: str, *, patience: float = 0.0) -> AsyncIterator[Core]:
+    """Opens everything, and closes it at the end of the block.
+
+    ``patience``: seconds for which a database that can't be reached is waited for.
+    """
     registry = registry_of(settings)
     masters = MasterKeys.load(settings.ensure_data_dir())
     async with (
-        pool(url, "api", min_size=1, max_size=8) as api,
-        pool(url, "engine", min_size=1, max_size=4) as engine,
+        pool(url, "api", min_size=1, max_size=8, patience=patience) as api,
+        pool(url, "engine", min_size=1, max_size=4, patience=patience) as engine,
         AiohttpTransport(settings.egress_allow) as transport,
     ):
         vault = PostgresVault(engine, masters)

@@ -17,7 +17,7 @@ import uvicorn
 from junctor.adapters.spool import SpoolFolder
 from junctor.app.approval_page import ApprovalPage
 from junctor.app.callback import Callback
-from junctor.app.core import open_core
+from junctor.app.core import START_PATIENCE, open_core
 from junctor.app.handover import inherited, listen, raise_file_limit, tell_ready
 from junctor.app.lean import settle_memory
 from junctor.app.protocol import Limits, limited
@@ -75,7 +75,7 @@ async def open_application(settings: Settings, url: str, *, name: str) -> AsyncI
     from junctor.app.api.app import build
 
     spool = _spool(settings)
-    async with open_core(settings, url) as core:
+    async with open_core(settings, url, patience=START_PATIENCE) as core:
         keeper = Doorkeeper(core.engine, disk_of(settings))
         ingest = Ingest(
             url,

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from junctor.app.control import watch_drains
-from junctor.app.core import Core, open_core
+from junctor.app.core import START_PATIENCE, Core, open_core
 from junctor.app.handover import tell_ready
 from junctor.app.lean import settle_memory
 from junctor.app.room import disk_of
@@ -46,7 +46,7 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
     unique = f"{socket.gethostname()}:{name}:{os.getpid()}"
     async with (
         watched(settings, url, role="worker", process=name),
-        open_core(settings, url) as core,
+        open_core(settings, url, patience=START_PATIENCE) as core,
     ):
         disk = disk_of(settings)
         await asyncio.to_thread(disk.look)

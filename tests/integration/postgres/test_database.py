@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import psycopg
@@ -110,3 +114,77 @@ def test_queries_are_read_by_name() -> None:
 def test_a_file_with_a_doubtful_query_is_refused(text: str) -> None:
     with pytest.raises(Fault, match="the query a is"):
         queries.parse(text, "x.sql")
+
+
+@asynccontextmanager
+async def dying(database_url: str, deaths: int) -> AsyncIterator[tuple[str, list[int]]]:
+    """A way to the server on which so many connections die at their first query; its URL, and how
+    many were made.
+    """
+    parts = urlsplit(database_url)
+    folder = parse_qs(parts.query)["host"][0]
+    made: list[int] = []
+
+    ends: list[asyncio.StreamWriter] = []
+    carrying: list[asyncio.Task[None]] = []
+
+    async def carry(
+        reader: asyncio.StreamReader,
+        to: asyncio.StreamWriter,
+        back: asyncio.StreamWriter,
+        cut: bool,
+    ) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                if cut and data[:1] in {b"Q", b"P"}:
+                    break
+                to.write(data)
+        to.close()
+        back.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        made.append(len(made))
+        there, back = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.5432")
+        ends.extend((writer, back))
+        dies = len(made) <= deaths
+        carrying.append(asyncio.create_task(carry(there, writer, back, cut=False)))
+        carrying.append(asyncio.create_task(carry(reader, back, writer, cut=dies)))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    user = parts.netloc.rpartition("@")[0]
+    try:
+        yield f"postgresql://{user}@127.0.0.1:{port}{parts.path}?sslmode=disable", made
+    finally:
+        server.close()
+        for end in ends:
+            end.close()
+        await asyncio.gather(
+            *carrying, *(end.wait_closed() for end in ends), return_exceptions=True
+        )
+
+
+@asynchronous
+async def test_a_server_that_dies_as_it_is_reached_counts_as_out_of_reach(
+    database_url: str,
+) -> None:
+    async with dying(database_url, 1) as (url, made):
+        with pytest.raises(NotSent):
+            await database.connect(url, "engine")
+        await (await database.connect(url, "engine")).close()
+        assert len(made) == 2
+
+
+@asynchronous
+async def test_who_starts_waits_for_its_database(database_url: str) -> None:
+    async with dying(database_url, 3) as (url, made):
+        with pytest.raises(NotSent):
+            async with database.pool(url, "engine"):
+                pass
+        async with (
+            database.pool(url, "engine", 1, 1, patience=30) as pool,
+            pool.connection() as connection,
+        ):
+            cursor = await connection.execute("select 1")
+            assert await cursor.fetchone() == (1,)
+        assert len(made) >= 4

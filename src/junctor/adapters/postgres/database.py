@@ -10,6 +10,7 @@ The sign-in user must be a member of the two roles; migration grants that to who
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
@@ -63,6 +64,10 @@ async def connect(url: str, role: Role, *, autocommit: bool = True) -> Connectio
         await _prepare(connection, role)
         await _refuse_shared_sessions(connection, url)
         await connection.set_autocommit(autocommit)
+    except OperationalError as error:  # it went away just now
+        await connection.close()
+        reason = " ".join(str(error).split())
+        raise NotSent(host="the database", reason=reason) from error
     except BaseException:
         await connection.close()
         raise
@@ -70,14 +75,15 @@ async def connect(url: str, role: Role, *, autocommit: bool = True) -> Connectio
 
 
 @asynccontextmanager
-async def pool(url: str, role: Role, min_size: int = 1, max_size: int = 10) -> AsyncIterator[Pool]:
+async def pool(
+    url: str, role: Role, min_size: int = 1, max_size: int = 10, *, patience: float = 0.0
+) -> AsyncIterator[Pool]:
     """An open pool of connections in ``role``, closed at the end of the block.
 
     Its connections are in autocommit mode: a transaction is what ``connection.transaction()`` or
-    `tenant` opens.
+    `tenant` opens. ``patience``: seconds for which a server that can't be reached is waited for.
     """
-    probe = await connect(url, role)  # says clearly what is wrong; the pool would only time out
-    await probe.close()
+    await _probe(url, role, patience)
 
     async def configure(connection: Connection) -> None:
         await _prepare(connection, role)
@@ -103,6 +109,22 @@ async def pool(url: str, role: Role, min_size: int = 1, max_size: int = 10) -> A
         yield made
     finally:
         await made.close()
+
+
+async def _probe(url: str, role: Role, patience: float) -> None:
+    """Raises what is wrong; the pool would only time out."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + patience
+    while True:
+        try:
+            probe = await connect(url, role)
+        except NotSent:
+            if loop.time() >= until:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            await probe.close()
+            return
 
 
 @asynccontextmanager

@@ -75,6 +75,8 @@ async def await_schema(url: str, *, within: float = 60.0) -> None:
 
     `Misconfigured` says what was still missing when time was up.
     """
+    from psycopg import OperationalError
+
     from junctor.adapters.postgres.database import connect
     from junctor.adapters.postgres.migrate import ready
 
@@ -88,6 +90,8 @@ async def await_schema(url: str, *, within: float = 60.0) -> None:
             missing = "its schema is not this release's: run `junctor migrate`"
         except (NotSent, Misconfigured) as error:
             missing = str(error.params.get("reason", error.message)).rstrip(".")
+        except OperationalError as error:  # it went away while we asked
+            missing = " ".join(str(error).split())
         if asyncio.get_running_loop().time() > deadline:
             raise Misconfigured(f"The database can't be used: {missing}.")
         await asyncio.sleep(0.05)
