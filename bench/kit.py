@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psutil
 import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -148,6 +149,17 @@ class Stack:
     def connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self.url, autocommit=True)
 
+    def postgres_cpu(self) -> float:
+        """Seconds of processor time of all of Postgres so far."""
+        assert self.postgres.pid is not None
+        postmaster = psutil.Process(self.postgres.pid)
+        spent = [postmaster.cpu_times()]
+        for child in postmaster.children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                spent.append(child.cpu_times())
+        ended = spent[0].children_user + spent[0].children_system
+        return ended + sum(each.user + each.system for each in spent)
+
     def start(self, role: str) -> Child:
         """Starts ``server`` or ``worker``."""
         env = {**self.env, "JUNCTOR_EGRESS_ALLOW": ",".join(self.allow)}
@@ -255,7 +267,10 @@ class Stack:
     def forget_runs(self) -> None:
         """Empties history between measurements."""
         with self.connect() as db:
-            db.execute("truncate runs, segments, answers, seen")
+            for _ in range(10):  # a job may be reading it
+                with contextlib.suppress(psycopg.errors.DeadlockDetected):
+                    db.execute("truncate runs, segments, answers, seen")
+                    break
             db.execute("checkpoint")
 
 

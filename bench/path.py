@@ -97,12 +97,13 @@ def runs(st: kit.Stack) -> None:
             for _, path in st.scenarios(scenarios, [kit.SET_THREE, kit.FILTERED_JSON], signed=True)
         ]
         drained(st, paths, 4000)
-        before = server.cpu(), worker.cpu()
+        before = server.cpu(), worker.cpu(), st.postgres_cpu()
         rates = [drained(st, paths, 20_000) for _ in range(3)]
-        spent = (server.cpu() - before[0]) / 3, (worker.cpu() - before[1]) / 3
+        after = server.cpu(), worker.cpu(), st.postgres_cpu()
+        spent = [(b - a) / 3 for a, b in zip(before, after, strict=True)]
         rate = kit.median(rates)
         kit.row(f"{scenarios} scenarios", f"{rate:,.0f} runs/s", "≥ 4,000", rate >= 4000)
-        kit.row("  CPU seconds, server and worker", f"{spent[0]:.2f} + {spent[1]:.2f}")
+        kit.row("  CPU seconds: server, worker, Postgres", " + ".join(f"{s:.2f}" for s in spent))
     kit.row("  worker RSS", f"{worker.rss():.0f} MB")
     st.stop(worker)
     st.stop(server)

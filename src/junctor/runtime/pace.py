@@ -55,6 +55,10 @@ class Pace:
                 out.append((claim, granted))
         return out
 
+    def concerns(self, claim: Claim) -> bool:
+        """Whether it may start only so many: granted ones must be started, or given back."""
+        return claim in self._granted
+
     async def used(self, claim: Claim, count: int) -> None:
         """Says how many of the granted starts there was something for."""
         granted = self._granted.pop(claim, count)

@@ -5,26 +5,29 @@ an organisation is given more only while it holds less than so many times what i
 scenario: then something is always free, however many there are, and one alone has nearly all
 (dynamic thresholds, as in shared buffers of switches).
 
-*Passes.* A pass starts about as many runs as one scenario alone would be given; and who has little
-to start is started first.
+*Passes.* A pass takes about as many deliveries as one scenario alone would be given; who has little
+to start is started first; and what it has no time for is left to the next.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from uuid import UUID
 
 from junctor.ports.backlog import Claim, Taken
 
-__all__ = ["full", "little_first", "spread"]
+__all__ = ["Rest", "full", "spread"]
 
 ORGANIZATION = 4
 """An organisation may hold so many times the places that are free."""
 SCENARIO = 3
 """A scenario; less, so that it leaves something to others of its organisation."""
 LEAST = 16
-"""Deliveries that a claim may start in a pass, however many claims there are."""
+"""Deliveries that a claim may take in a pass, however many claims there are."""
+FRESH = 1.0
+"""Seconds for which what was taken may be begun without a new look."""
 
 
 def full(
@@ -54,6 +57,54 @@ def spread(wanted: Sequence[tuple[Claim, int]], most: int) -> list[tuple[Claim, 
     return [(claim, min(limit, each)) for claim, limit in wanted]
 
 
-def little_first(taken: list[tuple[Claim, list[Taken]]]) -> list[tuple[Claim, list[Taken]]]:
-    """Who has little to start waits for nobody; who has much hardly notices."""
-    return sorted(taken, key=lambda each: len(each[1]))
+class Rest:
+    """What a pass has taken and not begun, because somebody else was to be looked at: the next
+    passes go on with it, so that nothing is read twice.
+
+    What is not begun within ``FRESH`` seconds is read again after all: its scenario may have been
+    paused, or its delivery been thrown away.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._kept: dict[Claim, tuple[float, int, list[Taken]]] = {}
+
+    def __contains__(self, claim: object) -> bool:
+        return claim in self._kept
+
+    def keep(self, rest: Sequence[tuple[Claim, list[Taken]]]) -> None:
+        """Puts away what is left of each claim's deliveries."""
+        for claim, taken in rest:
+            since, passes, _ = self._kept.get(claim, (self._clock(), 0, []))
+            self._kept[claim] = (since, passes + 1, taken)
+
+    def with_fresh(self, taken: list[tuple[Claim, list[Taken]]]) -> list[tuple[Claim, list[Taken]]]:
+        """What is left, and what was taken just now, in the order in which to begin it.
+
+        Who has little to start waits for nobody; who has much hardly notices, and comes to its turn
+        as it seems to have less with each pass for which it has waited.
+        """
+        now = self._clock()
+        known: dict[Claim, tuple[float, int, list[Taken]]] = {}
+        for claim, (since, passes, left) in self._kept.items():
+            if claim.lost or claim.stale or now - since > FRESH:
+                claim.more = True
+            else:
+                known[claim] = (since, passes, left)
+        self._kept = known
+        ranked = [
+            (len(left) - LEAST * passes, claim, left) for claim, (_, passes, left) in known.items()
+        ]
+        ranked += [(len(each), claim, each) for claim, each in taken]
+        ranked.sort(key=lambda each: each[0])
+        return [(claim, each) for _, claim, each in ranked]
+
+    def begun(self, claim: Claim) -> None:
+        """Nothing is left of it."""
+        self._kept.pop(claim, None)
+
+    def drop(self) -> None:
+        """Nothing of it will be begun here: given back, its claims have more."""
+        for claim in self._kept:
+            claim.more = True
+        self._kept.clear()

@@ -19,7 +19,7 @@ from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.hot import Line, PostgresBacklog, PostgresLedger
 from junctor.errors import Fault, JunctorError
 from junctor.language.connector import Connector, ModuleDef
-from junctor.ports.backlog import Claim
+from junctor.ports.backlog import Claim, Taken
 from junctor.ports.blobs import Blobs
 from junctor.ports.transport import Transport
 from junctor.ports.vault import Vault
@@ -33,7 +33,7 @@ from junctor.runtime.notices import Notices
 from junctor.runtime.pace import Pace
 from junctor.runtime.plans import Plans, Prepared
 from junctor.runtime.services import Services, Tools
-from junctor.runtime.shares import full, little_first, spread
+from junctor.runtime.shares import Rest, full, spread
 from junctor.runtime.starting import SLICE_RUNS, Starter
 from junctor.runtime.stops import Stops
 from junctor.runtime.waiting import Waiting
@@ -55,6 +55,8 @@ PURE_RUNS = 500
 """The same if it has none."""
 LONGEST_PASS = 0.01
 """Seconds for which runs are started before somebody who has signalled meanwhile is looked for."""
+LOOKS = 4
+"""Or so many times what the look itself took, if that is longer: it must not be most of a pass."""
 MOST_PAUSES = 20
 """Milliseconds a long run holds still at a time while others are being started."""
 
@@ -115,6 +117,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._ends.told = self._wake.set
         self._claims: set[Claim] = set()
+        self._rest = Rest()
         self._woken = self._signalled = False
         self._starting = False
         self.starter = Starter(
@@ -208,6 +211,7 @@ class Worker:
             self._wake.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), 0.1)
+        self._rest.drop()
         async with asyncio.timeout(self._grace):
             await self.backlog.release([claim for claim in self._claims if not claim.busy])
         self._claims.clear()
@@ -232,8 +236,9 @@ class Worker:
 
     async def _pass(self) -> int:
         """One round; returns how many runs it started."""
+        begun = time.perf_counter()
         await self._release()
-        kept = [claim for claim in self._claims if not claim.busy]
+        kept = [claim for claim in self._claims if not claim.busy and claim not in self._rest]
         # Runs that only wait for runs they called must not keep those from being claimed.
         active, idle = self.active, self._ends.waiting
         room = min(MOST_RUNS - (active - idle), MOST_RUNS + MOST_WAITING - active)
@@ -247,6 +252,7 @@ class Worker:
         self._renewed()
         wanted: list[tuple[Claim, int]] = []
         going = [c for c in self._claims if c.busy and (self._woken or c.more)]
+        going = [claim for claim in going if claim not in self._rest]
         for claim in [*kept, *fresh, *going]:
             limit = await self._limit(claim)
             if limit > 0 and not claim.stale and not no_room:
@@ -261,34 +267,46 @@ class Worker:
             if claim.blocked_by_run is None and not (claim.in_line and claim.busy)
         ]
         wanted = await self.pace.grant(spread(wanted, PURE_RUNS))
+        given = []
         if wanted:
             busy = [run for claim, _ in wanted for run in claim.busy]
-            begun = time.perf_counter()
-            pass_begun = begun
             given = await self.backlog.take(wanted, busy)
-            for claim, taken in little_first(given):
-                if claim.due and claim not in fresh and not claim.in_line:
-                    # One that is always busy is never given back, and would never be looked at.
-                    started += await self.starter.resume_due(claim)
-                prepared = await self._prepared(claim)
-                cautious = claim.cautious_until is not None
-                if cautious or claim.in_line or isinstance(prepared, JunctorError):
-                    await self.pace.used(claim, len(taken))
-                    started += self.starter.start_line(claim, taken)
-                    continue
-                before = started
-                for delivery in taken:
-                    if claim.lost:
-                        break
-                    if self._signalled and time.perf_counter() - pass_begun > LONGEST_PASS:
-                        claim.more = True  # the rest is taken again
-                        break
-                    await self.starter.begin(claim, prepared, delivery)
-                    started += 1
-                    if time.perf_counter() - begun > SLICE:
-                        await asyncio.sleep(0)
-                        begun = time.perf_counter()
-                await self.pace.used(claim, started - before)
+        for claim, _ in given:
+            if claim.due and claim not in fresh and not claim.in_line:
+                # One that is always busy is never given back, and would never be looked at.
+                started += await self.starter.resume_due(claim)
+        looked = time.perf_counter()
+        return started + await self._begin(given, max(LONGEST_PASS, LOOKS * (looked - begun)))
+
+    async def _begin(self, given: list[tuple[Claim, list[Taken]]], seconds: float) -> int:
+        """Begins what was taken, now and before; how many. When these seconds are over, and
+        somebody has signalled, the rest is left to the next pass.
+        """
+        started = 0
+        begun = paused = time.perf_counter()
+        ordered = self._rest.with_fresh(given)
+        for place, (claim, taken) in enumerate(ordered):
+            prepared = await self._prepared(claim)
+            cautious = claim.cautious_until is not None
+            if cautious or claim.in_line or isinstance(prepared, JunctorError):
+                self._rest.begun(claim)
+                await self.pace.used(claim, len(taken))
+                started += self.starter.start_line(claim, taken)
+                continue
+            for number, delivery in enumerate(taken):
+                if claim.lost:
+                    break
+                now = time.perf_counter()
+                if self._signalled and now - begun > seconds and not self.pace.concerns(claim):
+                    self._rest.keep([(claim, taken[number:]), *ordered[place + 1 :]])
+                    return started
+                await self.starter.begin(claim, prepared, delivery)
+                started += 1
+                if now - paused > SLICE:
+                    await asyncio.sleep(0)
+                    paused = time.perf_counter()
+            self._rest.begun(claim)
+            await self.pace.used(claim, len(taken))
         return started
 
     async def _limit(self, claim: Claim) -> int:
@@ -318,7 +336,7 @@ class Worker:
 
     async def _release(self) -> None:
         free = (claim for claim in self._claims if not (claim.busy or claim.paced))
-        done = [claim for claim in free if not claim.looking_through]
+        done = [c for c in free if not c.looking_through and c not in self._rest]
         self._claims.difference_update(done)
         await self.backlog.release(done)
         self._renewed()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import UUID
 
-from junctor.ports.backlog import Claim
-from junctor.runtime.shares import LEAST, full, little_first, spread
+from junctor.ports.backlog import Claim, Taken
+from junctor.runtime.shares import FRESH, LEAST, Rest, full, spread
 
 PLACES = 704
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def claim(organization: int, scenario: int, busy: int) -> Claim:
@@ -47,7 +49,60 @@ def test_a_pass_is_spread_over_claims() -> None:
     assert {limit for _, limit in spread(claims * 10, 500)} == {LEAST}
 
 
+def deliveries(count: int) -> list[Taken]:
+    return [Taken(UUID(int=number), b"", None, NOW) for number in range(count)]
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def order(rest: Rest, *taken: tuple[Claim, int]) -> list[tuple[Claim, int]]:
+    got = rest.with_fresh([(each, deliveries(count)) for each, count in taken])
+    return [(each, len(left)) for each, left in got]
+
+
 def test_who_has_little_to_start_is_first() -> None:
     much, little = claim(1, 2, 0), claim(3, 4, 0)
-    ordered = little_first([(much, [None] * 3), (little, [None])])  # type: ignore[list-item]  # counted only
-    assert [each for each, _ in ordered] == [little, much]
+    assert order(Rest(Clock()), (much, 3), (little, 1)) == [(little, 1), (much, 3)]
+
+
+def test_what_is_left_comes_nearer_with_each_pass() -> None:
+    rest, much = Rest(Clock()), claim(1, 2, 0)
+    places = []
+    for number in range(5):
+        fresh = [claim(3, 10 + number, 0), claim(3, 20 + number, 0)]
+        taken = [(each, LEAST) for each in fresh] + ([(much, 4 * LEAST)] if not number else [])
+        got = [each for each, _ in order(rest, *taken)]
+        places.append(got.index(much))
+        rest.keep([(much, deliveries(4 * LEAST))])
+        assert much in rest
+    assert places == [2, 2, 2, 0, 0]
+
+
+def test_nothing_is_kept_for_long_or_for_a_claim_that_is_not_ours() -> None:
+    clock = Clock()
+    rest, old, lost, stale, ours = Rest(clock), *(claim(1, number, 0) for number in range(4))
+    rest.keep([(old, deliveries(2))])
+    clock.now += FRESH * 0.75
+    rest.keep([(each, deliveries(2)) for each in (old, lost, stale, ours)])
+    clock.now += FRESH * 0.75
+    lost.lost = stale.stale = True
+    for each in (old, lost, stale, ours):
+        each.more = False
+    assert order(rest) == [(ours, 2)]
+    assert [each.more for each in (old, lost, stale, ours)] == [True, True, True, False]
+    assert old not in rest
+
+
+def test_what_is_begun_or_dropped_is_gone() -> None:
+    rest, one, other = Rest(Clock()), claim(1, 2, 0), claim(1, 3, 0)
+    rest.keep([(one, deliveries(2)), (other, deliveries(2))])
+    one.more = other.more = False
+    rest.begun(one)
+    rest.drop()
+    assert (one.more, other.more) == (False, True)
+    assert order(rest) == []
