@@ -26,6 +26,7 @@ from junctor.errors import Misconfigured
 from junctor.ports.inbox import AppDelivery, NewDelivery
 from junctor.ports.vault import Keyring, Vault
 from junctor.runtime import telemetry
+from junctor.runtime.meter import METER
 from junctor.runtime.notices import Notices
 
 __all__ = ["SPOOLED", "Spooling"]
@@ -85,9 +86,13 @@ class Spooling:
         self.active = False
         self.away = False
         """Whether the database did not answer when it was last asked."""
-        self.figures: dict[str, int] = {"spooled": 0, "drained": 0, "refused": 0, "bytes": 0}
+        self.figures: dict[str, int] = dict.fromkeys(
+            ("spooled", "drained", "refused", "deliveries", "bytes", "oldest_at"), 0
+        )
         """Deliveries acknowledged from the spool, brought into the inbox, and set aside since the
-        start; bytes that lie there now."""
+        start; what lies there now in this process's part: deliveries, bytes, and since when (in
+        seconds since 1970; 0: nothing does)."""
+        METER.spool = self.figures
 
     async def start(self) -> None:
         """Takes over what an earlier process left, and begins to write."""
@@ -111,6 +116,7 @@ class Spooling:
             log.warning("spool_not_read", error=str(error))
             return
         if taken:
+            self._look()
             log.info("spool_found", segments=taken)
             self.active = True
 
@@ -190,7 +196,7 @@ class Spooling:
                         future.set_exception(full)
                 continue
             self.figures["spooled"] += len(group)
-            self.figures["bytes"] = self._folder.size
+            self._look()
             for _, future in group:
                 if not future.done():
                     future.set_result(SPOOLED)
@@ -238,8 +244,17 @@ class Spooling:
         if found.torn:
             log.info("spool_torn", segment=segment.path.name, bytes=found.torn)
         await self._in_thread(lambda: self._folder.finish(segment, damaged=bool(found.damaged)))
-        self.figures["bytes"] = self._folder.size
+        self._look()
         return True
+
+    def _look(self) -> None:
+        folder = self._folder
+        oldest = folder.oldest_at
+        self.figures |= {
+            "deliveries": folder.records,
+            "bytes": folder.size,
+            "oldest_at": 0 if oldest is None else int(oldest),
+        }
 
     async def _open(self, record: Record) -> Spoolable | None:
         """The delivery; ``None`` if it can't be opened, and is set aside."""
