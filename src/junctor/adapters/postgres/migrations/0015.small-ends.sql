@@ -3,3 +3,6 @@
 
 create trigger note_draining after update of draining_at on scenarios
   for each row when (old.draining_at is distinct from new.draining_at) execute function note_subscribers();
+
+-- Workers look for confidential scenarios every few seconds.
+create index scenarios_confidential on scenarios (organization_id, id) where confidential;
