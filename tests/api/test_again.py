@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,11 +15,16 @@ import httpx
 import psycopg
 import pytest
 
+from junctor.app.chores import wipe_confidential
 from junctor.app.core import Core, open_core
+from junctor.app.erase_journal import erase_run
 from junctor.app.oneshot import own_worker
 from junctor.app.owner import ensure_owner
 from junctor.app.server import open_application
 from junctor.app.settings import Settings
+from junctor.language import ids
+from junctor.language.ids import uuid7
+from junctor.language.people import Person
 from tests.api.repair_stand import standing as toky
 from tests.api.test_repairs import uncertain
 from tests.durability import kit
@@ -317,6 +323,43 @@ async def test_a_run_is_replayed_whole_or_from_a_module(database_url: str, folde
         off = await it.client.post(f"{path}/deactivate", headers=ANY)
         assert off.status_code == 200
         assert (await it.ended(await it.post(run, "replay")))["state"] == "finished"
+
+
+@asynchronous
+async def test_what_is_not_kept_is_not_repeated_and_the_error_says_why(
+    database_url: str, folder: Path
+) -> None:
+    async with standing(database_url, folder) as it:
+        path = await it.scenario(blueprint(WEBHOOK, sends(it.vendor.port, "{{1.n}}1")))
+        who = {"mail": "ada@example.com"}
+        run, other = await it.deliver(path, {"n": 5, "who": who}, {"n": 6})
+
+        async def refused(what: Any, **body: Any) -> Any:
+            answer = await it.client.post(f"/api/v1/runs/{what}/replay", json=body)
+            assert answer.status_code in {404, 409}, answer.text
+            return answer.json()["error"]
+
+        person = Person(emails=["ada@example.com"])
+        await erase_run(it.core, it.organization, ids.read("run", run["id"]), person)
+        said = await refused(run["id"])
+        assert (said["code"], said["params"]["reason"]) == ("not_kept", "erased")
+        assert "module 1 gave holds '[erased]' at 'who.mail'" in said["message"]
+        await it.get(run, "/comparison")
+        changed = await it.client.patch(path, json={"confidential": True}, headers=ANY)
+        assert changed.status_code == 200, changed.text
+        await wipe_confidential(it.core, whole=True)
+        said = await refused(other["id"])
+        assert (said["code"], said["params"]["reason"]) == ("not_kept", "confidential")
+        assert "was confidential: its journal was removed on" in said["message"]
+        assert "junctor scenarios set NAME --open" in said["message"]
+        compared = await it.client.get(f"/api/v1/runs/{other['id']}/comparison")
+        assert compared.json()["error"]["code"] == "not_kept"
+        old = ids.show("run", uuid7(1_700_000_000_000, bytes(10)))
+        said = await refused(old)
+        assert said["params"]["reason"] == "retention"
+        assert "of 2023-11-14" in said["message"]
+        never = await refused(ids.show("run", uuid7(int(time.time() * 1000), bytes(10))))
+        assert "reason" not in never["params"]
 
 
 @asynchronous

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import psycopg
 import pytest
 
 from junctor.app.picking import Choice, choices
@@ -12,6 +13,8 @@ from junctor.errors import Reconnect
 from junctor.language import ids
 from junctor.language.connector import Request, Response
 from junctor.testing.transport import FakeTransport
+from tests.durability import kit
+from tests.integration.runtime.door import SET, WEBHOOK, flow
 from tests.support import asynchronous
 
 AGENTS = {
@@ -80,3 +83,44 @@ async def test_what_has_no_pick_list_says_so(api: Any) -> None:
             refused = await it.client.post(path, json={"module": module, "field": field})
             assert refused.status_code == status, refused.text
             assert said in refused.json()["error"]["message"]
+
+
+@asynchronous
+async def test_hooks_to_wait_for_are_listed_by_name_without_any_account(
+    api: Any, database_url: str
+) -> None:
+    async with api() as it:
+        made = (("Replies", "Support", True), ("Off", "Nobody", False), ("Calls", "Office", True))
+        with psycopg.connect(database_url, autocommit=True) as db:
+            for name, scenario, active in made:
+                planted = kit.plant(database_url, flow(WEBHOOK, SET), it.organization_id)
+                db.execute("update scenarios set name = %s, active = %s where id = %s",
+                           (scenario, active, planted))  # fmt: skip
+                db.execute(
+                    "insert into hooks (organization_id, id, team_id, scenario_id, module, name,"
+                    " connector, kind, token, created_by, updated_by) select organization_id, %s,"
+                    " team_id, id, 1, %s, 'gateway', 'CustomWebHook', %s, 't', 't'"
+                    " from scenarios where id = %s",
+                    (kit.new_id(), name, kit.new_id().hex, planted),
+                )
+        path = "/api/v1/connectors/wait/options"
+        asked = {"module": "wait:Delivery", "field": "hook"}
+        said = await it.client.post(path, json=asked)
+        assert said.status_code == 200, said.text
+        listed = said.json()["options"]
+        assert [each["label"] for each in listed] == ["Calls (Office)", "Replies (Support)"]
+        assert all(each["value"].startswith("hok_") for each in listed)
+        for body, status, words in (
+            ({"module": "toky:createTextMessage", "field": "email"}, 404, "no module of 'wait'"),
+            ({"module": "wait:Delivery", "field": "limit"}, 400, "type a value"),
+        ):
+            refused = await it.client.post(path, json=body)
+            assert refused.status_code == status, refused.text
+            assert words in refused.json()["error"]["message"]
+        needs = await it.client.post(
+            "/api/v1/connectors/toky/options",
+            json={"module": "toky:createTextMessage", "field": "email"},
+        )
+        assert "needs a connection of 'toky'" in needs.json()["error"]["message"]
+        reader = await it.token_with("hooks:read")
+        assert (await it.client.post(path, json=asked, headers=reader)).status_code == 403

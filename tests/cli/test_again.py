@@ -82,6 +82,21 @@ def test_a_replay_is_dry_or_a_run_of_its_own(junctor: Any, tmp_path: Path) -> No
     assert "has not ended" in late.err
 
 
+def test_a_replay_of_what_is_not_kept_says_why(
+    junctor: Any, tmp_path: Path, database_url: str
+) -> None:
+    (run,) = recorded(junctor, tmp_path, "Wiped", "5")
+    with psycopg.connect(database_url, autocommit=True) as db:
+        given = (ids.read("run", run),)
+        db.execute("delete from segments where run_id = %s", given)
+        db.execute("update runs set wiped_at = '2026-05-04 03:02Z' where id = %s", given)
+    for verb in (["replay", run], ["replay", run, "--dry"], ["retry", run, "--from", "1"]):
+        said = junctor("run", *verb)
+        assert said.code == 1
+        assert "was confidential: its journal was removed on 2026-05-04 03:02" in said.err
+        assert "--open" in said.err
+
+
 def drafted(url: str, text: str) -> str:
     """Version 2 of the scenario called *Tested*, its draft; the scenario's id."""
     with psycopg.connect(url, autocommit=True) as db:

@@ -257,3 +257,10 @@ def test_a_scenario_that_could_not_run_is_not_activated(junctor: Any, tmp_path: 
         assert f"'Broken {name}' can't run:" in said.err
         listed = junctor("scenarios", "--json").json["scenarios"]
         assert next(each for each in listed if each["id"] == scenario)["active"] is False
+
+
+def test_lists_of_our_own_things_need_no_account(junctor: Any) -> None:
+    said = junctor("options", "wait:Delivery", "hook", "--json")
+    assert said.code == 0, said.err
+    assert isinstance(said.json["options"], list)
+    assert "nothing:at" in junctor("options", "nothing:at", "all").err

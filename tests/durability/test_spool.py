@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ import structlog
 from junctor.adapters.postgres.embedded import Embedded
 from junctor.adapters.postgres.migrate import migrate
 from junctor.adapters.spool import SpoolFolder, look
-from junctor.ports.inbox import NewDelivery
+from junctor.language.connector import Delivery
+from junctor.language.ids import uuid7
+from junctor.ports.inbox import AppDelivery, NewDelivery
+from junctor.runtime.envelope import pack_call
 from tests.durability import kit
 from tests.durability.test_outage import (
     SENDERS,
@@ -42,6 +46,7 @@ from tests.integration.runtime.door import (
     plant_hook,
     working,
 )
+from tests.integration.runtime.test_fanout import App
 from tests.integration.runtime.test_waits import sends
 from tests.support import SOURCE, run
 
@@ -92,6 +97,11 @@ async def ready(it: Door, path: str) -> None:
     """Waits until the door knows this hook without the database."""
     hooks = it.ingest._hooks
     await kit.until(lambda: path.removeprefix("/hook/") in hooks._cache)
+
+
+def copies(folder: Path) -> dict[Path, bytes]:
+    """The spool's segments as they are now."""
+    return {path: path.read_bytes() for path in folder.glob("*.spool")}
 
 
 async def lose(postgres: Embedded) -> None:
@@ -307,3 +317,87 @@ def test_a_server_killed_while_it_spools_loses_nothing_it_acknowledged(
             once(database, vendor, senders)
 
     run(check())
+
+
+def test_what_comes_to_an_apps_address_is_taken_and_handed_on_later(
+    postgres: Embedded, database: str, tmp_path: Path
+) -> None:
+    async def check() -> None:
+        app = App(database)
+        here = app.connection("location:L1")
+        first, second = app.scenario(here), app.scenario(here)
+        other = app.scenario(app.connection("location:L2"))
+        async with spooling(database, tmp_path) as it, working(database):
+            apps = it.ingest._fanout.apps
+            await kit.until(lambda: apps.knows(app.token))  # it was never called
+            again = app.event("TaskCreate")
+            assert (await app.tell(it, again)).status == 200
+            await idle(database)
+            await lose(postgres)
+            events = [app.event("TaskCreate") for _ in range(5)]
+            for event in (*events, events[0], again, app.event("TaskCreate", "L2")):
+                assert (await app.tell(it, event)).status == 200
+            assert (await app.tell(it, app.event("TaskCreate"), x_other="1")).status == 401
+            unknown = await it.post("/hook/app-" + "0" * 32, b"{}")
+            assert (unknown.status, unknown.headers["retry-after"]) == (503, "5")
+            assert look(tmp_path).deliveries == 8
+            copied = copies(tmp_path)
+            await restart(postgres)
+            spool = it.ingest.spool
+            assert spool is not None
+            await kit.until(lambda: not spool.active)
+            await idle(database)
+            assert app.runs(first, second, other) == [6, 6, 1]
+            # A crash before the segment was removed: all of it is drained once more.
+            for path, data in copied.items():
+                path.write_bytes(data)
+            await spool.adopt()
+            await kit.until(lambda: not spool.active and look(tmp_path).bytes == 0)
+            await idle(database)
+            assert app.runs(first, second, other) == [6, 6, 1]
+            assert look(tmp_path).aside == ()
+            assert (await app.tell(it, app.event("TaskCreate"))).status == 200
+            await idle(database)
+            assert app.runs(first, second, other) == [7, 7, 1]
+
+    run(check())
+
+
+def test_what_came_to_an_address_that_is_gone_is_set_aside(database: str, tmp_path: Path) -> None:
+    async def check() -> None:
+        gone, stays = App(database), App(database)
+        scenario = stays.scenario(stays.connection("location:L1"))
+        async with spooling(database, tmp_path) as it:
+            spool = it.ingest.spool
+            assert spool is not None
+            for each in (gone, stays):
+                assert (await each.tell(it, each.event("TaskCreate", "L9"))).status == 200
+            gone.do("delete from app_hooks where id = %s", gone.id)
+            futures = []
+            body = {"type": "TaskCreate", "locationId": "L1", "webhookId": kit.new_id().hex}
+            made = [_raw(each, {**body, "appId": each.name}) for each in (gone, stays)]
+            spool.begin("a test")
+            for raw in made:
+                futures.append(asyncio.get_running_loop().create_future())
+                spool.put(raw, futures[-1])
+            await asyncio.gather(*futures)
+            await kit.until(lambda: not spool.active)
+            assert look(tmp_path).aside == (f"{made[0].id}.refused",)
+            with psycopg.connect(database) as db:
+                rows = db.execute(
+                    "select scenario_id, received_at < now() - interval '1 hour' from inbox"
+                ).fetchall()
+            assert rows == [(scenario, True)]  # it came when its id says
+
+    run(check())
+
+
+def _raw(app: App, event: dict[str, Any]) -> AppDelivery:
+    """A delivery of two hours ago, as it lies in the spool."""
+    at = datetime.now(UTC) - timedelta(hours=2)
+    delivery = Delivery(
+        id="", method="POST", query=(), headers={}, body=json.dumps(event).encode(),
+        received_at=at, remote="", settings={},
+    )  # fmt: skip
+    made = uuid7(int(at.timestamp() * 1000), os.urandom(10))
+    return AppDelivery(kit.ORGANIZATION, made, app.token, pack_call(delivery))

@@ -24,8 +24,11 @@ from junctor.adapters.jobs import job_app
 from junctor.adapters.postgres import dump
 from junctor.adapters.postgres.catalog import PostgresCatalog
 from junctor.adapters.postgres.database import connect, pool
+from junctor.adapters.postgres.hot import Line
 from junctor.adapters.postgres.migrate import migrate
+from junctor.adapters.postgres.queries import load
 from junctor.adapters.postgres.tallies import Tally
+from junctor.adapters.postgres.waits import PostgresWaits
 from junctor.adapters.vault import MasterKeys, PostgresVault, put_key
 from junctor.app import backup_files as files
 from junctor.app.backup import Made, bring_up_to_date, make_backup, verify
@@ -164,6 +167,36 @@ async def inhabit(url: str, settings: Settings) -> World:
         world.organization,
         uuid4(),
     )
+    insert = "insert into waits (organization_id, id, run_id, scenario_id, module, kind, hook_id,"
+    for kind, answered in (("delivery", None), ("delivery", "now"), ("approval", None)):
+        say(
+            url,
+            f"{insert} sealed, until, looked, answered_at) values"
+            " (%s, %s, %s, %s, 1, %s, %s, 'match', now() + interval '1 day', true, %s)",
+            world.organization, uuid4(), uuid4(), world.scenario, kind, uuid4(), answered,
+        )  # fmt: skip
+    say(
+        url,
+        "insert into stops (organization_id, run_id, actor) values (%s, %s, 't')",
+        world.organization,
+        uuid4(),
+    )
+    channel = uuid4()
+    say(
+        url,
+        "insert into notification_channels (organization_id, id, name, kind, address, created_by)"
+        " values (%s, %s, 'ops', 'email', 'ops@x.test', 't')",
+        world.organization,
+        channel,
+    )
+    say(
+        url,
+        "insert into notifications (organization_id, id, channel_id, kind, due_at)"
+        " values (%s, %s, %s, 'run_stopped', now())",
+        world.organization,
+        uuid4(),
+        channel,
+    )
     return world
 
 
@@ -171,6 +204,24 @@ async def restored(
     settings: Settings, url: str, made: Made, how: How = "copy", **more: Any
 ) -> Restored:
     return await restore_backup(settings, url, made.folder, how=how, actor="t", **more)
+
+
+async def _tells_and_takes_nothing(copy: str, world: World) -> None:
+    """No notice, no message, no stop; and deliveries are for no run that was set aside."""
+    assert rows(copy, "select count(*) from stops") == [(0,)]
+    say(copy, load("notifications")["hand_out"].replace("%(limit)s", "100"))
+    open_ = "select count(*) from notifications where sent_at is null and given_up_at is null"
+    assert rows(copy, open_) == [(0,)]
+    mine = "from waits where organization_id = %s and kind = 'delivery' and answered_at is null"
+    assert rows(copy, f"select watching {mine}", world.organization) == [(False,)]
+    others = "from waits where answered_at is not null or kind <> 'delivery'"
+    assert rows(copy, f"select bool_and(watching) {others}") == [(True,)]
+    ((wait_id,),) = rows(copy, f"select id {mine}", world.organization)
+    line = Line(copy, patience=5)
+    # Its run is resumed: it is watched, then looks back.
+    assert await PostgresWaits(line).known(world.organization, wait_id) == (b"match", False)
+    await line.close()
+    assert rows(copy, f"select watching {mine}", world.organization) == [(True,)]
 
 
 @pytest.mark.timeout(300)  # two servers and several copies, on a busy machine
@@ -202,6 +253,7 @@ async def test_a_copy_holds_everything_and_does_nothing(
         assert rows(copy, "select bool_and(paused), max(next_at) from schedules") == [(True, None)]
         assert rows(copy, "select count(*) from inbox where parked_at is null") == [(0,)]
         assert rows(copy, "select count(*) from notices where told_at is null") == [(0,)]
+        await _tells_and_takes_nothing(copy, world)
         assert rows(copy, "select count(*) from nodes") == [(0,)]
         mine = "from runs where organization_id = %s"
         states = rows(
@@ -246,6 +298,9 @@ async def test_a_copy_holds_everything_and_does_nothing(
     with empty_database(database_url) as copy:
         done = await restored(settings, copy, still, "moved")
         assert done.set_aside == 0
+        assert rows(copy, "select count(*) from stops")[0][0] >= 1
+        assert rows(copy, "select count(*) from notices where handed_at is null")[0][0] >= 1
+        assert rows(copy, "select bool_and(watching) from waits") == [(True,)]
         assert rows(copy, "select count(*) from inbox where parked_at is null")[0][0] >= 1
         assert rows(copy, "select count(*) from runs where state = 'waiting'")[0][0] >= 1
 

@@ -24,6 +24,7 @@ from uuid import UUID
 
 from junctor.adapters.system import system_ids
 from junctor.errors import JunctorError
+from junctor.language.ids import milliseconds
 
 __all__ = [
     "Record", "Scan", "Segment", "SpoolFolder", "SpoolFull", "SpoolState", "look", "pack", "scan",
@@ -149,6 +150,7 @@ class Segment:
     path: Path
     fd: int
     size: int = 0
+    records: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,8 @@ class SpoolState:
     segments: int = 0
     deliveries: int = 0
     bytes: int = 0
+    oldest_at: float | None = None
+    """When the first of them came, in seconds since 1970, or ``None``."""
     aside: tuple[str, ...] = ()
     """Files that somebody must look at: damaged segments, and deliveries the database refused."""
 
@@ -165,6 +169,7 @@ class SpoolState:
 def look(folder: Path) -> SpoolState:
     """Counts what lies in a spool, without taking anything; for `status`, `doctor` and metrics."""
     segments = deliveries = size = 0
+    oldest: float | None = None
     for path in sorted(folder.glob(f"*{_ENDING}")):
         try:
             data = path.read_bytes()
@@ -172,10 +177,12 @@ def look(folder: Path) -> SpoolState:
             continue  # drained at this moment, or not ours to read
         count = len(scan(data).records)
         segments += bool(data)
+        if data and oldest is None:
+            oldest = _begun(path)
         deliveries += count
         size += len(data)
     aside = sorted(path.name for path in (folder / _ASIDE).glob("*"))
-    return SpoolState(segments, deliveries, size, tuple(aside))
+    return SpoolState(segments, deliveries, size, oldest, tuple(aside))
 
 
 class SpoolFolder:
@@ -207,8 +214,21 @@ class SpoolFolder:
     @property
     def size(self) -> int:
         """Bytes in segments that this process owns."""
-        own = self._current.size if self._current is not None else 0
-        return own + sum(each.size for each in self._waiting)
+        return sum(each.size for each in self._segments())
+
+    @property
+    def records(self) -> int:
+        """Deliveries in them, those that can't be read left out."""
+        return sum(each.records for each in self._segments())
+
+    @property
+    def oldest_at(self) -> float | None:
+        """When the first of them came, in seconds since 1970; ``None``: there is none."""
+        return next((_begun(each.path) for each in self._segments() if each.size), None)
+
+    def _segments(self) -> list[Segment]:
+        current = [self._current] if self._current is not None else []
+        return [*self._waiting, *current]
 
     def adopt(self) -> int:
         """Takes over segments whose process is gone; how many."""
@@ -229,7 +249,8 @@ class SpoolFolder:
             if not there:
                 os.close(fd)
                 continue
-            self._waiting.append(Segment(path, fd, os.fstat(fd).st_size))
+            size = os.fstat(fd).st_size
+            self._waiting.append(Segment(path, fd, size, _count(fd, size)))
             taken += 1
         self._waiting.sort(key=lambda each: each.path.name)
         return taken
@@ -255,6 +276,7 @@ class SpoolFolder:
             os.ftruncate(segment.fd, segment.size)
             raise
         segment.size += size
+        segment.records += len(records)
         if segment.size >= self._segment_bytes:
             self.rotate()
 
@@ -333,6 +355,26 @@ class SpoolFolder:
             aside.mkdir(mode=0o700)
             _sync(self.folder)
         return aside
+
+
+def _begun(path: Path) -> float:
+    """When a segment was begun: when its first delivery came. Its name is a UUIDv7."""
+    try:
+        return milliseconds(UUID(path.stem)) / 1000
+    except ValueError:
+        return path.stat().st_mtime
+
+
+def _count(fd: int, size: int) -> int:
+    """Records up to the first that is damaged, by their heads alone."""
+    at = count = 0
+    while at < size:
+        length = _length(os.pread(fd, _HEAD.size, at), 0)
+        if length is None or at + _HEAD.size + length > size:
+            break
+        at += _HEAD.size + length
+        count += 1
+    return count
 
 
 def _write(fd: int, data: bytes) -> None:

@@ -6,9 +6,10 @@ as with one that waited. So nothing is done twice that is not to be.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -16,11 +17,12 @@ from junctor.adapters.postgres.database import Connection
 from junctor.adapters.postgres.queries import load as queries
 from junctor.app.core import Core
 from junctor.app.edits import Edit, patched
+from junctor.app.not_kept import check_erased, check_kept, forgotten
 from junctor.app.running import Piece, journal_of, resolve
 from junctor.engine.commands import Address
 from junctor.engine.journal import Journal, encode_segment
 from junctor.engine.nodes import Path, Step
-from junctor.errors import Conflict, Misconfigured, VendorUnavailable
+from junctor.errors import Conflict, Misconfigured, NotFound, VendorUnavailable
 from junctor.language import ids
 from junctor.language.connector import Bundle
 from junctor.language.files import File, file_of
@@ -64,9 +66,16 @@ class Source:
 
 
 async def opened(core: Core, organization_id: UUID, run_id: UUID) -> Source:
-    """The run, read whole."""
-    run = await core.catalog.run(organization_id, run_id)
+    """The run, read whole. `NotKept` if its journal was removed; `NotFound` says if the run may
+    have been forgotten.
+    """
+    try:
+        run = await core.catalog.run(organization_id, run_id)
+    except NotFound as error:
+        raise forgotten(run_id, error, datetime.now(UTC)) from error
     pieces, _ = await journal_of(core, run)
+    if not pieces:
+        await check_kept(core, run)
     return Source(run, pieces, look(records_of(pieces)))
 
 
@@ -154,7 +163,7 @@ async def replay(
 
     What stands before that module is not done again. ``same``: with the run's own now and random
     numbers. `Conflict` if nothing is recorded to begin with, or an outcome before ``start`` is
-    unknown.
+    unknown; `NotKept` if it is not kept any more, or somebody was erased from it.
     """
     source = await opened(core, organization_id, run_id)
     scenario = await core.catalog.scenario(organization_id, source.run.scenario_id)
@@ -171,6 +180,7 @@ async def replay(
         start=start,
         same=same,
     )
+    check_erased(source.shown, _kept_of(made, source))
     new = await _begin(core, source, scenario, made, actor=actor, order_key=_MANUAL)
     await core.catalog.note(
         organization_id,
@@ -440,14 +450,19 @@ async def _store(
     await connection.execute(found["wake"], values)
 
 
+def _kept_of(repeat: Repeat, source: Source) -> Iterator[list[Any]]:
+    """The records that the new run begins with."""
+    for segment in repeat.segments(source.records()):
+        yield from records_of([(encode_segment(segment.raw), segment.blobs)])
+
+
 def _files(repeat: Repeat, source: Source) -> dict[bytes, int]:
     """Files beside the run that what is kept of it names: id → size."""
     named: dict[bytes, int] = {}
-    for segment in repeat.segments(source.records()):
-        for record in records_of([(encode_segment(segment.raw), segment.blobs)]):
-            if record[0] in OUTCOMES:
-                for file in _files_in(record):
-                    named[file.id] = file.size
+    for record in _kept_of(repeat, source):
+        if record[0] in OUTCOMES:
+            for file in _files_in(record):
+                named[file.id] = file.size
     return named
 
 

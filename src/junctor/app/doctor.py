@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from junctor.adapters.egress import Egress
 from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.migrate import ahead, pending
+from junctor.adapters.postgres.queries import load as queries
 from junctor.adapters.spool import look
 from junctor.app.activation import hooks_of
 from junctor.app.care import attention
@@ -71,6 +72,7 @@ async def examine(settings: Settings) -> list[Finding]:
         found.append(await _try("hooks", lambda: _hooks(core)))
         found.append(await _try("backups", lambda: _backups(settings)))
         found.append(await _try("connections", lambda: _connections(core)))
+        found.append(await _try("notifications", lambda: _notifications(core)))
     return found
 
 
@@ -108,10 +110,12 @@ async def _spool(settings: Settings) -> Finding:
             mend="The servers' logs say why. Remove a file once its deliveries are dealt with.",
         )
     if state.deliveries:
+        since = datetime.fromtimestamp(state.oldest_at or 0, UTC)
         return Finding(
             "spool",
             ok=True,
-            message=f"{state.deliveries} deliveries ({state.bytes} bytes) wait for the database",
+            message=f"{state.deliveries} deliveries ({state.bytes} bytes) wait for the database, "
+            f"the oldest since {since:%Y-%m-%d %H:%M} UTC",
             mend="A server brings them there as soon as it answers.",
         )
     return Finding("spool", ok=True, message="nothing waits in it")
@@ -249,6 +253,43 @@ async def _connections(core: Core) -> Finding:
         ok=not any(each.kind in {"reconnect", "unauthorized"} for each in found),
         message=told,
         mend=". ".join(mends) + ".",
+    )
+
+
+async def _notifications(core: Core) -> Finding:
+    """Fails if a channel does not work, or nobody looks at what is to be told."""
+    where = {"organization": None}
+    async with core.engine.connection() as connection:
+        cursor = await connection.execute(queries("status")["failing_channels"], where)
+        failing = await cursor.fetchall()
+        cursor = await connection.execute(queries("status")["unsettled_notices"], where)
+        ((new, waiting, given_up, unheard),) = await cursor.fetchall()
+    wrong = [
+        f"'{name}' ({kind}) fails since {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC: {error}"
+        for name, kind, at, error in failing
+    ]
+    mends = []
+    if wrong:
+        mends.append("`junctor notifications test NAME` tries it, `remove` and `add` change it")
+    if new:
+        wrong.append(f"{new} notices were handed to nobody for five minutes")
+        mends.append("a worker hands them out: see the check of the worker")
+    known = [
+        f"{count} {what}"
+        for count, what in (
+            (waiting, "notices are on their way"),
+            (given_up, "of the last week could not be told"),
+            (unheard, "of the last week have no channel that wants them"),
+        )
+        if count
+    ]
+    if given_up or unheard:
+        mends.append("`junctor notices` lists them; `junctor notifications add` makes a channel")
+    return Finding(
+        "notifications",
+        ok=not wrong,
+        message="; ".join([*wrong, *known]) or "no channel fails, and nothing is left to tell",
+        mend=f"{'. '.join(mends)}." if mends else "",
     )
 
 

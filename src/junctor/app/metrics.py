@@ -101,6 +101,11 @@ METRICS: Mapping[str, Described] = {
     "junctor_log_dropped_total": Described(
         "counter", "Lines that it could not take, as its queue was full.", ("destination",)
     ),
+    "junctor_spool_deliveries": Described(
+        "gauge", "Deliveries in this server's spool; only of a server that has one."
+    ),
+    "junctor_spool_bytes": Described("gauge", "Their size on its disk."),
+    "junctor_spool_oldest_seconds": Described("gauge", "Age of the oldest of them."),
     "junctor_inbox_deliveries": Described(
         "gauge",
         "Deliveries in the inbox, by state: ready or parked (of the first 100,000).",
@@ -185,6 +190,8 @@ class OfProcess(Collector):
             ("junctor_log_dropped_total", meter.dropped),
         ):
             yield _family(name, [((key,), count) for key, count in _copied(counted)])
+        if meter.spool is not None:
+            yield from _spool(meter.spool)
         yield _family("junctor_effects_total", _copied(meter.effects))
         if meter.by_scenario:
             yield _family("junctor_scenario_runs_ended_total", _copied(meter.scenarios))
@@ -198,6 +205,16 @@ class OfProcess(Collector):
             yield _histogram(name, [((), found)])
         vendors = [((name,), found) for name, found in _copied(meter.vendors)]
         yield _histogram("junctor_vendor_request_seconds", vendors)
+
+
+def _spool(figures: Mapping[str, int]) -> Iterator[Metric]:
+    since = figures["oldest_at"]
+    for name, value in (
+        ("junctor_spool_deliveries", figures["deliveries"]),
+        ("junctor_spool_bytes", figures["bytes"]),
+        ("junctor_spool_oldest_seconds", max(0.0, time.time() - since) if since else 0),
+    ):
+        yield _family(name, [((), value)])
 
 
 def _copied(counted: Mapping[Any, Any]) -> list[Any]:

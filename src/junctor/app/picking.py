@@ -38,13 +38,14 @@ async def choices(
     module: str,
     field: str,
     *,
-    connection_id: UUID,
+    connection_id: UUID | None,
     values: Mapping[str, Any] | None = None,
 ) -> list[Choice]:
     """What a module's field may hold, by the search of its connector that it names.
 
     ``field`` may be a path (`language.picklists`): ``lines[2].sku``. ``values`` are what the form
-    holds so far, for a list that depends on it. A trigger's fields are its hook's. `NotFound`
+    holds so far, for a list that depends on it. A trigger's fields are its hook's. Without a
+    connection, lists of Junctor's own things can be asked, such as hooks. `NotFound`
     on an unknown module or field, `Misconfigured` if the field has no pick-list or another one must
     be chosen first; else what the search raises.
     """

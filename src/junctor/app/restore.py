@@ -175,7 +175,9 @@ async def _stand_still(connection: Connection, done: Restored, actor: str) -> No
     if done.how != "moved":
         record = Misconfigured(MESSAGE).as_record() | {"code": "restored", "restored": True}
         error = json.dumps(record)
-        await execute("forget_jobs")
+        await execute("forget_jobs", message=MESSAGE)
+        await execute("forget_stops")
+        await execute("still_waits")
         runs = (await execute("set_aside_runs", error=error)).rowcount
         deliveries = await execute(
             "set_aside_deliveries", message=MESSAGE, error=error, actor=actor

@@ -147,4 +147,7 @@ async def resolve(core: Core, organization_id: UUID, run_id: UUID, *, actor: str
 def _allowed(verb: str) -> str:
     if verb == "retry":
         return "only an incomplete or waiting one can be retried (settle an uncertain one)"
-    return "only an incomplete, uncertain or waiting one can be discarded"
+    return (
+        "only an incomplete, uncertain or waiting one can be discarded "
+        "(`junctor run stop` ends one that is under way)"
+    )

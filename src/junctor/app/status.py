@@ -23,6 +23,7 @@ __all__ = [
     "DatabaseStatus",
     "NodeStatus",
     "QueueStatus",
+    "SpoolStatus",
     "StartStatus",
     "Status",
     "status",
@@ -32,10 +33,20 @@ SILENT = 15.0
 """Seconds without a heartbeat after which a process counts as gone."""
 
 
+class SpoolStatus(msgspec.Struct):
+    """What lay in a server's spool when it was last heard of: deliveries that are acknowledged and
+    not in the inbox yet, their bytes, the age of the oldest in seconds.
+    """
+
+    deliveries: int
+    bytes: int
+    oldest: float
+
+
 class NodeStatus(msgspec.Struct):
     """A server or worker. ``alive``: heard of within 15 seconds; times are in seconds.
 
-    ``active``: runs under way, of a worker.
+    ``active``: runs under way, of a worker. ``spool``: what lies in a server's, if it has one.
     """
 
     name: str
@@ -46,6 +57,7 @@ class NodeStatus(msgspec.Struct):
     started_at: datetime
     version: str
     active: int | None
+    spool: SpoolStatus | None = None
 
 
 class QueueStatus(msgspec.Struct):
@@ -163,7 +175,16 @@ def _node(row: dict[str, Any]) -> NodeStatus:
         started_at=row["started_at"],
         version=str(details.get("version", "")),
         active=details.get("active"),
+        spool=_spool(details.get("spool"), row["now"]),
     )
+
+
+def _spool(figures: Any, now: float) -> SpoolStatus | None:
+    if not isinstance(figures, dict) or "deliveries" not in figures:
+        return None
+    since = figures["oldest_at"]
+    oldest = max(0.0, round(now - since, 1)) if since else 0.0
+    return SpoolStatus(figures["deliveries"], figures["bytes"], oldest)
 
 
 def _budget(row: dict[str, Any]) -> BudgetStatus:

@@ -20,6 +20,7 @@ from junctor.app.lean import settle_memory
 from junctor.app.room import disk_of
 from junctor.app.settings import Settings
 from junctor.app.telemetry import watched
+from junctor.runtime.disk import Disk
 from junctor.runtime.scheduler import run_scheduler
 from junctor.runtime.worker import Worker
 
@@ -68,7 +69,7 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
         tell_ready()
         beside = {
             asyncio.create_task(keep_house(url, stop, core=core), name="keep house"),
-            asyncio.create_task(keep_time(url, stop), name="keep time"),
+            asyncio.create_task(keep_time(url, stop, disk=disk), name="keep time"),
             asyncio.create_task(disk.watch(), name="disk"),
             asyncio.create_task(watch_drains(core, stop), name="drains"),
         }
@@ -133,12 +134,14 @@ async def keep_house(
         await _stopped(stop, within=pause)
 
 
-async def keep_time(url: str, stop: asyncio.Event, *, pause: float = TIME_PAUSE) -> None:
+async def keep_time(
+    url: str, stop: asyncio.Event, *, disk: Disk | None = None, pause: float = TIME_PAUSE
+) -> None:
     """Fires schedules beside the work until ``stop``; no failure of theirs ends it."""
     log = structlog.get_logger("junctor.worker")
     while not stop.is_set():
         try:
-            await run_scheduler(url, stop)
+            await run_scheduler(url, stop, disk)
         except Exception as error:
             said = str(error).strip().partition("\n")[0] or type(error).__name__
             log.warning("worker.schedules_interrupted", error=said, again_in=pause)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-__all__ = ["Answered", "Inbox", "NewDelivery"]
+__all__ = ["Answered", "AppDelivery", "Inbox", "NewDelivery"]
 
 
 class NewDelivery(NamedTuple):
@@ -24,6 +24,18 @@ class NewDelivery(NamedTuple):
     """What makes two deliveries the same event, or nothing."""
     server: str | None
     """Who waits for an answer."""
+
+
+class AppDelivery(NamedTuple):
+    """One verified delivery to an app's address, before it is known who gets it."""
+
+    organization_id: UUID
+    id: UUID
+    """Its copies' ids follow from it."""
+    token: str
+    """Of the app's address."""
+    payload: bytes
+    """As `runtime.envelope` writes it."""
 
 
 @dataclass(frozen=True, slots=True)

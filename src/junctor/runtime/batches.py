@@ -54,7 +54,6 @@ class Batches:
         self._queue: list[_Item] = []
         self._weight = 0
         self._wake = asyncio.Event()
-        self._holding = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -63,6 +62,7 @@ class Batches:
         self._tasks = [loop.create_task(self._work(), name="ingest")]
         if self._spool is not None:
             self._tasks.append(loop.create_task(self._adopt(self._spool), name="adopt"))
+            self._spool.began = self._wake.set
             if self._spool.active:
                 self._wake.set()
 
@@ -80,7 +80,7 @@ class Batches:
         """
         future: _Future = asyncio.get_running_loop().create_future()
         spool = self._spool
-        if spool is not None and spool.active and not self._holding and spool.takes(delivery):
+        if spool is not None and spool.active and not spool.holding and spool.takes(delivery):
             spool.put(delivery, future)
             return await future
         if self._weight > MOST_QUEUED:
@@ -204,7 +204,7 @@ class Batches:
                 if self._others(spool):
                     return  # those that can't be spooled have waited for long enough
             # Little is left, and more may be on its way there: for this moment, what comes waits.
-            self._holding = True
+            spool.holding = True
             await spool.quiet()
             while await spool.drain():
                 continue
@@ -217,7 +217,7 @@ class Batches:
             if not self._others(spool):
                 await asyncio.sleep(LOOK_AGAIN)
         finally:
-            self._holding = False
+            spool.holding = False
 
     def _others(self, spool: Spooling) -> bool:
         return any(not spool.takes(delivery) for delivery, _ in self._queue)

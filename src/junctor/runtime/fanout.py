@@ -4,31 +4,39 @@ Who wants what is kept ready, as hooks are. It is never trusted blindly: the tra
 a delivery's copies compares the list's generation, so that a scenario which was started before the
 delivery came gets it, whatever this process had heard by then. A delivery that nobody wants is
 acknowledged and counted.
+
+While the database does not take them, deliveries go into the spool as they came, and are handed on
+when that is drained. A copy's id follows from its delivery's and its hook's, so that whatever is
+stored twice on the way is one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import structlog
 
-from junctor.adapters.postgres.fanout import AppRow, Marked, PostgresFanout, Spread
+from junctor.adapters.postgres.fanout import Marked, PostgresFanout, Spread
 from junctor.adapters.postgres.hot import Line, is_lost
 from junctor.adapters.system import system_ids
-from junctor.errors import JunctorError, NotFound, Unauthorized
-from junctor.language.connector import AppHook, Connector, Delivery
+from junctor.errors import JunctorError, Unauthorized
+from junctor.language import ids
+from junctor.language.connector import Connector, Delivery
 from junctor.language.deliveries import ACCEPTED
-from junctor.ports.inbox import Answered, NewDelivery
+from junctor.ports.inbox import Answered, AppDelivery, NewDelivery
 from junctor.runtime import telemetry
+from junctor.runtime.apps import App, Apps
+from junctor.runtime.batches import HUNG
 from junctor.runtime.doorkeeper import Doorkeeper
-from junctor.runtime.envelope import pack_call
-from junctor.runtime.hooks import KEEP_SECONDS, Hook, Hooks
+from junctor.runtime.envelope import Manual, pack_call, unpack
+from junctor.runtime.hooks import Hook, Hooks
+from junctor.runtime.spooling import Spooling
 
 __all__ = ["APP", "Fanout"]
 
@@ -45,18 +53,6 @@ MOST_QUEUED = 64 * 1024 * 1024
 
 _TOLD = Answered(ACCEPTED.status, ACCEPTED.headers, ACCEPTED.body)
 
-
-@dataclass(slots=True)
-class _App:
-    """An app's address, ready to receive."""
-
-    row: AppRow
-    definition: AppHook
-    label: str
-    until: float
-    by_account: dict[str, list[Hook]] = field(default_factory=dict)
-
-
 _Item = tuple[Spread, asyncio.Future[None]]
 
 
@@ -71,17 +67,17 @@ class Fanout:
         connector: Callable[[str], Connector | None],
         patience: float,
         keeper: Doorkeeper | None = None,
+        spool: Spooling | None = None,
     ) -> None:
         self._keeper = keeper
+        self._spool = spool
         self._line = Line(url, patience=patience)
         self._reads = Line(url, patience=patience)
         self._store = PostgresFanout(self._line)
         self._rows = PostgresFanout(self._reads)
-        self._hooks = hooks
-        self._connector = connector
         self._ids = system_ids()
-        self._apps: dict[str, _App] = {}
-        self._forgotten = 0
+        self.apps = Apps(self._rows, hooks, connector, ready=spool is not None)
+        """Who gets what."""
         self._queue: list[_Item] = []
         self._weight = 0
         self._wake = asyncio.Event()
@@ -92,48 +88,59 @@ class Fanout:
         self._task = asyncio.get_running_loop().create_task(self._work(), name="fanout")
 
     async def stop(self) -> None:
-        """Stores what was received, then ends."""
+        """Stores what was received, then ends; before the spool does."""
         if self._queue:
             await asyncio.wait([future for _, future in self._queue])
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Nothing is drained any more."""
         await self._line.close()
         await self._reads.close()
 
-    def forget(self) -> None:
-        """Something about hooks changed."""
-        self._apps.clear()
-        self._forgotten += 1
-
     async def settings(self, token: str) -> Mapping[str, Any]:
         """The settings of an app's address; `NotFound` if there is none, or none in use."""
-        return (await self._get(token)).row.settings
+        return (await self.apps.get(token, away=self._away)).row.settings
 
     async def take(self, token: str, delivery: Delivery) -> Answered:
-        """Verifies a delivery and stores all its copies: durable when it returns.
+        """Verifies a delivery and stores all its copies, or itself in the spool: durable when it
+        returns.
 
         `Unauthorized` if it is not genuine, names another app, or none.
         """
+        raw: AppDelivery | None = None
         for _ in range(ROUNDS):
-            app = await self._get(token)
+            app = await self.apps.get(token, away=self._away)
             received = replace(delivery, settings=app.row.settings)
             try:
                 self._check(app, received)
             except Unauthorized as error:
-                if await self._refused(token, app, error.message):
+                if not self._away and await self._refused(token, app, error.message):
                     continue
                 raise
-            spread = await self._spread(app, received)
-            await self._accept(spread)
+            if raw is None:
+                organization = app.row.organization_id
+                raw = AppDelivery(organization, self._ids.new(), token, pack_call(received))
+            if await self._spooled(raw):
+                return _TOLD
+            try:
+                spread = await self._spread(app, received, raw.id)
+                await self._accept(spread)
+            except Exception as error:
+                if self._spool is None or not is_lost(error) or not self._spool.takes(raw):
+                    raise
+                self._spool.begin(_reason(error))
+                continue
             if not spread.stale:
                 return _TOLD
-            self._drop(token, app)
+            self.apps.drop(token, app)
         raise _Changing
 
     # Who gets what.
 
-    def _check(self, app: _App, delivery: Delivery) -> None:
+    def _check(self, app: App, delivery: Delivery) -> None:
         app.definition.verify(delivery, app.row.settings)
         named = app.definition.named(delivery)
         if not named and app.row.settings.get(app.definition.unnamed) is True:
@@ -145,22 +152,22 @@ class Fanout:
                 f"{app.row.app!r}."
             )
 
-    async def _refused(self, token: str, app: _App, reason: str) -> bool:
+    async def _refused(self, token: str, app: App, reason: str) -> bool:
         """Counts it; whether the address has been changed since, so that it must be judged anew."""
         generation = await self._rows.refuse(app.row, reason[:300])
         if generation == app.row.generation:
             return False
-        self._drop(token, app)
+        self.apps.drop(token, app)
         return True
 
-    async def _spread(self, app: _App, delivery: Delivery) -> Spread:
+    async def _spread(self, app: App, delivery: Delivery, id: UUID) -> Spread:  # noqa: A002 - the delivery's
         concerned = app.definition.concerns(delivery)
         found: dict[UUID, Hook] = {}
         for account in sorted(concerned):
             for hook in app.by_account.get(account, ()):
                 if _wants(hook, delivery):
                     found[hook.id] = hook
-        copies = tuple(self._copy(hook, delivery) for hook in found.values())
+        copies = tuple(_copy(hook, delivery, id) for hook in found.values())
         return Spread(
             app.row.organization_id,
             app.row.id,
@@ -169,20 +176,7 @@ class Fanout:
             await self._marked(app, delivery),
         )
 
-    def _copy(self, hook: Hook, delivery: Delivery) -> NewDelivery:
-        own = replace(delivery, settings=hook.stored)
-        return NewDelivery(
-            hook.organization_id,
-            self._ids.new(),
-            hook.scenario_id,
-            hook.order_key(own),
-            hook.id,
-            pack_call(own),
-            hook.dedup_key(own),
-            None,
-        )
-
-    async def _marked(self, app: _App, delivery: Delivery) -> Marked | None:
+    async def _marked(self, app: App, delivery: Delivery) -> Marked | None:
         said = app.definition.installed(delivery)
         if said is None:
             return None
@@ -201,53 +195,65 @@ class Fanout:
         )
         return Marked(concerned, f"{reason}; authorise it anew", said.at, said.installed)
 
-    async def _get(self, token: str) -> _App:
-        kept = self._apps.get(token)
-        if kept is not None and kept.until > time.monotonic():
-            return kept
-        before = self._forgotten
-        try:
-            app = await self._load(token)
-        except Exception as error:
-            if kept is None or not is_lost(error):
-                raise
-            return kept  # nothing can be stored with it before the database is back
-        if before == self._forgotten:
-            self._apps[token] = app
-        return app
+    # The spool.
 
-    async def _load(self, token: str) -> _App:
-        row = await self._rows.app_hook(token) if token.isalnum() else None
-        connector = self._connector(row.connector) if row is not None else None
-        if row is None or not row.enabled or connector is None or connector.app_hook is None:
-            raise NotFound(what="An app's hook at this address")
-        definition = connector.app_hook
-        until = time.monotonic() + KEEP_SECONDS * random.uniform(1, 2)
-        app = _App(row, definition, connector.label, until)
-        for each in await self._rows.subscribers(row):
-            if each.connection_kind != definition.kind:
-                continue
-            if definition.app(each.connection_settings) != row.app:
-                continue
-            accounts = definition.accounts(each.connection_settings, each.account_id or "")
-            if not accounts:
-                continue
-            trigger = f"{each.connector}:{each.kind}"
-            try:
-                hook = await self._hooks.prepare(
-                    each.organization_id, each.id, each.scenario_id, trigger,
-                    each.settings, each.sealed, each.published,
-                )  # fmt: skip
-            except JunctorError as error:
-                log.warning("no_subscriber", hook=str(each.id), error=error.message)
-                continue
-            # Only where it works: what concerns the agency alone is no event of its sub-account.
-            app.by_account.setdefault(accounts[0], []).append(hook)
-        return app
+    @property
+    def _away(self) -> bool:
+        """Whether the database does not answer, and the spool takes deliveries meanwhile."""
+        return self._spool is not None and self._spool.away
 
-    def _drop(self, token: str, app: _App) -> None:
-        if self._apps.get(token) is app:
-            del self._apps[token]
+    async def _spooled(self, raw: AppDelivery) -> bool:
+        """Puts it into the spool if that is in use, durably; whether it was."""
+        spool = self._spool
+        if spool is None or not spool.takes(raw):
+            return False
+        while spool.active:
+            if spool.holding:
+                await spool.held()
+                continue
+            if self._keeper is not None:
+                self._keeper.check(raw.organization_id)
+            future: asyncio.Future[UUID | None] = asyncio.get_running_loop().create_future()
+            spool.put(raw, future)
+            await future
+            return True
+        return False
+
+    async def hand_on(self, deliveries: Sequence[AppDelivery]) -> None:
+        """Stores what lay in the spool, all copies of all of them, by the lists of now. Safe to
+        repeat; raises if one of them can't be, e.g. `NotFound` if its address is gone.
+        """
+        batch: list[tuple[AppDelivery, App, Spread]] = []
+        keys: set[tuple[UUID | None, str]] = set()
+        copies = 0
+        for raw in deliveries:
+            app, spread = await self._reread(raw)
+            own = _keys(spread)
+            if batch and (own & keys or copies + len(spread.copies) > LARGEST_BATCH):
+                await self._store_again(batch)
+                batch, keys, copies = [], set(), 0
+            batch.append((raw, app, spread))
+            keys |= own
+            copies += len(spread.copies)
+        await self._store_again(batch)
+
+    async def _reread(self, raw: AppDelivery) -> tuple[App, Spread]:
+        """It was verified when it came."""
+        app = await self.apps.get(raw.token)
+        at = datetime.fromtimestamp(ids.milliseconds(raw.id) / 1000, UTC)
+        delivery = unpack(raw.id, raw.payload, at)
+        assert not isinstance(delivery, Manual)
+        received = replace(delivery, id="", settings=app.row.settings)
+        return app, await self._spread(app, received, raw.id)
+
+    async def _store_again(self, batch: list[tuple[AppDelivery, App, Spread]]) -> None:
+        while batch:
+            await self._store.accept([spread for _, _, spread in batch], again=True)
+            stale = [(raw, app) for raw, app, spread in batch if spread.stale]
+            batch = []
+            for raw, app in stale:
+                self.apps.drop(raw.token, app)
+                batch.append((raw, *await self._reread(raw)))
 
     # Storing.
 
@@ -273,9 +279,17 @@ class Fanout:
             if not batch:
                 self._wake.clear()
                 continue
+            task = asyncio.ensure_future(self._store_batch(batch))
             try:
-                await self._store_batch(batch)
+                if self._spool is not None:
+                    await asyncio.wait({task}, timeout=HUNG)
+                    if not task.done():
+                        # It may be stored yet: then it is in both, and handed on to no effect.
+                        self._give_up(batch, TimeoutError("the database does not answer"))
+                await task
             except asyncio.CancelledError:
+                task.cancel()
+                await asyncio.wait({task}, timeout=1.0)
                 for _, future in batch:
                     future.cancel()
                 raise
@@ -287,13 +301,15 @@ class Fanout:
         try:
             await self._store.accept([spread for spread, _ in batch])
         except Exception as error:
-            if self._keeper is not None:
+            if self._keeper is not None and self._spool is None:
                 self._keeper.failed(error)
             if not is_lost(error) and len(batch) > 1:
                 middle = len(batch) // 2
                 await self._store_batch(batch[:middle])
                 await self._store_batch(batch[middle:])
                 return
+            if self._spool is not None and is_lost(error):
+                self._give_up(batch, error)
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
@@ -302,6 +318,16 @@ class Fanout:
         for _, future in batch:
             if not future.done():
                 future.set_result(None)
+
+    def _give_up(self, batch: list[_Item], error: Exception) -> None:
+        """The database is away: these, and what waits behind them, go into the spool, in order."""
+        assert self._spool is not None
+        self._spool.begin(_reason(error))
+        for _, future in (*batch, *self._queue):
+            if not future.done():
+                future.set_exception(psycopg.OperationalError(_reason(error)))
+        self._queue.clear()
+        self._weight = 0
 
     def _next_batch(self) -> list[_Item]:
         """Deliveries whose copies share no dedup key; a repeated one waits for the next."""
@@ -315,7 +341,7 @@ class Fanout:
             if batch and full:
                 break
             looked += 1
-            own = {(each.hook_id, each.key) for each in spread.copies if each.key is not None}
+            own = _keys(spread)
             if own & keys:
                 later.append(item)
                 continue
@@ -325,6 +351,20 @@ class Fanout:
             self._weight -= _weight(spread)
         self._queue = later + self._queue[looked:]
         return batch
+
+
+def _copy(hook: Hook, delivery: Delivery, id: UUID) -> NewDelivery:  # noqa: A002 - the delivery's
+    own = replace(delivery, settings=hook.stored)
+    return NewDelivery(
+        hook.organization_id,
+        ids.derived(id, hook.id.bytes),
+        hook.scenario_id,
+        hook.order_key(own),
+        hook.id,
+        pack_call(own),
+        hook.dedup_key(own),
+        None,
+    )
 
 
 def _wants(hook: Hook, delivery: Delivery) -> bool:
@@ -338,8 +378,16 @@ def _wants(hook: Hook, delivery: Delivery) -> bool:
         return True
 
 
+def _keys(spread: Spread) -> set[tuple[UUID | None, str]]:
+    return {(each.hook_id, each.key) for each in spread.copies if each.key is not None}
+
+
 def _weight(spread: Spread) -> int:
     return sum(len(each.payload) for each in spread.copies)
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 class _Changing(JunctorError):

@@ -261,8 +261,7 @@ class Hooks:
         if module is None or module.hook is None:
             raise Misconfigured(reason=f"there is no instant trigger {trigger}")
         secrets = dict(settings)
-        if self._ready:
-            await self._keep_ring(organization)
+        await self.keep_ring(organization)
         if sealed is not None:
             keyring = await self._vault.keyring(organization)
             secrets |= msgspec.json.decode(keyring.open(sealed, hook_aad(organization, hook_id)))
@@ -294,8 +293,12 @@ class Hooks:
             inspects=module.hook.inspects(settings),
         )
 
-    async def _keep_ring(self, organization: UUID) -> None:
-        """Without it, deliveries are taken as long as the database is there, and not spooled."""
+    async def keep_ring(self, organization: UUID) -> None:
+        """Keeps an organisation's key at hand, if they are kept `ready`. Without it, deliveries are
+        taken as long as the database is there, and not spooled.
+        """
+        if not self._ready:
+            return
         try:
             self.rings[organization] = await self._vault.keyring(organization)
         except JunctorError as error:

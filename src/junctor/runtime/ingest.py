@@ -105,8 +105,15 @@ class Ingest:
             self.spool = Spooling(spool, line=self._line, vault=vault, rings=self._hooks.rings)
         self._batches = Batches(self._line, self.spool, keeper=keeper)
         self._fanout = Fanout(
-            url, hooks=self._hooks, connector=connector, patience=patience, keeper=keeper
+            url,
+            hooks=self._hooks,
+            connector=connector,
+            patience=patience,
+            keeper=keeper,
+            spool=self.spool,
         )
+        if self.spool is not None:
+            self.spool.hand_on = self._fanout.hand_on
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._waiters: dict[UUID, tuple[UUID, list[asyncio.Future[Answered]]]] = {}
@@ -138,13 +145,14 @@ class Ingest:
 
     async def stop(self) -> None:
         """Stores what was received, then ends."""
+        await self._fanout.stop()
         await self._batches.stop()
         if self.spool is not None:
             await self.spool.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._fanout.stop()
+        await self._fanout.close()
         for line in (self._reads, self._line):
             await line.close()
 
@@ -389,7 +397,7 @@ class Ingest:
 
     def _forget_hooks(self) -> None:
         self._hooks.forget()
-        self._fanout.forget()
+        self._fanout.apps.forget()
         self._changed.set()
 
     async def _keep_ready(self) -> None:
@@ -402,6 +410,7 @@ class Ingest:
             self._changed.clear()
             try:
                 await self._hooks.make_ready(await rows.tokens(MOST_KEPT))
+                await self._fanout.apps.make_ready(await rows.app_tokens(MOST_KEPT))
             except (psycopg.Error, ConnectionError, JunctorError) as error:
                 log.info("hooks_not_ready", error=str(error))
             await asyncio.sleep(READY_SECONDS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Mapping
 from uuid import UUID
 
 from junctor.errors import (
@@ -103,6 +104,8 @@ class Meter:
         self.streamed: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         """Lines that a log stream's destination could not take, by kind of destination."""
+        self.spool: Mapping[str, int] | None = None
+        """What lies in this server's spool (`spooling.Spooling.figures`), if it has one."""
 
     def refuse(self, code: str) -> None:
         """Counts a call that was not taken."""

@@ -6,7 +6,8 @@ next instant, all in one transaction: so a firing happens once, however many sch
 and whenever one is killed. See ADR 0038.
 
 The clock is the database's. While a schedule's last firing waits or runs, it does not fire again:
-it stays due, and fires once when that has ended.
+it stays due, and fires once when that has ended. Nor does anything fire while there is no room on
+disk: what was due meanwhile is missed, and treated as such.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
+from psycopg import errors
 
 from junctor.adapters.postgres.database import Pool, pool
 from junctor.adapters.postgres.queries import load
 from junctor.language import ids
 from junctor.language.firings import Missed, Turn, firings, turn
 from junctor.language.schedule import read
+from junctor.runtime.disk import Disk
 from junctor.runtime.envelope import pack_manual
 
 __all__ = ["Scheduler", "run_scheduler"]
@@ -81,14 +84,32 @@ class _Decided:
 
 
 class Scheduler:
-    """Fires what is due. ``engine``: an open engine pool."""
+    """Fires what is due. ``engine``: an open engine pool; ``disk``: what is watched, if any is."""
 
-    def __init__(self, engine: Pool) -> None:
+    def __init__(self, engine: Pool, disk: Disk | None = None) -> None:
         self._engine = engine
+        self._disk = disk
         self._sql = load("schedules")
 
     async def turn(self) -> int:
         """Plans and fires what is due now; returns how many schedules it looked at."""
+        if self._full:
+            return 0
+        try:
+            return await self._turn()
+        except errors.DiskFull:
+            if self._disk is None:
+                raise
+            self._disk.said_full()
+            log.warning("schedule.no_room")
+            return 0
+
+    @property
+    def _full(self) -> bool:
+        """Whether nothing new may be begun."""
+        return self._disk is not None and self._disk.full
+
+    async def _turn(self) -> int:
         async with self._engine.connection() as connection, connection.transaction():
             found = await (await connection.execute(self._sql["due"], {"limit": MOST})).fetchall()
             if not found:
@@ -131,6 +152,8 @@ class Scheduler:
 
     async def pause(self) -> float:
         """Seconds until something may be due."""
+        if self._full:
+            return LOOK
         async with self._engine.connection() as connection:
             row = await (await connection.execute(self._sql["until_next"])).fetchone()
         seconds = row[0] if row is not None else None
@@ -165,10 +188,10 @@ def _zone(name: str) -> ZoneInfo | None:
         return None
 
 
-async def run_scheduler(url: str, stop: asyncio.Event) -> None:
-    """Fires until told to stop."""
+async def run_scheduler(url: str, stop: asyncio.Event, disk: Disk | None = None) -> None:
+    """Fires until told to stop; nothing while ``disk`` is full."""
     async with pool(url, "engine", 1, 1) as engine:
-        scheduler = Scheduler(engine)
+        scheduler = Scheduler(engine, disk)
         while not stop.is_set():
             if await scheduler.turn():
                 continue

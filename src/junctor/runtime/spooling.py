@@ -2,14 +2,15 @@
 
 A delivery is sealed with its organisation's key, appended to the spool and acknowledged; many that
 wait share one fsync. Once the database is back, the spool is drained in order with the same
-deliveries' ids and dedup keys, so that a crash on the way repeats nothing. What the database
+deliveries' ids and dedup keys, so that a crash on the way repeats nothing. What came to an app's
+address lies there as it came, and is handed on to its receivers only then. What the database
 refuses, and what can't be read, is set aside, told, and never thrown away.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final, TypeVar
@@ -22,9 +23,10 @@ from junctor.adapters.postgres.hot import Line, is_lost
 from junctor.adapters.postgres.spooled import PostgresSpooled
 from junctor.adapters.spool import Record, Segment, SpoolFolder, SpoolFull, pack
 from junctor.errors import Misconfigured
-from junctor.ports.inbox import NewDelivery
+from junctor.ports.inbox import AppDelivery, NewDelivery
 from junctor.ports.vault import Keyring, Vault
 from junctor.runtime import telemetry
+from junctor.runtime.meter import METER
 from junctor.runtime.notices import Notices
 
 __all__ = ["SPOOLED", "Spooling"]
@@ -42,13 +44,16 @@ MOST_WAITING = 64 * 1024 * 1024
 """Bytes that wait for an fsync; what comes then is told to come again."""
 
 _Waiting = tuple[bytes, asyncio.Future[UUID | None]]
+Spoolable = NewDelivery | AppDelivery
+HandOn = Callable[[Sequence[AppDelivery]], Awaitable[None]]
+"""Stores all that these are for, safe to repeat; raises if one of them can't be."""
 
 
 class Spooling:
     """The spool of one server process. ``rings`` are the keys of organisations known by now.
 
     ``active``: deliveries are to go into the spool, because the database does not take them or
-    because others lie there before them.
+    because others lie there before them. ``hand_on``: what becomes of those to an app's address.
     """
 
     def __init__(
@@ -58,8 +63,14 @@ class Spooling:
         line: Line,
         vault: Vault,
         rings: Mapping[UUID, Keyring],
+        hand_on: HandOn | None = None,
     ) -> None:
         self._folder = folder
+        self.hand_on = hand_on
+        self.began: Callable[[], None] = lambda: None
+        """Told that there is something to drain."""
+        self._open_gate = asyncio.Event()
+        self._open_gate.set()
         self._store = PostgresSpooled(line)
         self._notices = Notices(line)
         self._vault = vault
@@ -75,9 +86,13 @@ class Spooling:
         self.active = False
         self.away = False
         """Whether the database did not answer when it was last asked."""
-        self.figures: dict[str, int] = {"spooled": 0, "drained": 0, "refused": 0, "bytes": 0}
+        self.figures: dict[str, int] = dict.fromkeys(
+            ("spooled", "drained", "refused", "deliveries", "bytes", "oldest_at"), 0
+        )
         """Deliveries acknowledged from the spool, brought into the inbox, and set aside since the
-        start; bytes that lie there now."""
+        start; what lies there now in this process's part: deliveries, bytes, and since when (in
+        seconds since 1970; 0: nothing does)."""
+        METER.spool = self.figures
 
     async def start(self) -> None:
         """Takes over what an earlier process left, and begins to write."""
@@ -101,18 +116,39 @@ class Spooling:
             log.warning("spool_not_read", error=str(error))
             return
         if taken:
+            self._look()
             log.info("spool_found", segments=taken)
             self.active = True
 
-    def takes(self, delivery: NewDelivery) -> bool:
-        """Whether it may lie in the spool: a hook's, of an organisation whose key is at hand."""
-        return delivery.hook_id is not None and delivery.organization_id in self._rings
+    def takes(self, delivery: Spoolable) -> bool:
+        """Whether it may lie in the spool: a hook's or an app address's, of an organisation whose
+        key is at hand.
+        """
+        own = isinstance(delivery, AppDelivery) or delivery.hook_id is not None
+        return own and delivery.organization_id in self._rings
+
+    @property
+    def holding(self) -> bool:
+        """Whether nothing may be put there for the moment: its end is being drained."""
+        return not self._open_gate.is_set()
+
+    @holding.setter
+    def holding(self, holding: bool) -> None:
+        if holding:
+            self._open_gate.clear()
+        else:
+            self._open_gate.set()
+
+    async def held(self) -> None:
+        """Until `holding` is over."""
+        await self._open_gate.wait()
 
     def begin(self, reason: str) -> None:
         """From now on deliveries go into the spool."""
         if not self.active:
             log.warning("spooling", reason=reason)
         self.active = self.away = True
+        self.began()
 
     def end(self) -> None:
         """Everything is in the inbox: what comes now goes there."""
@@ -124,7 +160,7 @@ class Spooling:
         """Bytes that lie in this process's part of the spool."""
         return self._folder.size
 
-    def put(self, delivery: NewDelivery, future: asyncio.Future[UUID | None]) -> None:
+    def put(self, delivery: Spoolable, future: asyncio.Future[UUID | None]) -> None:
         """Resolves the future with `SPOOLED` once it is durable, or with why it is not."""
         if self._weight > MOST_WAITING:
             future.set_exception(SpoolFull())
@@ -160,7 +196,7 @@ class Spooling:
                         future.set_exception(full)
                 continue
             self.figures["spooled"] += len(group)
-            self.figures["bytes"] = self._folder.size
+            self._look()
             for _, future in group:
                 if not future.done():
                     future.set_result(SPOOLED)
@@ -202,15 +238,25 @@ class Spooling:
                 deliveries.append(opened)
         for batch in _batches(deliveries):
             await self._accept(batch)
+            self.away = False
         if found.damaged:
             await self._tell_damage(segment, found.records, found.damaged)
         if found.torn:
             log.info("spool_torn", segment=segment.path.name, bytes=found.torn)
         await self._in_thread(lambda: self._folder.finish(segment, damaged=bool(found.damaged)))
-        self.figures["bytes"] = self._folder.size
+        self._look()
         return True
 
-    async def _open(self, record: Record) -> NewDelivery | None:
+    def _look(self) -> None:
+        folder = self._folder
+        oldest = folder.oldest_at
+        self.figures |= {
+            "deliveries": folder.records,
+            "bytes": folder.size,
+            "oldest_at": 0 if oldest is None else int(oldest),
+        }
+
+    async def _open(self, record: Record) -> Spoolable | None:
         """The delivery; ``None`` if it can't be opened, and is set aside."""
         ring = self._rings.get(record.organization_id)
         if ring is not None:  # the vault's way to the database may take longer to come back
@@ -224,10 +270,14 @@ class Spooling:
             await self._refuse(record, str(error))
             return None
 
-    async def _accept(self, batch: Sequence[NewDelivery]) -> None:
+    async def _accept(self, batch: Sequence[Spoolable]) -> None:
         """Stores a batch; if it can't be, its halves, so that only the culprit is set aside."""
         try:
-            await self._store.accept(batch)
+            if isinstance(batch[0], AppDelivery):
+                assert self.hand_on is not None
+                await self.hand_on([each for each in batch if isinstance(each, AppDelivery)])
+            else:
+                await self._store.accept([each for each in batch if isinstance(each, NewDelivery)])
         except Exception as error:
             if is_lost(error):
                 raise
@@ -239,7 +289,6 @@ class Spooling:
             await self._accept(batch[:middle])
             await self._accept(batch[middle:])
             return
-        self.away = False
         self.figures["drained"] += len(batch)
         telemetry.stored(len(batch), 0)
 
@@ -270,23 +319,29 @@ def _aad(organization_id: UUID, delivery_id: UUID) -> bytes:
     return b"spool" + organization_id.bytes + delivery_id.bytes
 
 
-def _seal(delivery: NewDelivery, ring: Keyring) -> Record:
-    rest = msgspec.msgpack.encode(
-        (
-            delivery.scenario_id.bytes,
-            delivery.order_key,
-            delivery.hook_id.bytes if delivery.hook_id is not None else None,
-            delivery.payload,
-            delivery.key,
+def _seal(delivery: Spoolable, ring: Keyring) -> Record:
+    if isinstance(delivery, AppDelivery):
+        rest = msgspec.msgpack.encode((delivery.token, delivery.payload))
+    else:
+        rest = msgspec.msgpack.encode(
+            (
+                delivery.scenario_id.bytes,
+                delivery.order_key,
+                delivery.hook_id.bytes if delivery.hook_id is not None else None,
+                delivery.payload,
+                delivery.key,
+            )
         )
-    )
     aad = _aad(delivery.organization_id, delivery.id)
     return Record(delivery.organization_id, delivery.id, ring.seal(rest, aad))
 
 
-def _unseal(record: Record, ring: Keyring) -> NewDelivery:
+def _unseal(record: Record, ring: Keyring) -> Spoolable:
     rest = ring.open(record.sealed, _aad(record.organization_id, record.id))
-    scenario, order_key, hook, payload, key = msgspec.msgpack.decode(rest)
+    found = msgspec.msgpack.decode(rest)
+    if len(found) == 2:
+        return AppDelivery(record.organization_id, record.id, *found)
+    scenario, order_key, hook, payload, key = found
     return NewDelivery(
         record.organization_id,
         record.id,
@@ -299,14 +354,17 @@ def _unseal(record: Record, ring: Keyring) -> NewDelivery:
     )
 
 
-def _batches(deliveries: Sequence[NewDelivery]) -> Iterator[list[NewDelivery]]:
-    """In order; each dedup key once in a batch."""
-    batch: list[NewDelivery] = []
+def _batches(deliveries: Sequence[Spoolable]) -> Iterator[list[Spoolable]]:
+    """In order; of one kind each, and in each a dedup key once."""
+    batch: list[Spoolable] = []
     keys: set[tuple[UUID | None, str]] = set()
     weight = 0
     for each in deliveries:
-        key = (each.hook_id, each.key) if each.key is not None else None
-        if len(batch) >= LARGEST_BATCH or weight >= HEAVIEST_BATCH or (key and key in keys):
+        key = None
+        if isinstance(each, NewDelivery) and each.key is not None:
+            key = (each.hook_id, each.key)
+        full = len(batch) >= LARGEST_BATCH or weight >= HEAVIEST_BATCH
+        if batch and (full or (key and key in keys) or type(each) is not type(batch[0])):
             yield batch
             batch, keys, weight = [], set(), 0
         batch.append(each)

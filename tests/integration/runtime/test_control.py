@@ -165,6 +165,45 @@ async def test_a_run_under_way_stops_before_its_next_operation(
 
 
 @asynchronous
+async def test_a_discarded_run_that_was_taken_up_again_does_nothing_more(database_url: str) -> None:
+    """Its row says that it waits until it has something to record."""
+    async with kit.vendor(delay=0.5) as vendor:
+        reads = sends(vendor.port, "{{1.n}}1")
+        reads = (reads[0], {**reads[1], "method": "get"})
+        text = flow(WEBHOOK, SLEEP, reads, sends(vendor.port, "{{1.n}}2"))
+        scenario = kit.plant(database_url, text)
+        async with working(database_url, allow=f"127.0.0.1:{vendor.port}") as worker:
+            (run,) = await kit.deliver(database_url, scenario, [7])
+            await kit.waiting(database_url)
+            kit.advance(worker, 300)
+            await kit.make_due(database_url)
+            await kit.until(lambda: vendor.done == {71: 1})
+            given = {"organization": ORGANIZATION, "run": run}
+            assert of_run(database_url, run, "state") == "waiting"
+            assert execute(database_url, load("hot")["discard"], **given)[0][0] == run
+            assert execute(database_url, "select keep, actor from stops") == [(False, "discard")]
+            execute(database_url, "update stops set created_at = now() - interval '2 minutes'")
+            execute(database_url, STOPS["forget_stops"])
+            assert len(execute(database_url, "select 1 from stops")) == 1  # it is still at it
+            await quiet(database_url, scenario)
+            assert (kit.states(database_url)[run], vendor.done) == ("discarded", {71: 1})
+            await kit.until(lambda: execute(database_url, "select 1 from stops") == [])
+        assert execute(database_url, load("hot")["discard"], **given) == []
+
+
+@asynchronous
+async def test_a_run_that_nobody_is_at_is_discarded_without_more_ado(database_url: str) -> None:
+    scenario = kit.plant(database_url, flow(WEBHOOK, SLEEP, SET))
+    async with working(database_url):
+        (run,) = await kit.deliver(database_url, scenario, [1])
+        await kit.waiting(database_url)
+        await quiet(database_url, scenario)
+        given = {"organization": ORGANIZATION, "run": run}
+        assert execute(database_url, load("hot")["discard"], **given)[0][0] == run
+        assert execute(database_url, "select 1 from stops") == []
+
+
+@asynchronous
 async def test_a_stop_ends_a_short_sleep_and_a_run_nobody_has_begun(database_url: str) -> None:
     short = flow(WEBHOOK, ("util:FunctionSleep", {"duration": "20"}), SET)
     scenario = kit.plant(database_url, short)

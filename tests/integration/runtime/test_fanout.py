@@ -301,3 +301,44 @@ async def test_an_app_that_was_removed_marks_its_connections_and_deletes_none(
     assert app.do("select count(*) from connections where id = any(%s)", [gone, by_agency]) == [
         (2,)
     ]
+
+
+@asynchronous
+async def test_a_scenario_that_runs_dry_gets_nothing_new(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = App(database_url)
+    connection = app.connection("location:L1")
+    draining, other = app.scenario(connection), app.scenario(connection)
+    async with door(database_url) as it, working(database_url):
+        # Whatever this door has heard of it.
+        monkeypatch.setattr(it.ingest, "_forget_hooks", lambda: None)
+        assert (await app.tell(it, app.event("TaskCreate"))).status == 200
+        app.do("update scenarios set draining_at = now() where id = %s", draining)
+        assert (await app.tell(it, app.event("TaskCreate"))).status == 200
+        app.do("update scenarios set draining_at = null where id = %s", draining)
+        assert (await app.tell(it, app.event("TaskCreate"))).status == 200
+        await idle(database_url)
+        assert app.runs(draining, other) == [2, 3]
+
+
+@asynchronous
+async def test_what_a_lost_connection_had_stored_is_not_stored_twice(database_url: str) -> None:
+    app = App(database_url)
+    scenario = app.scenario(app.connection("location:L1"))
+    async with door(database_url) as it, working(database_url):
+        fanout = it.ingest._fanout
+        stored = fanout._store.accept
+        line = fanout._line
+
+        async def lost_after(spreads: Any, *, again: bool = False) -> None:
+            """The answer to the commit gets lost, so that the same is stored again."""
+            await stored(spreads, again=again)
+            await idle(database_url)
+            assert line._connection is not None
+            await stored(spreads, again=True)
+
+        fanout._store.accept = lost_after  # type: ignore[method-assign]  # a fault in its way
+        assert (await app.tell(it, app.event("TaskCreate"))).status == 200
+        await idle(database_url)
+        assert app.runs(scenario) == [1]

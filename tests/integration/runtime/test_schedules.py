@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from junctor.adapters.postgres.database import pool
 from junctor.adapters.postgres.hot import Line, PostgresBacklog
 from junctor.language import ids
 from junctor.ports.backlog import Claim
+from junctor.runtime.disk import Disk
 from junctor.runtime.pace import Pace
 from junctor.runtime.scheduler import Scheduler, run_scheduler
 from tests.durability import kit
@@ -143,6 +145,52 @@ async def test_a_scheduler_that_dies_in_between_fires_nothing_and_the_next_one_d
         assert table.row(scenario) == before
         await second.turn()
         assert table.inbox() == [table.row(scenario)["last_run"]]
+
+
+@pytest.mark.parametrize("missed", ["skip", "once"])
+@asynchronous
+async def test_without_room_nothing_fires_and_what_was_due_is_missed(
+    table: Table, missed: str
+) -> None:
+    scenario = table.schedule(MINUTES, missed=missed)
+    room = [(1 << 40, 1 << 40)]
+    disk = Disk({"here": Path()}, probe=lambda _path: room[0])
+    disk.look()
+    async with pool(table.url, "engine", 1, 1) as engine:
+        it = Scheduler(engine, disk)
+        assert [await it.turn(), await it.turn()] == [1, 1]  # planned, fired
+        table.end()
+        table.shift(timedelta(minutes=25))
+        room[0] = (0, 1 << 40)
+        disk.look()
+        before = table.row(scenario)
+        assert (await it.turn(), await it.pause()) == (0, 1.0)
+        assert (table.row(scenario), table.inbox()) == (before, [])
+        room[0] = (1 << 40, 1 << 40)
+        disk.look()
+        assert await it.turn() == 1
+        after = table.row(scenario)
+        assert after["missed_count"] == (2 if missed == "skip" else 1)
+        assert len(table.inbox()) == (0 if missed == "skip" else 1)
+
+
+@asynchronous
+async def test_a_database_that_says_its_disk_is_full_is_left_alone_for_a_while(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.schedule(MINUTES)
+    now = [0.0]
+    disk = Disk({}, clock=lambda: now[0])
+    async with pool(table.url, "engine", 1, 1) as engine:
+        it = Scheduler(engine, disk)
+        full = "do $$ begin raise exception 'full' using errcode = '53100'; end $$"
+        with monkeypatch.context() as patch:
+            patch.setattr(it, "_sql", {**it._sql, "due": full})
+            assert await it.turn() == 0
+        assert disk.full
+        assert await it.turn() == 0
+        now[0] = 10.0
+        assert await it.turn() == 1
 
 
 @pytest.mark.parametrize(

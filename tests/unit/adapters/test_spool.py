@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from junctor.adapters.spool import Record, SpoolFolder, SpoolFull, look, pack, scan
+from junctor.language.ids import uuid7
 
 RECORDS = st.builds(Record, st.uuids(), st.uuids(), st.binary(max_size=200))
 THREE = [Record(UUID(int=1), UUID(int=n), bytes([n]) * n * 9) for n in range(1, 4)]
@@ -158,3 +160,33 @@ def test_a_damaged_segment_is_set_aside_whole(tmp_path: Path) -> None:
     assert aside == f"{path.stem}.damaged"
     assert (tmp_path / "spool" / "aside" / aside).read_bytes() == data
     spool.close()
+
+
+def test_what_lies_there_is_counted_also_by_who_takes_it_over(tmp_path: Path) -> None:
+    before = time.time()
+    spool = folder(tmp_path, segment_bytes=1)
+    assert (spool.records, spool.oldest_at) == (0, None)
+    spool.append([pack(THREE[0]), pack(THREE[1])])
+    spool.append([pack(THREE[2])])
+    assert spool.records == 3
+    assert spool.oldest_at is not None
+    assert before - 0.01 <= spool.oldest_at <= time.time()
+    seen = look(tmp_path / "spool")
+    assert (seen.deliveries, seen.oldest_at) == (3, spool.oldest_at)
+    first = spool.oldest_at
+    spool.close()
+    heir = folder(tmp_path)
+    assert heir.adopt() == 2
+    assert (heir.records, heir.oldest_at) == (3, first)
+    assert len(drained(heir)) == 3
+    assert (heir.records, heir.oldest_at, look(tmp_path / "spool").oldest_at) == (0, None, None)
+
+
+def test_a_segment_is_counted_up_to_its_damage(tmp_path: Path) -> None:
+    where = tmp_path / "spool"
+    where.mkdir()
+    packed = [pack(record) for record in THREE]
+    (where / f"{uuid7(5_000, bytes(10))}.spool").write_bytes(b"".join((*packed, packed[0][:-1])))
+    heir = folder(tmp_path)
+    assert heir.adopt() == 1
+    assert (heir.records, heir.oldest_at) == (3, 5.0)

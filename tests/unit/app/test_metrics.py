@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 import urllib.request
 from pathlib import Path
 
@@ -52,6 +53,20 @@ def test_what_was_counted_is_what_a_scrape_reads() -> None:
     assert found["junctor_vendor_request_seconds_count", "crisp"] == 1
     assert found["junctor_commit_group_size_sum",] == 3
     assert found["process_resident_memory_bytes",] > 1_000_000
+
+
+def test_a_server_says_what_lies_in_its_spool_and_others_say_nothing() -> None:
+    meter = counted()
+    found = samples(generate_latest(registry(meter, None)).decode())
+    assert not any("spool" in name for name, *_ in found)
+    meter.spool = {"deliveries": 3, "bytes": 900, "oldest_at": int(time.time()) - 60}
+    found = samples(generate_latest(registry(meter, None)).decode())
+    assert found["junctor_spool_deliveries",] == 3
+    assert found["junctor_spool_bytes",] == 900
+    assert 59 <= found["junctor_spool_oldest_seconds",] < 70
+    meter.spool = {"deliveries": 0, "bytes": 0, "oldest_at": 0}
+    found = samples(generate_latest(registry(meter, None)).decode())
+    assert found["junctor_spool_oldest_seconds",] == 0
 
 
 def test_a_database_that_is_away_is_said_once_per_while_and_breaks_nothing() -> None:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from junctor.adapters.postgres.arrays import Buffers, Longs, Texts, Uuids
+from junctor.adapters.postgres.arrays import Buffers, Longs, Texts, Times, Uuids
 from junctor.adapters.postgres.hot import Line
 from junctor.adapters.postgres.queries import load
+from junctor.language.ids import milliseconds
 from junctor.ports.inbox import NewDelivery
 
-__all__ = ["AppRow", "Marked", "PostgresFanout", "Spread", "SubscriberRow", "columns"]
+__all__ = ["AppRow", "Marked", "PostgresFanout", "Spread", "SubscriberRow", "columns", "received"]
 
 Row = tuple[Any, ...]
 
@@ -114,13 +115,15 @@ class PostgresFanout:
         )
         return int(rows[0][0]) if rows else None
 
-    async def accept(self, spreads: Sequence[Spread]) -> None:
+    async def accept(self, spreads: Sequence[Spread], *, again: bool = False) -> None:
         """Stores them in one transaction, marks what is out of date, and counts the rest.
 
         No two may share a dedup key of one hook. As with a hook's own deliveries, what a lost
         connection had stored all the same, and a worker has done by now, does not come back.
+        ``again``: they lay in a spool, and may have been stored before; they came when their ids
+        say.
         """
-        tries = 0
+        tries = int(again)
 
         async def work(connection: AsyncConnection[Row]) -> None:
             nonlocal tries
@@ -129,10 +132,10 @@ class PostgresFanout:
                 await self._mark_stale(connection, spreads)
                 good = [each for each in spreads if not each.stale]
                 copies = [copy for each in good for copy in each.copies]
-                if tries > 1:
-                    copies = await self._not_begun(connection, copies)
                 if copies:
                     await self._line.execute(connection, "accept", columns(copies))
+                if copies and tries > 1:
+                    await self._leave_begun(connection, copies, spooled=again)
                 for each in good:
                     if each.marked is not None and each.marked.connections:
                         await self._mark(connection, each.organization_id, each.marked)
@@ -154,16 +157,17 @@ class PostgresFanout:
             known = now.get((each.organization_id, each.app_hook_id))
             each.stale = known != each.generation
 
-    async def _not_begun(
-        self, connection: AsyncConnection[Row], copies: Sequence[NewDelivery]
-    ) -> list[NewDelivery]:
-        parameters = {
+    async def _leave_begun(
+        self, connection: AsyncConnection[Row], copies: Sequence[NewDelivery], *, spooled: bool
+    ) -> None:
+        ids = {
             "organizations": Uuids(each.organization_id for each in copies),
             "ids": Uuids(each.id for each in copies),
         }
-        cursor = await self._line.execute(connection, "begun", parameters)
-        gone = {row[0] for row in await cursor.fetchall()}
-        return [each for each in copies if each.id not in gone]
+        await self._line.execute(connection, "begun", ids)
+        if spooled:
+            times = received(copies)
+            await connection.execute(load("spool")["spooled_received"], {**ids, "times": times})
 
     async def _mark(
         self, connection: AsyncConnection[Row], organization_id: UUID, marked: Marked
@@ -215,3 +219,8 @@ def columns(copies: Sequence[NewDelivery]) -> dict[str, Any]:
         "keys": Texts(given[6]),
         "servers": Texts(given[7]),
     }
+
+
+def received(deliveries: Sequence[NewDelivery]) -> Times:
+    """When deliveries came that are stored later: their ids tell."""
+    return Times(datetime.fromtimestamp(milliseconds(each.id) / 1000, UTC) for each in deliveries)

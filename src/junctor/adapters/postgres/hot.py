@@ -29,6 +29,7 @@ from junctor.adapters.postgres.arrays import (
     Uuids,
     register,
 )
+from junctor.adapters.postgres.confidential import Confidential, wipe
 from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.kept import apply, open_waits
 from junctor.adapters.postgres.queries import load
@@ -102,7 +103,7 @@ class Line:
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 1.0)
 
-    async def fetch(self, name: str, parameters: dict[str, Any] | None = None) -> list[Row]:
+    async def fetch(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """The rows of a named query."""
 
         async def work(connection: AsyncConnection[Row]) -> list[Row]:
@@ -377,10 +378,12 @@ class PostgresLedger:
 
     def __init__(self, line: Line) -> None:
         self._line = line
+        self._confidential = Confidential(line.fetch)
 
     async def commit(self, writes: Sequence[Write]) -> list[bool]:
         """One statement for the group; a transaction where there is more to apply."""
-        if not any(write.kept or write.opens for write in writes):
+        ending = await self._confidential.ending(writes)
+        if not ending and not any(write.kept or write.opens for write in writes):
             return self._seen(writes, await self._line.fetch("commit", _group(writes)))
 
         async def work(connection: AsyncConnection[Row]) -> list[Row]:
@@ -394,6 +397,7 @@ class PostgresLedger:
                 rows = await fetch("commit", _group(writes))
                 claims, held = _numbers(writes), {row[0] for row in rows}
                 await open_waits(fetch, [w for w in writes if claims[id(w.claim)][0] in held])
+                await wipe(fetch, [w for w in ending if claims[id(w.claim)][0] in held])
                 return rows
 
         return self._seen(writes, await self._line.run(work))

@@ -7,16 +7,14 @@ have left the inbox by now are left out, as a spool is drained again after a cra
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import AsyncConnection
 
-from junctor.adapters.postgres.arrays import Times, Uuids
-from junctor.adapters.postgres.fanout import columns
+from junctor.adapters.postgres.arrays import Uuids
+from junctor.adapters.postgres.fanout import columns, received
 from junctor.adapters.postgres.hot import Line
 from junctor.adapters.postgres.queries import load
-from junctor.language.ids import milliseconds
 from junctor.ports.inbox import NewDelivery
 
 __all__ = ["PostgresSpooled"]
@@ -50,9 +48,7 @@ class PostgresSpooled:
                 }
                 await self._line.execute(connection, "accept", columns(deliveries))
                 await self._line.execute(connection, "begun", ids)
-                times = Times(
-                    datetime.fromtimestamp(milliseconds(each.id) / 1000, UTC) for each in deliveries
-                )
+                times = received(deliveries)
                 await connection.execute(self._sql["spooled_received"], {**ids, "times": times})
 
         await self._line.run(work)
@@ -61,9 +57,15 @@ class PostgresSpooled:
         """The tokens of hooks in use; those that had a delivery most recently are not known, so
         the newest come first.
         """
+        return await self._texts("tokens", most)
 
+    async def app_tokens(self, most: int) -> list[str]:
+        """The tokens of apps' addresses in use, the newest first."""
+        return await self._texts("app_tokens", most)
+
+    async def _texts(self, name: str, most: int) -> list[str]:
         async def work(connection: AsyncConnection[tuple[Any, ...]]) -> list[str]:
-            cursor = await connection.execute(self._sql["tokens"], {"most": most})
+            cursor = await connection.execute(self._sql[name], {"most": most})
             return [row[0] for row in await cursor.fetchall()]
 
         return await self._line.run(work)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Router, get
-from litestar.params import FromPath
+from litestar import Router, get, post
+from litestar.params import FromPath, JSONBody
 
+from junctor.app.api.connections import Option, Options, OptionsAsked
 from junctor.app.api.http import ApiRequest, Page, core_of
 from junctor.errors import NotFound
 from junctor.language import forms
@@ -97,6 +98,28 @@ async def read_examples(
     )
 
 
+@post("/connectors/{name:str}/options", summary="A pick-list without account", status_code=200)
+async def list_own_options(
+    request: ApiRequest, name: FromPath[str], data: JSONBody[OptionsAsked]
+) -> Options:
+    """What a field of a module may hold whose connector has no accounts: Junctor's own things, such
+    as the hooks that a run can wait for.
+    """
+    from junctor.app.picking import choices
+
+    if data.module.partition(":")[0] != name:
+        raise NotFound(f"'{data.module[:60]}' is no module of '{name[:60]}'.")
+    rows = await choices(
+        core_of(request),
+        request.user.organization_id,
+        data.module,
+        data.field,
+        connection_id=None,
+        values=data.values,
+    )
+    return Options([Option(row.value, row.label) for row in rows])
+
+
 def _of(module: ModuleDef) -> tuple[Example, ...]:
     return tuple(module.examples()) if module.examples is not None else ()
 
@@ -115,5 +138,5 @@ def _form(connector: Connector, kind: str) -> dict[str, Any]:
 router = Router(
     path="/",
     tags=["connectors"],
-    route_handlers=[list_connectors, read_connector, read_examples],
+    route_handlers=[list_connectors, read_connector, read_examples, list_own_options],
 )

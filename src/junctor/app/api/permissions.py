@@ -29,6 +29,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("GET", f"{API}/connectors"): "connectors:read",
     ("GET", f"{API}/connectors/{{name}}"): "connectors:read",
     ("GET", f"{API}/connectors/{{name}}/modules/{{module}}/examples"): "connectors:read",
+    ("POST", f"{API}/connectors/{{name}}/options"): "scenarios:write",
     ("GET", f"{API}/connections"): "connections:read",
     ("POST", f"{API}/connections"): "connections:write",
     ("GET", f"{API}/connections/{{connection_id}}"): "connections:read",

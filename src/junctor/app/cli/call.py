@@ -95,7 +95,7 @@ async def connection_of(core: Any, organization_id: Any, connector: str, given: 
     if given is not None:
         return (await find_connection(core, organization_id, given)).id
     definition = core.registry.connector(connector)
-    if not definition.connections:
+    if definition is None or not definition.connections:
         return None
     page = await core.catalog.connections(organization_id, connector=connector, limit=2)
     if len(page.items) == 1:

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
         ] = "{}",
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
-        """Lists what a module's field may hold, asked of your own account."""
+        """Lists what a module's field may hold, asked of your own account, or of Junctor itself."""
         from junctor.app.cli.call import connection_of
         from junctor.app.cli.inputs import read_json
         from junctor.app.cli.output import print_json, print_table
@@ -45,8 +45,6 @@ def register(app: typer.Typer) -> None:
             async with session() as (core, organization_id):
                 connector = module.partition(":")[0]
                 chosen = await connection_of(core, organization_id, connector, connection)
-                if chosen is None:
-                    raise Misconfigured(f"'{connector}' has no accounts, so no pick-lists either.")
                 return await choices(
                     core, organization_id, module, field, connection_id=chosen, values=values
                 )

@@ -49,7 +49,7 @@ def show(found: Status) -> None:
     if found.nodes:
         print_table(
             "",
-            ("process", "role", "release", "up", "last seen", "#runs under way"),
+            ("process", "role", "release", "up", "last seen", "#runs under way", "#in its spool"),
             (
                 (
                     node.name,
@@ -58,12 +58,19 @@ def show(found: Status) -> None:
                     spell(node.uptime),
                     "now" if node.alive else f"{spell(node.silent)} ago: gone?",
                     "" if node.active is None else node.active,
+                    "" if node.spool is None else node.spool.deliveries,
                 )
                 for node in found.nodes
             ),
         )
     else:
         say("No server and no worker runs.")
+    for node in found.nodes:
+        if node.spool is not None and node.spool.deliveries:
+            say(
+                f"Spool       of {node.name}: {node.spool.deliveries:,} deliveries, "
+                f"{size(node.spool.bytes)}, the oldest {spell(node.spool.oldest)}"
+            )
     queues, runs = found.queues, found.runs
     say(
         f"\nQueues      {queues.deliveries:,} deliveries in {queues.queues:,} queues, the oldest "

@@ -78,3 +78,7 @@ order by id desc limit %(limit)s
 select run_id, seq, data, blobs from segments
 where organization_id = %(organization)s and run_id = any(%(runs)s)
 order by run_id, seq
+
+-- name: wiped_at
+-- When the run's journal was removed, if it was.
+select wiped_at from runs where organization_id = %(organization)s and id = %(run)s

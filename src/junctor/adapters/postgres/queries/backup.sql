@@ -58,8 +58,23 @@ update backlog set lease_until = '-infinity', fence = 0, owner = null, attempts 
 
 -- name: forget_jobs
 -- What was to be done or told is the original's to do and tell.
-with jobs as (delete from procrastinate.procrastinate_jobs where status = 'todo')
-update notices set told_at = clock_timestamp() where told_at is null
+with jobs as (delete from procrastinate.procrastinate_jobs where status = 'todo'),
+messages as (
+  update notifications set closed = true, given_up_at = clock_timestamp(), error = %(message)s
+  where sent_at is null and given_up_at is null
+)
+update notices set told_at = coalesce(told_at, clock_timestamp()), handed_at = coalesce(handed_at, clock_timestamp())
+where told_at is null or handed_at is null
+
+-- name: forget_stops
+-- A wish to end a run was for the original's; whoever resumes it here wants it to go on.
+delete from stops
+
+-- name: still_waits
+-- What comes now starts its own scenario: the run that waited for it is set aside, and may have been
+-- answered in the original. Whoever resumes the run has it look back, and wait again.
+update waits set watching = false, looked = false
+where kind = 'delivery' and watching and closed_at is null and answered_at is null
 
 -- name: set_aside_deliveries
 -- What had not ended when the backup was made may have ended since, in the original: it becomes an

@@ -5,6 +5,7 @@ select organization_id, id, connector, app, settings, enabled, generation from a
 
 -- name: subscribers
 -- Hooks of active scenarios with their accounts; the connector says which of them are the app's.
+-- A scenario that runs dry gets nothing new.
 select h.organization_id, h.id, h.scenario_id, h.connector, h.kind, h.settings, h.sealed, s.published,
   c.id, c.kind, c.settings, t.account_id
 from hooks h
@@ -12,7 +13,7 @@ join scenarios s on s.organization_id = h.organization_id and s.id = h.scenario_
 join connections c on c.organization_id = h.organization_id and c.id = h.connection_id
 left join connection_states t on t.organization_id = c.organization_id and t.connection_id = c.id
 where h.organization_id = %(organization)s and h.connector = %(connector)s and c.connector = h.connector
-  and h.enabled and s.active and s.published is not null
+  and h.enabled and s.active and s.draining_at is null and s.published is not null
 order by h.id
 
 -- name: app_accounts

@@ -382,11 +382,16 @@ on conflict (organization_id, scenario_id, order_key) do update set n = b.n + 1,
 returning b.scenario_id, pg_notify('junctor_wake', '')
 
 -- name: discard
--- Give a stopped run up; what stood behind it goes on.
-with r as (
-  update runs set state = 'discarded', wait_reason = null, due_at = null, ended_at = coalesce(ended_at, clock_timestamp())
+-- Give a stopped run up; what stood behind it goes on. One that a worker has taken up again stops
+-- before its next operation: its key's row says whether somebody owns it, and is locked till then.
+with w as (
+  select organization_id, id, retention, coalesce(due_at <= clock_timestamp(), false) as due from runs
   where organization_id = %(organization)s and id = %(run)s and state in ('incomplete', 'uncertain', 'waiting')
-  returning organization_id, id, scenario_id, order_key
+  for update
+), r as (
+  update runs u set state = 'discarded', wait_reason = null, due_at = null, ended_at = coalesce(u.ended_at, clock_timestamp())
+  from w where u.organization_id = w.organization_id and u.id = w.id and u.retention = w.retention
+  returning u.organization_id, u.id, u.scenario_id, u.order_key, w.due
 ), dropped as (
   delete from inbox i using r where i.organization_id = r.organization_id and i.id = r.id
 ), over as (
@@ -400,5 +405,11 @@ with r as (
       then next_blocker(r.organization_id, r.scenario_id, r.order_key, r.id) else b.blocked_by_run end
   from r
   where b.organization_id = r.organization_id and b.scenario_id = r.scenario_id and b.order_key = r.order_key
+  returning r.organization_id, r.id, r.due and b.fence > 0 as owned
+), wanted as (
+  insert into stops (organization_id, run_id, keep, actor)
+  select organization_id, id, false, 'discard' from freed where owned
+  on conflict (organization_id, run_id) do update set keep = false, actor = excluded.actor
+  returning run_id
 )
-select r.id, pg_notify('junctor_wake', '') from r
+select r.id, pg_notify('junctor_wake', ''), (select pg_notify('junctor_stop', '') from wanted) from r

@@ -59,3 +59,18 @@ from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(modules)s::int[]
   w(organization_id, scenario_id, module, state)
 on conflict (organization_id, scenario_id, module) do update
 set state = excluded.state, updated_at = clock_timestamp()
+
+-- name: confidential_scenarios
+select organization_id, id from scenarios where confidential
+
+-- name: wipe
+-- Journals and large values of confidential runs that have ended; of their rows, what was said.
+with gone as (
+  delete from segments where organization_id = %(organization)s and run_id = any(%(runs)s::uuid[])
+), blob as (
+  delete from blobs where organization_id = %(organization)s and owner = any(%(runs)s::uuid[])
+)
+update runs set wiped_at = now(), segments = 0, name = null, error = case when error is not null then
+    jsonb_build_object('code', error -> 'code', 'type', error -> 'type', 'params', '{}'::jsonb,
+      'message', 'This run was confidential: what was said is not kept.') end
+where organization_id = %(organization)s and id = any(%(runs)s::uuid[])

@@ -82,17 +82,6 @@ where r.organization_id = %(organization)s and r.scenario_id = %(scenario)s and 
   and r.id >= case when %(whole)s or s.wiped_to is null then '00000000-0000-0000-0000-000000000000' else s.wiped_to end
 order by r.id limit %(batch)s
 
--- name: wipe
-with gone as (
-  delete from segments where organization_id = %(organization)s and run_id = any(%(runs)s::uuid[])
-), blob as (
-  delete from blobs where organization_id = %(organization)s and owner = any(%(runs)s::uuid[])
-)
-update runs set wiped_at = now(), segments = 0, name = null, error = case when error is not null then
-    jsonb_build_object('code', error -> 'code', 'type', error -> 'type', 'params', '{}'::jsonb,
-      'message', 'This run was confidential: what was said is not kept.') end
-where organization_id = %(organization)s and id = any(%(runs)s::uuid[])
-
 -- name: wiped
 -- Every run before it that has ended is wiped: before five minutes ago, and the first moment of what
 -- has not ended or not begun.

@@ -17,3 +17,6 @@ select h.token from hooks h
 join scenarios s on s.organization_id = h.organization_id and s.id = h.scenario_id
 where h.enabled and s.active
 order by h.id desc limit %(most)s
+
+-- name: app_tokens
+select token from app_hooks where enabled order by id desc limit %(most)s

@@ -2,7 +2,8 @@
 
 -- name: nodes
 select name, role, started_at, extract(epoch from clock_timestamp() - started_at)::float8 as uptime,
-  extract(epoch from clock_timestamp() - seen_at)::float8 as silent, details
+  extract(epoch from clock_timestamp() - seen_at)::float8 as silent, details,
+  extract(epoch from clock_timestamp())::float8 as now
 from nodes where role <> 'door' order by role, started_at, name
 
 -- name: queued
@@ -60,3 +61,25 @@ select pg_database_size(current_database()) as bytes,
 
 -- name: jobs
 select status::text, count(*) from procrastinate.procrastinate_jobs group by 1
+
+-- name: failing_channels
+-- Channels of notifications through which nothing arrives any more.
+select c.name, c.kind, c.failed_at, c.error from notification_channels c
+where c.failed_at is not null and (%(organization)s::uuid is null or c.organization_id = %(organization)s)
+order by c.failed_at limit 20
+
+-- name: unsettled_notices
+-- Of the last week: what no job has looked at, what is on its way, what nobody was told, what was given up.
+select count(*) filter (where n.handed_at is null and n.created_at < now() - interval '5 minutes') as new,
+  count(*) filter (where n.told_at is null and m.waiting) as waiting,
+  count(*) filter (where n.told_at is null and not m.waiting and m.given_up) as given_up,
+  count(*) filter (where n.told_at is null and n.handed_at is not null and not m.waiting and not m.given_up) as unheard
+from notices n cross join lateral (
+  select coalesce(bool_or(m.sent_at is null and m.given_up_at is null), false) as waiting,
+    coalesce(bool_or(m.given_up_at is not null), false) as given_up
+  from notification_notices l
+  join notifications m on m.organization_id = l.organization_id and m.id = l.notification_id
+  where l.organization_id = n.organization_id and l.notice_id = n.id
+) m
+where n.created_at > now() - interval '7 days' and n.told_at is null
+  and (%(organization)s::uuid is null or n.organization_id = %(organization)s)

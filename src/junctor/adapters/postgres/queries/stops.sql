@@ -62,7 +62,9 @@ where (organization_id, run_id) in (select * from unnest(%(organizations)s::uuid
 delete from stops s where created_at < now() - interval '1 minute' and (
   created_at < now() - interval '1 day'
   or not exists (select from runs r where r.organization_id = s.organization_id and r.id = s.run_id
-      and r.state = 'running')
+      and (r.state = 'running' or exists (  -- given up, and a worker may still be at it
+        select from backlog b where b.organization_id = r.organization_id and b.scenario_id = r.scenario_id
+          and b.order_key = r.order_key and b.fence > 0 and b.lease_until > clock_timestamp())))
     and not exists (select from inbox i where i.organization_id = s.organization_id and i.id = s.run_id))
 
 -- name: skip

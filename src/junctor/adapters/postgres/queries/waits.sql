@@ -14,6 +14,12 @@ from unnest(%(organizations)s::uuid[], %(ids)s::uuid[], %(runs)s::uuid[], %(scen
 on conflict do nothing  -- the same commit again, after a lost connection
 
 -- name: wait_row
+-- One that a restore has stilled is watched again from here on, before it looks back.
+with again as (
+  update waits w set watching = true
+  where w.organization_id = %(organization)s and w.id = %(id)s and not w.watching and not w.looked
+    and w.closed_at is null and w.answered_at is null
+)
 select w.sealed, w.hook_id, w.looked from waits w
 where w.organization_id = %(organization)s and w.id = %(id)s
 
