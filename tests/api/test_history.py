@@ -152,6 +152,27 @@ async def test_the_index_is_capped_and_leaves_confidential_scenarios_out(
 
 
 @asynchronous
+async def test_what_can_not_be_indexed_keeps_nothing_else_from_being_found(
+    api: Any, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong with one run, of whomever, is no reason to stop at it for ever."""
+    async with api() as it:
+        real = indexing.lexemes
+
+        def failing(text: str) -> Any:
+            if "poison" in text:
+                raise ValueError(text)
+            return real(text)
+
+        monkeypatch.setattr(indexing, "lexemes", failing)
+        await ran(it, database_url, {"n": 71, "text": "poison"}, {"n": 72, "text": "medicine"})
+        assert await numbers(it, q="medicine") == [72]
+        monkeypatch.setattr(indexing, "lexemes", real)
+        await index_history(it.core)
+        assert await numbers(it, q="poison") == [71]
+
+
+@asynchronous
 async def test_new_scenarios_keep_what_their_organisation_says(api: Any) -> None:
     async with api() as it:
         text = flow(WEBHOOK)
