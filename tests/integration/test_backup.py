@@ -269,6 +269,29 @@ async def test_a_restore_that_was_cut_off_starts_nothing_and_begins_anew(
         await await_schema(copy, within=0)
 
 
+@pytest.mark.parametrize(
+    ("made", "still_there"),
+    [
+        ("create view theirs as select 1 as n", "drop view theirs"),
+        ("create function theirs() returns int return 1", "drop function theirs"),
+        ("create schema procrastinate create view v as select 1 as n", "drop view procrastinate.v"),
+    ],
+)
+@asynchronous
+async def test_what_is_not_a_table_is_not_restored_over_either(
+    database_url: str, settings: Settings, made: str, still_there: str
+) -> None:
+    """A refused restore leaves no mark of one under way, by which the next would empty all."""
+    await inhabit(database_url, settings)
+    backup = await make_backup(settings, database_url)
+    with empty_database(database_url) as copy:
+        say(copy, made)
+        for _ in range(2):
+            with pytest.raises(Conflict, match="holds something already"):
+                await restored(settings, copy, backup)
+        say(copy, still_there)
+
+
 @asynchronous
 async def test_damage_is_seen_before_anything_is_written(
     database_url: str, settings: Settings, tmp_path: Path
