@@ -13,6 +13,7 @@ import pytest
 from junctor.app import indexing
 from junctor.app.indexing import forget_texts, index_history
 from junctor.app.search import Filters, as_csv
+from junctor.language.people import lexemes
 from tests.api import history_scene as scene
 from tests.durability import kit
 from tests.integration.runtime.door import SET, WEBHOOK, flow
@@ -157,17 +158,16 @@ async def test_what_can_not_be_indexed_keeps_nothing_else_from_being_found(
 ) -> None:
     """Whatever is wrong with one run, of whomever, is no reason to stop at it for ever."""
     async with api() as it:
-        real = indexing.lexemes
 
         def failing(text: str) -> Any:
             if "poison" in text:
                 raise ValueError(text)
-            return real(text)
+            return lexemes(text)
 
-        monkeypatch.setattr(indexing, "lexemes", failing)
+        monkeypatch.setattr("junctor.app.indexing.lexemes", failing)
         await ran(it, database_url, {"n": 71, "text": "poison"}, {"n": 72, "text": "medicine"})
         assert await numbers(it, q="medicine") == [72]
-        monkeypatch.setattr(indexing, "lexemes", real)
+        monkeypatch.setattr("junctor.app.indexing.lexemes", lexemes)
         await index_history(it.core)
         assert await numbers(it, q="poison") == [71]
 

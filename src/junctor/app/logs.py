@@ -49,9 +49,7 @@ TEXTS = re.compile(
 )
 USERINFO = re.compile(r"(?P<keep>://[^/\s:@]*:)(?P<drop>[^/\s@]+)(?=@)")
 """A password in an address; a port, which no ``@`` follows, is none."""
-OURS = re.compile(
-    r"(?P<keep>\bjct_[A-Za-z0-9_-]{2}|/hook/|/approve/)(?P<drop>[A-Za-z0-9_-]{6,})"
-)
+OURS = re.compile(r"(?P<keep>\bjct_[A-Za-z0-9_-]{2}|/hook/|/approve/)(?P<drop>[A-Za-z0-9_-]{6,})")
 
 
 def redact(value: Any, name: str = "") -> Any:

@@ -15,9 +15,9 @@ from psycopg.types.json import Jsonb
 
 from junctor.adapters.postgres.database import pool
 from junctor.adapters.postgres.hot import Line, PostgresBacklog
+from junctor.language import firings as reckoning
 from junctor.language import ids
 from junctor.ports.backlog import Claim
-from junctor.runtime import scheduler
 from junctor.runtime.pace import Pace
 from junctor.runtime.scheduler import Scheduler, run_scheduler
 from tests.durability import kit
@@ -273,14 +273,14 @@ async def test_one_that_nobody_can_reckon_with_keeps_no_other_from_firing(
     table.schedule({"type": "daily", "time": "12:00", "between": [None, "9999-12-31"]}, zone=WEST)
     odd = table.schedule({"type": "indefinitely", "interval": 77})
     good = table.schedule(MINUTES)
-    reckoned = scheduler.firings
+    reckoned = reckoning.firings
 
     def failing(schedule: Any, *given: Any, **more: Any) -> Any:
         if schedule.interval == 77:
             raise ZeroDivisionError
         return reckoned(schedule, *given, **more)
 
-    monkeypatch.setattr(scheduler, "firings", failing)
+    monkeypatch.setattr("junctor.runtime.scheduler.firings", failing)
     async with scheduling(table) as (it,):
         assert await it.turn() == 4
         assert await it.turn() == 1
