@@ -104,7 +104,7 @@ async def index_history(core: Core, *, within: float = 45.0) -> Mapping[str, int
                 await index_run(core, organization_id, run_id)
                 done += 1
             except Exception as error:  # whatever is in it: others are to be found all the same
-                if is_lost(error):
+                if is_lost(error) and not isinstance(error, JunctorError):
                     raise
                 bad.add((organization_id, run_id))
                 failed += 1
