@@ -148,7 +148,7 @@ async def test_an_answer_that_nobody_expects_keeps_no_other_gap_open(
 
         async def filled(self: Filler, hook: Any, since: datetime) -> Any:
             if hook.kind == "watchNewTextMessages":
-                return {}["results"]
+                return dict[str, Any]()["results"]
             return await fill(self, hook, since)
 
         monkeypatch.setattr(Filler, "fill", filled)
@@ -262,7 +262,7 @@ async def test_a_run_that_can_not_be_looked_for_keeps_no_other_from_it(
 
         async def unexpected(core: Any, run: Any, number: int) -> Any:
             bad.append(run.id)
-            return {}["flow"] if run.id == bad[0] else await placed(core, run, number)
+            return dict[str, Any]()["flow"] if run.id == bad[0] else await placed(core, run, number)
 
         monkeypatch.setattr(settling, "_placed", unexpected)
         now = datetime.now(UTC).timestamp()
