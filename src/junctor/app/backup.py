@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol
 
+from junctor.adapters.durable import make_folder
 from junctor.adapters.postgres import dump
 from junctor.adapters.postgres.database import Connection, connect
 from junctor.adapters.postgres.migrate import migrate, pending
@@ -96,7 +97,7 @@ async def make_backup(
     now = datetime.now(UTC)
     if place is None:
         place = settings.backups
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(place, 0o700)
     final = files.target(place.expanduser().absolute(), files.default_name(now))
     key = MasterKeys.text(settings.data_dir)
     if key is None and passphrase is not None:
@@ -219,7 +220,7 @@ async def _before_migration(settings: Settings, url: str, say: Say) -> Made | No
         if not await has_tables(connection):
             return None
         (size,) = await _row(connection, "size")
-    settings.backups.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(settings.backups, 0o700)
     free = shutil.disk_usage(settings.backups).free
     if free < size + SPARE:
         say(
