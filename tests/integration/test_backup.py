@@ -388,6 +388,28 @@ async def test_a_failed_backup_leaves_nothing_and_is_told(
 
 
 @asynchronous
+async def test_a_backup_does_not_fill_the_disk_of_the_database(
+    database_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await inhabit(database_url, settings)
+    free, ended = iter([1 << 40, 1 << 20]), asyncio.Event()
+
+    async def slow(_url: str, _file: Path, **_more: Any) -> Any:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(dump, "save", slow)
+    monkeypatch.setattr("junctor.app.backup.LOOK", 0.01)
+    monkeypatch.setattr("junctor.app.backup.free_bytes", lambda _path: next(free))
+    with pytest.raises(Misconfigured, match="has 1 MB left"):
+        await make_backup(settings, database_url)
+    assert ended.is_set()
+    assert list(settings.backups.iterdir()) == []
+
+
+@asynchronous
 async def test_an_own_database_is_backed_up_before_a_migration(
     database_url: str, settings: Settings
 ) -> None:
