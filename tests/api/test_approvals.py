@@ -123,6 +123,13 @@ async def test_the_api_lists_and_decides_with_its_own_right(api: Callable[[], An
         assert (await it.client.get("/api/v1/approvals", headers=reader)).status_code == 403
         seen = (await it.client.get(f"/api/v1/runs/{run}", headers=reader)).json()
         assert seen["waits"][0]["link"] is None
+        looker = await it.token_with("runs:read", "approvals:read")
+        (listed,) = (await it.client.get("/api/v1/approvals", headers=looker)).json()["items"]
+        assert (listed["question"], listed["link"]) == (QUESTION, None)
+        one = await it.client.get(f"/api/v1/approvals/{listed['id']}", headers=looker)
+        assert one.json() == listed
+        seen = (await it.client.get(f"/api/v1/runs/{run}", headers=looker)).json()
+        assert seen["waits"] == [listed]
         assert (await it.client.get("/api/v1/waits", headers=reader)).json()["items"][0][
             "run"
         ] == run
@@ -148,8 +155,9 @@ async def test_a_link_made_before_is_open_once_the_run_waits(api: Callable[[], A
             it, ("wait:ApprovalLink", {}), ("wait:Approval", {**APPROVAL, "link": "{{2.link}}"})
         )
         shown = await state(it, run, "waiting")
-        link = (await outcome(it, run))["link"]
-        assert shown["waits"][0]["link"] == link
+        link = shown["waits"][0]["link"]
+        # Whoever has it can decide, and who may read runs may not: history shows none of it.
+        assert (await outcome(it, run))["link"] == "https://hooks.test/approve/[redacted]"
         given_up = await it.client.post(f"/api/v1/runs/{run}/discard")
         assert given_up.status_code == 200
         late = await it.client.post(path_of(link), data={"decision": "Approve"})

@@ -13,6 +13,7 @@ import pytest
 from junctor.app import indexing
 from junctor.app.indexing import forget_texts, index_history
 from junctor.app.search import Filters, as_csv
+from junctor.language.people import lexemes
 from tests.api import history_scene as scene
 from tests.durability import kit
 from tests.integration.runtime.door import SET, WEBHOOK, flow
@@ -149,6 +150,56 @@ async def test_the_index_is_capped_and_leaves_confidential_scenarios_out(
             assert (await index_history(it.core))["indexed"] == 1
             db.execute("delete from runs where scenario_id = %s", (scenario,))
         assert (await forget_texts(it.core))["texts"] == 1
+
+
+@asynchronous
+async def test_nothing_that_is_asked_for_is_a_fault(api: Any) -> None:
+    odd = [
+        ("name", "a\0b"), ("error", "\0"), ("trigger", "\0"), ("q", "\0"), ("q", "'\\:*&|!<->"),
+        ("q", "x" * 490 + "@y.z"), ("q", "世" * 490 + "@y.z"), ("since", "999999w"),
+        ("since", "0001-01-01T00:00+14:00"), ("until", "9999-12-31T23:59-12:00"),
+        ("until", "9999-12-31"), ("until", "1066-10-14"), ("cursor", "AAAA"),
+        ("min_operations", str(2**53)),
+    ]  # fmt: skip
+    async with api() as it:
+        for name, value in odd:
+            for path in ("/api/v1/runs", "/api/v1/runs.csv"):
+                answer = await it.client.get(path, params={name: value})
+                assert answer.status_code < 500, (name, value, answer.text)
+        for path, body in (
+            ("/api/v1/variables", {"name": "n", "value": {"deep": ["\0"]}}),
+            ("/api/v1/scenarios", {"name": "a\0b", "blueprint": {"name": "x", "flow": []}}),
+            ("/api/v1/data-stores", {"name": "a\0b"}),
+        ):
+            answer = await it.client.post(path, json=body)
+            assert answer.status_code < 500, (path, answer.text)
+
+
+@asynchronous
+async def test_nul_in_what_comes_in_stops_nothing(api: Any, database_url: str) -> None:
+    async with api() as it:
+        await ran(it, database_url, {"n": 81, "text": "a\0b"}, {"n": 82, "text": "c"})
+        assert set(await numbers(it, state="incomplete")) >= {81, 82}
+
+
+@asynchronous
+async def test_what_can_not_be_indexed_keeps_nothing_else_from_being_found(
+    api: Any, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong with one run, of whomever, is no reason to stop at it for ever."""
+    async with api() as it:
+
+        def failing(text: str) -> Any:
+            if "poison" in text:
+                raise ValueError(text)
+            return lexemes(text)
+
+        monkeypatch.setattr("junctor.app.indexing.lexemes", failing)
+        await ran(it, database_url, {"n": 71, "text": "poison"}, {"n": 72, "text": "medicine"})
+        assert await numbers(it, q="medicine") == [72]
+        monkeypatch.setattr("junctor.app.indexing.lexemes", lexemes)
+        await index_history(it.core)
+        assert await numbers(it, q="poison") == [71]
 
 
 @asynchronous

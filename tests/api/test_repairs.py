@@ -13,10 +13,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from junctor.app import settling
 from junctor.app.oneshot import own_worker
 from junctor.app.repair import fill_gaps
 from junctor.app.settling import probe_uncertain, settle
 from junctor.language import ids
+from junctor.runtime.backfill import Filler
 from junctor.runtime.heartbeat import Heartbeat
 from junctor.simulators.toky import TokySimulator
 from tests.api.repair_stand import Stand, standing
@@ -132,6 +134,28 @@ async def test_after_a_downtime_what_was_missed_is_fetched_by_itself(
             assert await callids(it, await it.ended(path, 3)) == Counter(made["callids"])
 
 
+@asynchronous
+async def test_an_answer_that_nobody_expects_keeps_no_other_gap_open(
+    database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with standing(database_url, folder) as it:
+        await it.scenario(("toky:watchNewTextMessages", {}), SET)
+        await it.scenario(("toky:watchNewCalls", {}), SET)
+        await it.admin("/calls", {"count": 3, "told": False})
+        quiet(it.url, 30)
+        await asyncio.to_thread(beat, it.url, gap=5)
+        fill = Filler.fill
+
+        async def filled(self: Filler, hook: Any, since: datetime) -> Any:
+            if hook.kind == "watchNewTextMessages":
+                return dict[str, Any]()["results"]
+            return await fill(self, hook, since)
+
+        monkeypatch.setattr(Filler, "fill", filled)
+        assert await fill_gaps(it.core) == {"gaps": 1, "stored": 3, "left": 1}
+        assert (await fill_gaps(it.core))["gaps"] == 0, "it waits before it tries again"
+
+
 def text(sim: TokySimulator) -> dict[str, Any]:
     agent = sim.state.agents[0]
     return {"from": agent["phone_number"], "to": NUMBER, "text": "{{1.t}}", "email": agent["email"]}
@@ -221,3 +245,27 @@ async def test_uncertain_runs_settle_themselves(database_url: str, folder: Path)
         log = await it.core.catalog.audit(it.organization)
         (noted,) = [each for each in log.items if each.object == run.rpartition("/")[2]]
         assert (noted.verb, noted.actor) == ("run.settle", "probe")
+
+
+@asynchronous
+async def test_a_run_that_can_not_be_looked_for_keeps_no_other_from_it(
+    database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with standing(database_url, folder) as it, own_worker(it.core):
+        with psycopg.connect(it.url, autocommit=True) as db:  # those of other tests
+            db.execute("update runs set state = 'discarded' where state = 'uncertain'")
+        for said in ("One", "Two"):
+            await uncertain(it, "cut_after", said)
+        with psycopg.connect(it.url, autocommit=True) as db:
+            db.execute("update runs set ended_at = now() - interval '1 minute'")
+        placed, bad = settling._placed, []
+
+        async def unexpected(core: Any, run: Any, number: int) -> Any:
+            bad.append(run.id)
+            return dict[str, Any]()["flow"] if run.id == bad[0] else await placed(core, run, number)
+
+        monkeypatch.setattr(settling, "_placed", unexpected)
+        now = datetime.now(UTC).timestamp()
+        found = await probe_uncertain(it.core, now=now)
+        assert found["done"] == 1
+        assert bad.count(bad[0]) == 1

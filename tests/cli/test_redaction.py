@@ -28,6 +28,7 @@ SECRET = "sk-canary-0123456789abcdef"
         f"https://me:{SECRET}@host:8443/path",
         {"anything": Secret(SECRET)},
         f"/hook/{SECRET}",
+        f"Decide here: https://x.test/approve/{SECRET}",
         "jct_" + SECRET,
     ],
 )

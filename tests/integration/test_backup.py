@@ -324,6 +324,29 @@ async def test_a_restore_that_was_cut_off_starts_nothing_and_begins_anew(
         await await_schema(copy, within=0)
 
 
+@pytest.mark.parametrize(
+    ("made", "still_there"),
+    [
+        ("create view theirs as select 1 as n", "drop view theirs"),
+        ("create function theirs() returns int return 1", "drop function theirs"),
+        ("create schema procrastinate create view v as select 1 as n", "drop view procrastinate.v"),
+    ],
+)
+@asynchronous
+async def test_what_is_not_a_table_is_not_restored_over_either(
+    database_url: str, settings: Settings, made: str, still_there: str
+) -> None:
+    """A refused restore leaves no mark of one under way, by which the next would empty all."""
+    await inhabit(database_url, settings)
+    backup = await make_backup(settings, database_url)
+    with empty_database(database_url) as copy:
+        say(copy, made)
+        for _ in range(2):
+            with pytest.raises(Conflict, match="holds something already"):
+                await restored(settings, copy, backup)
+        say(copy, still_there)
+
+
 @asynchronous
 async def test_damage_is_seen_before_anything_is_written(
     database_url: str, settings: Settings, tmp_path: Path
@@ -417,6 +440,28 @@ async def test_a_failed_backup_leaves_nothing_and_is_told(
         world.organization,
     )
     assert told == [("the disk is full",)]
+
+
+@asynchronous
+async def test_a_backup_does_not_fill_the_disk_of_the_database(
+    database_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await inhabit(database_url, settings)
+    free, ended = iter([1 << 40, 1 << 20]), asyncio.Event()
+
+    async def slow(_url: str, _file: Path, **_more: Any) -> Any:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(dump, "save", slow)
+    monkeypatch.setattr("junctor.app.backup.LOOK", 0.01)
+    monkeypatch.setattr("junctor.app.backup.free_bytes", lambda _path: next(free))
+    with pytest.raises(Misconfigured, match="has 1 MB left"):
+        await make_backup(settings, database_url)
+    assert ended.is_set()
+    assert list(settings.backups.iterdir()) == []
 
 
 @asynchronous

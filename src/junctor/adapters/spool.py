@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
+from junctor.adapters.durable import make_folder, sync
 from junctor.adapters.system import system_ids
 from junctor.errors import JunctorError
 from junctor.language.ids import milliseconds
@@ -206,7 +207,7 @@ class SpoolFolder:
         self._ids = system_ids()
         self._current: Segment | None = None
         self._waiting: list[Segment] = []
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder, 0o700)
         probe = folder / f".{self._ids.new().hex}"
         probe.touch(mode=0o600)
         probe.unlink()
@@ -306,10 +307,10 @@ class SpoolFolder:
         if damaged:
             aside = self._aside()
             segment.path.replace(aside / f"{segment.path.stem}.damaged")
-            _sync(aside)
+            sync(aside)
         else:
             segment.path.unlink(missing_ok=True)
-        _sync(self.folder)
+        sync(self.folder)
         self._waiting.remove(segment)
         os.close(segment.fd)
 
@@ -322,7 +323,7 @@ class SpoolFolder:
             os.fsync(fd)
         finally:
             os.close(fd)
-        _sync(path.parent)
+        sync(path.parent)
         return path.name
 
     def close(self) -> None:
@@ -342,7 +343,7 @@ class SpoolFolder:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             new.rename(path)
-            _sync(self.folder)
+            sync(self.folder)
         except OSError:
             os.close(fd)
             raise
@@ -353,7 +354,7 @@ class SpoolFolder:
         aside = self.folder / _ASIDE
         if not aside.exists():
             aside.mkdir(mode=0o700)
-            _sync(self.folder)
+            sync(self.folder)
         return aside
 
 
@@ -381,11 +382,3 @@ def _write(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
+from junctor.adapters.durable import make_folder
 from junctor.adapters.postgres import dump
 from junctor.adapters.postgres.database import Connection, connect
 from junctor.adapters.postgres.migrate import migrate, pending
@@ -29,10 +31,14 @@ from junctor.errors import JunctorError, Misconfigured
 
 __all__ = ["Made", "Progress", "Silent", "bring_up_to_date", "make_backup", "verify"]
 
+T = TypeVar("T")
+
 KEEP_BEFORE_MIGRATIONS = 3
 """Backups made before migrations that stay."""
 SPARE = 256 * 1024 * 1024
-"""Bytes that a backup before a migration leaves free on the disk."""
+"""Bytes that a backup leaves free on its disk, which often is the database's, too."""
+LOOK = 0.5
+"""Seconds between two looks at what is free."""
 
 
 class Progress(Protocol):
@@ -96,7 +102,7 @@ async def make_backup(
     now = datetime.now(UTC)
     if place is None:
         place = settings.backups
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(place, 0o700)
     final = files.target(place.expanduser().absolute(), files.default_name(now))
     key = MasterKeys.text(settings.data_dir)
     if key is None and passphrase is not None:
@@ -119,11 +125,14 @@ async def make_backup(
             await asyncio.to_thread((folder / files.KEY).write_text, sealed)
         await asyncio.to_thread(files.pack, settings.connectors_dir, folder / files.CONNECTORS)
         progress.begin("Writing", 2 * sum(weights.values()))
-        tables, server = await dump.save(
-            url,
-            folder / files.DUMP,
-            on_table=lambda name: progress.advance(weights.get(name, 0)),
-            on_counted=lambda name: progress.advance(weights.get(name, 0)),
+        tables, server = await _while_there_is_room(
+            folder,
+            dump.save(
+                url,
+                folder / files.DUMP,
+                on_table=lambda name: progress.advance(weights.get(name, 0)),
+                on_counted=lambda name: progress.advance(weights.get(name, 0)),
+            ),
         )
         written = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
         manifest = Manifest(
@@ -142,6 +151,24 @@ async def make_backup(
         if check:
             await _compare(url, folder, manifest, progress)
     return Made(final, manifest)
+
+
+async def _while_there_is_room(folder: Path, work: Coroutine[Any, Any, T]) -> T:
+    """Gives up before the disk is full: a database without room for its log stops."""
+    task = asyncio.ensure_future(work)
+    try:
+        while not task.done():
+            free = free_bytes(folder)
+            if free < SPARE:
+                raise Misconfigured(
+                    f"The disk of {folder.parent} has {free >> 20} MB left, and a backup leaves "
+                    f"{SPARE >> 20} MB free: make room, or name a folder on another disk."
+                )
+            await asyncio.wait({task}, timeout=LOOK)
+        return await task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def verify(url: str, place: Path, *, progress: Progress | None = None) -> Made:
@@ -201,6 +228,11 @@ async def bring_up_to_date(
         ) from error
 
 
+def free_bytes(folder: Path) -> int:
+    """Of the disk that a folder is on."""
+    return shutil.disk_usage(folder).free
+
+
 def release() -> str:
     """This release's version; ``source`` where it runs from a checkout that is not installed."""
     try:
@@ -219,8 +251,8 @@ async def _before_migration(settings: Settings, url: str, say: Say) -> Made | No
         if not await has_tables(connection):
             return None
         (size,) = await _row(connection, "size")
-    settings.backups.mkdir(parents=True, exist_ok=True, mode=0o700)
-    free = shutil.disk_usage(settings.backups).free
+    make_folder(settings.backups, 0o700)
+    free = free_bytes(settings.backups)
     if free < size + SPARE:
         say(
             f"No backup before the migration: {settings.backups} has {free >> 20} MB free, and the "

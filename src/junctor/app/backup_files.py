@@ -28,6 +28,7 @@ from typing import Final
 
 import msgspec
 
+from junctor.adapters.durable import make_folder, sync
 from junctor.adapters.postgres.tallies import Tally
 from junctor.errors import Conflict, Misconfigured
 
@@ -102,7 +103,7 @@ def writing(final: Path) -> Iterator[Path]:
     """A folder to fill, which becomes ``final`` if the block ends well and vanishes if not."""
     parent = final.parent
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        make_folder(parent)
         _sweep(parent)
         folder = parent / f"{_HIDDEN}{final.name}-{secrets.token_hex(4)}"
         folder.mkdir(mode=0o700)
@@ -115,12 +116,12 @@ def writing(final: Path) -> Iterator[Path]:
         (folder / _LOCK).unlink()
         for file in folder.iterdir():
             file.chmod(0o600)
-            _sync(file)
-        _sync(folder)
+            sync(file)
+        sync(folder)
         if final.exists():
             raise Conflict(f"{final} was made meanwhile: choose another name.")
         folder.rename(final)
-        _sync(parent)
+        sync(parent)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -237,11 +238,3 @@ def _sweep(parent: Path) -> None:
             pass
         finally:
             os.close(lock)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import structlog
 
+from junctor.adapters.postgres.hot import is_lost
 from junctor.adapters.postgres.queries import load
 from junctor.app.core import Core
 from junctor.app.journal_parts import PARTS, decode
@@ -102,10 +103,13 @@ async def index_history(core: Core, *, within: float = 45.0) -> Mapping[str, int
             try:
                 await index_run(core, organization_id, run_id)
                 done += 1
-            except JunctorError as error:
+            except Exception as error:  # whatever is in it: others are to be found all the same
+                if is_lost(error) and not isinstance(error, JunctorError):
+                    raise
                 bad.add((organization_id, run_id))
                 failed += 1
-                log.warning("history.not_indexed", run=ids.show("run", run_id), error=error.message)
+                said = error.message if isinstance(error, JunctorError) else type(error).__name__
+                log.warning("history.not_indexed", run=ids.show("run", run_id), error=said)
         if rows:
             mark = reached
             async with core.engine.connection() as connection:

@@ -49,7 +49,7 @@ TEXTS = re.compile(
 )
 USERINFO = re.compile(r"(?P<keep>://[^/\s:@]*:)(?P<drop>[^/\s@]+)(?=@)")
 """A password in an address; a port, which no ``@`` follows, is none."""
-OURS = re.compile(r"\bjct_[A-Za-z0-9_-]{8,}|/hook/[A-Za-z0-9_-]{8,}")
+OURS = re.compile(r"(?P<keep>\bjct_[A-Za-z0-9_-]{2}|/hook/|/approve/)(?P<drop>[A-Za-z0-9_-]{6,})")
 
 
 def redact(value: Any, name: str = "") -> Any:
@@ -70,9 +70,9 @@ def _redact(value: Any, name: str, depth: int, names: re.Pattern[str]) -> Any:
         return MASK
     if isinstance(value, str):
         text = value
-        for pattern in (TEXTS, USERINFO):
+        for pattern in (TEXTS, USERINFO, OURS):
             text = pattern.sub(lambda match: match["keep"] + MASK, text)
-        return OURS.sub(lambda match: match[0][:6] + MASK, text)
+        return text
     if depth == 0:
         return "…" if isinstance(value, (Mapping, list, tuple)) else value
     if isinstance(value, Mapping):

@@ -3,7 +3,8 @@
 A line is ``{"key": …, "data": {…}}``, data as `app.stores` reads it. A document is a list of such,
 or an object with them in ``records``, as Make's API lists a store. CSV has a column for the key and
 one per field; lists and collections are JSON text in their cell, bytes base64, and blank cells are
-fields left out. Its cells are text, so that only a data structure brings types back.
+fields left out. Its cells are text, so that only a data structure brings types back. What a
+spreadsheet would run as a formula gets a ``'`` before it, which reading takes away again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import base64
 import binascii
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, NamedTuple, TextIO
 
@@ -29,6 +31,10 @@ FORMS: tuple[Form, ...] = ("jsonl", "json", "csv")
 MOST_DOCUMENT = 256 * 1024 * 1024
 """Bytes of one JSON document: it is in memory as a whole. JSON lines have no such limit."""
 _MOST_LINE = 2 * MOST_BYTES
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+_QUOTED = re.compile(r"'+[=+\-@\t\r\n]")
+_NUMBER = re.compile(r"[+\-][0-9][0-9 .,()/\-]*")
+"""Also a phone number: it can be reckoned with, and no more."""
 _NESTED = frozenset({"array", "collection", "json", "any"})
 
 
@@ -120,12 +126,12 @@ def _table(file: BinaryIO, key: str, spec: Sequence[Mapping[str, Any]]) -> Itera
                     path=where,
                 )
             data = {
-                name: _value(cell, types.get(name, ""), f"{where}, column {name}")
+                name: _value(_unquoted(cell), types.get(name, ""), f"{where}, column {name}")
                 for name, cell in zip(names, cells, strict=False)
                 if cell != "" and name != key
             }
             if cells:
-                yield Row(where, cells[place] if place < len(cells) else "", data)
+                yield Row(where, _unquoted(cells[place]) if place < len(cells) else "", data)
     except (csv.Error, UnicodeDecodeError) as error:
         raise Misconfigured(f"The file is no CSV in UTF-8: {error}.") from error
     finally:
@@ -153,10 +159,19 @@ def table_of(
     out: TextIO, key: str, names: Sequence[str], records: Iterable[tuple[str, Mapping[str, Any]]]
 ) -> None:
     """Writes rows of records as stored, in these columns; the first line is the caller's."""
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out)
     for own, data in records:
         fields_ = plain(restored(dict(data)))
-        writer.writerow([own, *(_cell(fields_.get(name)) for name in names if name != key)])
+        cells = [own, *(_cell(fields_.get(name)) for name in names if name != key)]
+        writer.writerow([_quoted(cell) for cell in cells])
+
+
+def _quoted(cell: str) -> str:
+    return "'" + cell if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
+
+
+def _unquoted(cell: str) -> str:
+    return cell[1:] if _QUOTED.match(cell) else cell
 
 
 def _cell(value: Any) -> str:

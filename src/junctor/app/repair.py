@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from junctor.adapters.postgres.hot import is_lost
 from junctor.adapters.postgres.queries import load as queries
 from junctor.app.activation import hooks_of
 from junctor.app.core import Core
@@ -128,8 +129,11 @@ async def _fill_gap(core: Core, since: datetime, only: list[str] | None) -> tupl
                 log.info("gap.no_connection", hook=shown)
                 continue
             done = await made.fill(hook, max(since, hook.created_at, earliest))
-        except JunctorError as error:
-            log.warning("gap.not_filled", hook=shown, error=error.message)
+        except Exception as error:  # whatever a vendor answered: other hooks have gaps, too
+            if is_lost(error) and not isinstance(error, JunctorError):
+                raise
+            said = error.message if isinstance(error, JunctorError) else type(error).__name__
+            log.warning("gap.not_filled", hook=shown, error=said)
             left.append(shown)
             continue
         stored += done.stored

@@ -114,17 +114,17 @@ async def search(
 
 def instant(text: str, now: datetime) -> datetime:
     """``2d``, ``90m`` … before now, or an ISO date or time (UTC, if it has no zone)."""
-    if match := _AGO.fullmatch(text.strip().lower()):
-        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
     try:
+        if match := _AGO.fullmatch(text.strip().lower()):
+            return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
         found = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise Misconfigured(
             f"'{text[:40]}' is no time; write 2d, 12h, 90m, or a date such as 2026-11-21 or "
             "2026-11-21T08:30Z.",
             path="since",
         ) from error
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 async def as_csv(

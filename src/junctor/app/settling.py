@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from psycopg import errors
 
+from junctor.adapters.postgres.hot import is_lost
 from junctor.adapters.postgres.queries import load as queries
 from junctor.app.core import Core
 from junctor.app.running import journal_of
@@ -126,8 +127,11 @@ async def probe_uncertain(core: Core, *, now: float) -> dict[str, int]:
                 continue
             _, found = await settle(core, organization_id, run_id, "probe", actor="probe")
             counts[found.verdict] += 1
-        except JunctorError as error:  # the next turn looks again
-            log.info("probe.failed", run=ids.show("run", run_id), error=error.message)
+        except Exception as error:  # whatever a vendor answered: the next turn looks again
+            if is_lost(error) and not isinstance(error, JunctorError):
+                raise
+            said = error.message if isinstance(error, JunctorError) else type(error).__name__
+            log.info("probe.failed", run=ids.show("run", run_id), error=said)
             counts["unknown"] += 1
     return counts
 

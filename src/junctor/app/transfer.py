@@ -80,7 +80,7 @@ async def export_records(
             raise Misconfigured(
                 f"A field is called '{key}': name the key's column otherwise with --key."
             )
-        csv.writer(out, lineterminator="\n").writerow([key, *names])
+        csv.writer(out).writerow([key, *names])
     count = 0
     async for record in all_of(page):
         rows = [(record.key, record.data)]

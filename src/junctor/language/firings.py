@@ -45,6 +45,8 @@ _MOST_DAYS: Final = 30 * 366
 _MOST_STEPS: Final = 20_000
 """How many points of an interval are looked at in allowed days; it may never hit their hours."""
 _END: Final = datetime(9000, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = 2, 9998
+"""Years whose local times are instants in every zone."""
 
 
 def firings(
@@ -113,6 +115,8 @@ def _offset(low: datetime, second: int, zone: tzinfo) -> timedelta | None:
 
 
 def _absolute(moment: datetime, zone: tzinfo) -> datetime:
+    if not _FIRST <= moment.year <= _LAST:  # long ago, or beyond the end in any case
+        return datetime(min(max(moment.year, _FIRST), _LAST), 1, 1, tzinfo=UTC)
     if moment.tzinfo is not None:
         return moment.astimezone(UTC)
     found = instant_of(moment, zone)

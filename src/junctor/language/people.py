@@ -30,7 +30,10 @@ _FOREIGN = re.compile(r"(?:\+|%2[Bb]|(?<![0-9])00)[0-9]{1,3}" + _GAP + r"\Z")
 
 _RUN = re.compile(r"[0-9]+")
 _BETWEEN = re.compile(_GAP + r"\Z")
-_MAIL = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+")
+_MAIL = re.compile(r"(?<![\w.+\-])[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+")
+"""Begins only where a row of its characters begins: from each of a long row's characters on, a text
+without any gap would be read to its end.
+"""
 _WORD = re.compile(r"\w+")
 _JSON = re.compile(r"\\u([0-9A-Fa-f]{4})|\\[nrtbf]")
 _AT = r"(?:@|%40|&#64;|\\u0040)"
@@ -38,6 +41,8 @@ _SHORTEST, _LONGEST = 7, 15
 _NATIONAL = 10
 """Digits at a number's end that the index tells apart numbers by; `_SHORTEST` for narrowing."""
 _LONGEST_WORD = 64
+_LONGEST_MAIL = 320
+"""Characters: 64 before the ``@``, 255 behind it (RFC 5321). Longer ones are no terms."""
 _MOST_AHEAD = 24
 
 
@@ -163,7 +168,9 @@ def _number(text: str, region: str) -> tuple[str, str]:
 
 def _address(text: str) -> str:
     found = text.strip().lower()
-    if not re.fullmatch(r"[^\s@<>,;\"]+@[\w\-]+(?:\.[\w\-]+)+", found):
+    if len(found) > _LONGEST_MAIL or not re.fullmatch(
+        r"[^\s@<>,;\"]+@[\w\-]+(?:\.[\w\-]+)+", found
+    ):
         raise Misconfigured(f"{text[:60]!r} is no e-mail address.", path="email")
     return found
 
@@ -245,7 +252,8 @@ def lexemes(text: str) -> Iterator[str]:
     for form in forms:
         lowered = form.lower()
         for address in _MAIL.findall(lowered):
-            yield f"mail:{address}"
+            if len(address) <= _LONGEST_MAIL:
+                yield f"mail:{address}"
         yield from _tel(form)
         for word in _WORD.findall(lowered):
             if len(word) <= _LONGEST_WORD:
@@ -306,7 +314,7 @@ def _asked(word: str, region: str) -> str | None:
         else:
             forms |= {f"tel:{each[-_NATIONAL:]}" for each in (code + rest, rest, "0" + rest)}
         return "(" + " | ".join(_quoted(form) for form in sorted(forms)) + ")"
-    if "@" in word and (prefix or _MAIL.fullmatch(word)):
+    if "@" in word and len(word) <= _LONGEST_MAIL and (prefix or _MAIL.fullmatch(word)):
         return _quoted(f"mail:{word}", prefix=prefix)
     words = [each for each in _WORD.findall(word) if len(each) <= _LONGEST_WORD]
     if not words:

@@ -34,6 +34,7 @@ _TITLES: Final[Mapping[str, str]] = {
     "unusual_use": "A connection is used in an unusual way",
     "disk_low": "Disk space runs out",
     "backup_failed": "A backup failed",
+    "spool_damaged": "Deliveries in the spool could not be taken",
 }
 
 _PUBLIC: Final = frozenset(
@@ -124,6 +125,11 @@ def sentence(item: Item) -> str:
             )
         case "backup_failed":
             return f"The last backup failed{error}: what changes now is in no backup."
+        case "spool_damaged":
+            return (
+                f"What lay in a server's spool could not be taken into the inbox: it is kept as "
+                f"'{_line(item.subject)}' in the spool's folder 'aside'."
+            )
         case _:
             return f"{title(item.kind)}."
 

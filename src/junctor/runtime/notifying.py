@@ -12,7 +12,9 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -43,8 +45,12 @@ MOST_TRIES: Final = 10
 TIMEOUT: Final = 20.0
 """Seconds a webhook may take to answer."""
 _BATCH: Final = 1000
-_MOST_MESSAGES: Final = 500
-"""One turn sends no more; the next one goes on."""
+TURN: Final = 40.0
+"""Seconds after which a turn begins no more messages: what is new must be handed out, too."""
+_AT_ONCE: Final = 8
+"""Messages on their way at the same time; one of a channel."""
+_OF_ONE: Final = 2
+"""Of them, of one organisation: whose webhooks hang delays nobody else's messages."""
 _PREFIX: Final = "whsec_"
 
 
@@ -154,12 +160,37 @@ class Notifier:
             done["handed"] += count
             if count < _BATCH:
                 break
-        for _ in range(_MOST_MESSAGES):
-            rows = await self._rows("claim")
-            if not rows:
-                break
-            done["sent" if await self._send(*rows[0]) else "failed"] += 1
+        until = time.monotonic() + TURN
+        going: list[tuple[UUID, UUID]] = []
+        one = asyncio.Lock()
+
+        async def send() -> None:
+            while time.monotonic() < until:
+                async with one:
+                    claimed = await self._claim(going)
+                    if claimed is None:
+                        return
+                    way = (claimed[0], claimed[2])
+                    going.append(way)
+                try:
+                    done["sent" if await self._send(*claimed) else "failed"] += 1
+                finally:
+                    going.remove(way)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_AT_ONCE):
+                group.create_task(send())
         return done
+
+    async def _claim(self, going: Sequence[tuple[UUID, UUID]]) -> Any:
+        """The next message, of none that is being told enough: (organisation, channel)."""
+        count = Counter(organization for organization, _ in going)
+        rows = await self._rows(
+            "claim",
+            channels=[channel for _, channel in going],
+            organizations=[each for each, number in count.items() if number >= _OF_ONE],
+        )
+        return rows[0] if rows else None
 
     async def test(self, organization_id: UUID, channel_id: UUID) -> None:
         """Sends a channel a message that says it is a test; raises what went wrong."""

@@ -138,6 +138,10 @@ class Registrations:
         except JunctorError as failed:
             error = failed.message.replace(hook.token, "…")[:_ERROR_LENGTH]
             log.warning("registration.failed", hook=str(hook.id), code=failed.code)
+        except (LookupError, TypeError, ValueError, AttributeError) as failed:
+            # Such as a page about maintenance where a list was to be.
+            error = "The vendor's answer can't be read; it is tried again when scenarios start."
+            log.warning("registration.failed", hook=str(hook.id), code=type(failed).__name__)
         if known == (hook.registration or None) and error == hook.registration_error:
             return hook
         return await self._directory.note_registration(

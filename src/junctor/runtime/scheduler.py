@@ -114,7 +114,7 @@ class Scheduler:
             found = await (await connection.execute(self._sql["due"], {"limit": MOST})).fetchall()
             if not found:
                 return 0
-            decided = [decide(_Row(*row)) for row in found]
+            decided = [_decided(_Row(*row)) for row in found]
             fired = [(each, each.run) for each in decided]
             begun = [(each.row, run) for each, run in fired if run is not None]
             if begun:
@@ -158,6 +158,16 @@ class Scheduler:
             row = await (await connection.execute(self._sql["until_next"])).fetchone()
         seconds = row[0] if row is not None else None
         return LOOK if seconds is None else min(max(seconds, 0.0), LOOK)
+
+
+def _decided(row: _Row) -> _Decided:
+    """`decide`, but one that it fails on rests: it must keep no other from firing."""
+    try:
+        return decide(row)
+    except Exception as error:
+        scenario = ids.show("scn", row.scenario_id)
+        log.exception("schedule.unusable", scenario=scenario, why=type(error).__name__)
+        return _Decided(row, Turn(None, None), row.anchor_at)
 
 
 def decide(row: _Row) -> _Decided:

@@ -137,6 +137,7 @@ def test_two_supervisors_refuse_each_other(directory: Path) -> None:
 def test_an_interrupted_initialisation_is_begun_again(directory: Path) -> None:
     (directory / "postgres.new").mkdir(parents=True)
     (directory / "postgres.new" / "half").write_text("")
+    (directory / "postgres.password").write_text("")  # as a power cut may have left it
     with Embedded(directory, settings=SETTINGS) as server:
         assert count(server.url) == 1
     assert not (directory / "postgres.new").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -22,6 +23,7 @@ from junctor.app.owner import ensure_organization
 from junctor.app.settings import Settings
 from junctor.errors import BundleInvalid, Misconfigured, NotSent
 from junctor.language.connector import Request, Response
+from junctor.ports.transport import Files
 from junctor.runtime.notices import backup_failed, once_a_day
 from junctor.runtime.notifying import MOST_TRIES, Notifier, new_secret, post_of, sign
 from junctor.simulators.mail import MailServer
@@ -273,3 +275,43 @@ async def test_a_channel_that_can_not_be_is_refused(database_url: str, folder: P
         assert "There are: run_stopped" in await refused(name="x", email="a@b.c", kinds=["no"])
         assert "name" in await refused(name="a\nb", email="a@b.c")
         assert "seconds" in await refused(name="x", email="a@b.c", pause=-1)
+
+
+class Hanging:
+    """Answers those of ``slow`` hosts only when it is let."""
+
+    def __init__(self, slow: str) -> None:
+        self.slow, self.told, self.let = slow, asyncio.Event(), asyncio.Event()
+        self.waiting = self.most = 0
+
+    async def send(self, request: Request, _files: Files | None = None) -> Response:
+        if self.slow not in request.url:
+            self.told.set()
+            return Response(204, {}, b"")
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        await self.let.wait()
+        self.waiting -= 1
+        return Response(204, {}, b"")
+
+
+@asynchronous
+# The last one, as it makes another organisation.
+async def test_whose_webhooks_hang_delays_nobody_else(database_url: str, folder: Path) -> None:
+    async with opened(database_url, folder) as (core, organization):
+        other, _ = await core.catalog.create_organization("Other", actor="t")
+        slow = [f"https://slow.example.com/{n}" for n in range(12)]
+        for each, urls in ((organization, slow), (other.organization_id, [HOOK])):
+            for number, url in enumerate(urls):
+                await notifications.add_channel(
+                    core, each, actor="t", name=str(number), webhook=url, pause=0
+                )
+            await happen(core, each)
+        transport = Hanging("slow.example.com")
+        notifier = notifications.notifier(replace(core, transport=transport))
+        turn = asyncio.create_task(notifier.turn())
+        await asyncio.wait_for(transport.told.wait(), 10)
+        assert not turn.done()
+        transport.let.set()
+        done = await turn
+        assert (done["sent"], done["failed"], transport.most) == (13, 0, 2)

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from junctor.adapters.postgres.database import pool
 from junctor.adapters.postgres.hot import Line, PostgresBacklog
+from junctor.language import firings as reckoning
 from junctor.language import ids
 from junctor.ports.backlog import Claim
 from junctor.runtime.disk import Disk
@@ -26,6 +27,7 @@ from tests.support import asynchronous
 
 pytestmark = pytest.mark.timeout(30)
 MINUTES = {"type": "indefinitely", "interval": 600}
+WEST = "Pacific/Honolulu"
 
 
 class Table:
@@ -308,6 +310,30 @@ async def test_what_can_not_be_used_rests(table: Table) -> None:
         assert {table.row(each)["next_at"] for each in (bad, nowhere, over)} == {None}
         assert await it.turn() == 0
         assert table.inbox() == []
+
+
+@asynchronous
+async def test_one_that_nobody_can_reckon_with_keeps_no_other_from_firing(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's schedule, whatever is wrong with it, is nobody's hindrance."""
+    table.schedule({"type": "once", "date": "0001-01-01T00:00"}, zone="Asia/Tokyo")
+    table.schedule({"type": "daily", "time": "12:00", "between": [None, "9999-12-31"]}, zone=WEST)
+    odd = table.schedule({"type": "indefinitely", "interval": 77})
+    good = table.schedule(MINUTES)
+    reckoned = reckoning.firings
+
+    def failing(schedule: Any, *given: Any, **more: Any) -> Any:
+        if schedule.interval == 77:
+            raise ZeroDivisionError
+        return reckoned(schedule, *given, **more)
+
+    monkeypatch.setattr("junctor.runtime.scheduler.firings", failing)
+    async with scheduling(table) as (it,):
+        assert await it.turn() == 4
+        assert await it.turn() == 1
+        assert table.row(odd)["next_at"] is None
+        assert table.inbox() == [table.row(good)["last_run"]]
 
 
 @asynchronous

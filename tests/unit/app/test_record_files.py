@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from junctor.app.record_files import Form, form_of, lines_of, rows_in, table_of
 from junctor.errors import Misconfigured
@@ -120,3 +122,21 @@ def test_the_name_tells_the_format() -> None:
     assert form_of("a.csv", "jsonl") == "jsonl"
     with pytest.raises(Misconfigured, match="'xml' is no format: jsonl, json, csv"):
         form_of("a.csv", "xml")
+
+
+def test_a_spreadsheet_takes_nothing_for_a_formula() -> None:
+    odd = ["=HYPERLINK(1)", "+1|cmd", "-x", "@SUM(1)", "\t=1", "'=1", "+49 (151) 2345-6", "-5.5"]
+    out = io.StringIO("key,v\n")
+    out.seek(0, io.SEEK_END)
+    table_of(out, "key", ["v"], [(text, {"v": text}) for text in odd])
+    cells = [row[0] for row in csv.reader(io.StringIO(out.getvalue()))][1:]
+    assert cells == [f"'{text}" for text in odd[:6]] + odd[6:]
+    assert read(out.getvalue(), "csv") == [(text, {"v": text}) for text in odd]
+
+
+@given(st.text(alphabet="'=+-@\t\r\n1a. ", max_size=6))
+def test_what_is_quoted_is_read_as_it_was(text: str) -> None:
+    out = io.StringIO("key,v\n", newline="")
+    out.seek(0, io.SEEK_END)
+    table_of(out, "key", ["v"], [("k", {"v": text})])
+    assert read(out.getvalue(), "csv") == [("k", {"v": text} if text else {})]

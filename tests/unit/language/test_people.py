@@ -142,6 +142,25 @@ def test_the_index_misses_nothing(gaps: list[str], before: str, after: str) -> N
         assert found_by(JANE.wanted(), text)
 
 
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("text", ["7" * 64_000, "x_" * 32_000, "a.b-" * 16_000])
+def test_a_long_text_without_a_gap_is_read_once_through(text: str) -> None:
+    """A picture as text, say: it took half a minute, in which its worker did nothing else."""
+    assert not any(term.startswith("mail:") for term in lexemes(text))
+    address = "ada@example.com"
+    assert f"mail:{address}" in set(lexemes(f"{text} {address}"))
+    assert Person(emails=[address], phones=["+12025550142"]).in_text(f"{text} {address}")
+
+
+def test_no_term_is_longer_than_the_index_takes() -> None:
+    """PostgreSQL takes 2,046 bytes of one."""
+    terms = {*lexemes("é" * 5_000 + "@example.com"), *lexemes("a@" + "b." * 4_000 + "com")}
+    assert max(len(term.encode()) for term in terms) < 2_000
+    with pytest.raises(Misconfigured, match="no e-mail address"):
+        Person(emails=["a" * 400 + "@example.com"])
+    assert query("a" * 400 + "@example.com") == "'example' & 'com'"
+
+
 def test_what_people_type() -> None:
     text = "Missed call from +1 (202) 555-0142: ConnectionError, mail jane@example.com"
     for typed in (

@@ -138,6 +138,33 @@ def test_clocks_that_jump(zone: str, after: str, clock: str, found: list[str]) -
     assert local({"type": "daily", "time": clock}, zone, after, len(found)) == found
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Honolulu", "Europe/Berlin", "Pacific/Kiritimati"])
+@pytest.mark.parametrize(
+    ("data", "count"),
+    [
+        ({"type": "once", "date": "0001-01-01T00:00"}, 0),
+        ({"type": "once", "date": "0001-01-01T00:00+14:00"}, 0),
+        ({"type": "once", "date": "9999-12-31T23:59:59"}, 0),
+        ({"type": "once", "date": "9999-12-31T23:59:59-12:00"}, 0),
+        ({"type": "daily", "time": "10:00", "between": ["0001-01-01", "9999-12-31"]}, 3),
+        ({"type": "daily", "time": "10:00", "between": ["9999-12-31", None]}, 0),
+        ({"type": "daily", "time": "10:00", "between": [None, "0001-01-01"]}, 0),
+        ({"type": "indefinitely", "interval": 60, "between": ["0001-01-01", "9999-12-31"]}, 3),
+        ({"type": "indefinitely", "interval": 60, "between": ["9999-12-31", None]}, 0),
+        ({"type": "indefinitely", "interval": 60, "between": [None, "0001-01-01"]}, 0),
+    ],
+)
+def test_the_ends_of_the_calendar_are_dates_too(
+    data: dict[str, Any], count: int, zone: str
+) -> None:
+    """Make's users write 9999-12-31 for *for ever*; no zone may push it over the edge."""
+    schedule, problems = read(data)
+    assert not problems
+    assert schedule is not None
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    assert len(next_firings(schedule, ZoneInfo(zone), now, 3)) == count
+
+
 def test_an_interval_does_not_care_about_jumps() -> None:
     found = local(
         {"type": "indefinitely", "interval": 1800}, "Europe/Berlin", "2026-03-29T01:00", 3

@@ -221,6 +221,17 @@ def test_a_refusal_is_noted_and_what_was_known_kept() -> None:
     assert len(world.noted) == 1
 
 
+@pytest.mark.parametrize("body", [b"<h1>Maintenance</h1>", b'{"error": "later"}', b"[{}]", b"[7]"])
+def test_an_answer_that_can_not_be_read_is_noted_too(body: bytes) -> None:
+    """Not raised: `junctor up` would end over it, with all that it runs."""
+    world = World()
+    world.failing["GET"] = Response(200, {}, body)
+    after = run(world.registrations.reconcile(world.hook))
+    assert after.registration is None
+    assert after.registration_error
+    assert world.rows == {}
+
+
 def test_without_a_connection_it_says_what_to_do() -> None:
     world = World(connection_id=None)
     assert world.reconcile() == []

@@ -98,14 +98,16 @@ async def load(url: str, file: Path, *, on_table: OnTable | None = None) -> None
         program = await programs.fitting("pg_restore", major, newer=False)
         if await unfinished(connection):
             await connection.execute(sql["empty"])
-        elif await has_tables(connection):
-            raise Conflict(
-                f"The database {connection.info.dbname} holds something already, and a backup is "
-                "restored only into an empty one. Make one with `createdb NAME` and name it with "
-                "--into, or choose another data directory with JUNCTOR_DATA_DIR."
-            )
-        await connection.execute(sql["mark"])
-        await connection.execute(sql["roles"])
+        elif await _holds_something(connection):
+            raise _taken(connection)
+        try:
+            # Both or none: where `roles` finds something, there must be no mark by which the next
+            # restore would empty it.
+            async with connection.transaction():
+                await connection.execute(sql["mark"])
+                await connection.execute(sql["roles"])
+        except errors.DependentObjectsStillExist as error:
+            raise _taken(connection) from error
     with tempfile.TemporaryDirectory(prefix="junctor-") as folder:
         contents = Path(folder) / "contents"
         await _contents(program, file, contents)
@@ -132,6 +134,20 @@ async def load(url: str, file: Path, *, on_table: OnTable | None = None) -> None
     async with connection:
         await connection.execute(sql["own"])
         await connection.execute("analyze")
+
+
+async def _holds_something(connection: Connection) -> bool:
+    """Tables of ours or in our place, or a schema that the dump is to make."""
+    row = await (await connection.execute("select to_regnamespace('procrastinate')")).fetchone()
+    return bool(row and row[0]) or await has_tables(connection)
+
+
+def _taken(connection: Connection) -> Conflict:
+    return Conflict(
+        f"The database {connection.info.dbname} holds something already, and a backup is "
+        "restored only into an empty one. Make one with `createdb NAME` and name it with "
+        "--into, or choose another data directory with JUNCTOR_DATA_DIR."
+    )
 
 
 async def finish(connection: Connection) -> None:

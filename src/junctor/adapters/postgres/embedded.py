@@ -34,6 +34,7 @@ import psycopg
 import structlog
 from psycopg import sql
 
+from junctor.adapters.durable import make_folder, sync
 from junctor.adapters.postgres import account
 from junctor.adapters.postgres.upgrade import Upgrade
 from junctor.errors import Conflict, Misconfigured
@@ -135,7 +136,7 @@ class Embedded:
         run (its own words are in the message).
         """
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            make_folder(self.directory)
             self._take_lock()
         except PermissionError as error:
             raise self._not_ours(error) from error
@@ -292,6 +293,7 @@ class Embedded:
             shutil.rmtree(fresh)
         self._make_cluster(fresh, [])
         fresh.rename(self.cluster)
+        sync(self.directory)
 
     def _make_cluster(self, fresh: Path, more: list[str]) -> None:
         password = self._password()
@@ -315,15 +317,19 @@ class Embedded:
             words.unlink()
 
     def _password(self) -> str:
-        # Written before the cluster that it opens: there is never one without the other.
-        if self._password_file.exists():
-            return self._password_file.read_text().strip()
+        # Written before the cluster that it opens: there is never one without the other. Whole
+        # before it has its name, as nobody makes another where there is one.
+        if self._password_file.exists() and (kept := self._password_file.read_text().strip()):
+            return kept
         password = secrets.token_urlsafe(32)
-        handle = os.open(self._password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fresh = self._password_file.with_suffix(".new")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(password)
             file.flush()
             os.fsync(file.fileno())
+        fresh.rename(self._password_file)
+        sync(self.directory)
         return password
 
     def _ensure_database(self) -> None:

@@ -21,6 +21,7 @@ from typing import Final
 
 import structlog
 
+from junctor.adapters.durable import sync
 from junctor.adapters.postgres import account
 from junctor.errors import Misconfigured
 
@@ -179,6 +180,7 @@ class Upgrade:
 
     def _place(self) -> None:
         self._made.rename(self._old)
+        sync(self.directory)
         (self.directory / _STATE).unlink(missing_ok=True)
 
     def _stop_cleanly(self, old: Path) -> None:

@@ -6,9 +6,11 @@ translation of it; ``path`` names the part of the request that is wrong.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
+import psycopg
 import structlog
 from litestar import MediaType, Request, Response
 from litestar.exceptions import (
@@ -39,6 +41,10 @@ _CODES = {
 }
 
 
+_NUL = re.compile(r"\bNUL\b|\\u0000")
+"""As psycopg and PostgreSQL name the one character that its texts can't hold."""
+
+
 class Failure(JunctorError):
     """The request can't be answered.
 
@@ -58,6 +64,8 @@ def failure_of(error: BaseException) -> tuple[int, dict[str, Any]]:
         return error.http_status, as_body(code, error.message, error.params, error.path)
     if isinstance(error, RecursionError) and "deserializing" in str(error):  # msgspec's, on a body
         return 400, as_body("bad_request", "The body is nested too deeply to be read.", {}, "body")
+    if isinstance(error, psycopg.DataError) and _NUL.search(str(error)):
+        return 422, as_body("invalid", "A text holds the character NUL: leave it out.", {})
     if isinstance(error, Fault) or not isinstance(error, (JunctorError, HTTPException)):
         return 500, as_body("fault", "Something went wrong here; it has been logged.", {})
     if isinstance(error, JunctorError):

@@ -29,6 +29,7 @@ NoticeKind = Literal[
     "unusual_use",
     "disk_low",
     "backup_failed",
+    "spool_damaged",
 ]
 
 

@@ -21,7 +21,7 @@ __all__ = ["router"]
 
 class RunDetail(RunView, kw_only=True):
     """A run with what it returned; ``outputs`` is null if that is nothing. ``waits``: what it waits
-    for, with an approval's link if the caller has the right `approvals:read`.
+    for, with an approval's link if the caller has the right `approvals:write`.
     """
 
     outputs: Any = None
@@ -44,7 +44,7 @@ async def read_run(request: ApiRequest, run_id: FromPath[str]) -> RunDetail:
     shown = msgspec.structs.asdict(run_view(found))
     waits = []
     if found.state == "waiting":
-        links = may(request.user.scopes, "approvals:read")
+        links = may(request.user.scopes, "approvals:write")
         waits = await open_waits(
             core_of(request), found.organization_id, run_id=found.id, links=links
         )

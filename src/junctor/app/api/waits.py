@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from junctor.app import approvals
 from junctor.app.api.http import ApiRequest, Cursor, Limit, Page, core_of, read_id
+from junctor.app.api.permissions import may
 from junctor.app.approvals import WaitView
 from junctor.language import ids
 
@@ -53,9 +54,9 @@ async def list_approvals(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[WaitView]:
-    """Open questions, with the links under which they can be decided."""
+    """Open questions; with the links under which they are decided for who may decide them."""
     run_id = read_id("run", run) if run else None
-    return await _page(request, "approval", run_id, cursor, limit, links=True)
+    return await _page(request, "approval", run_id, cursor, limit, links=_decides(request))
 
 
 @get("/approvals/{approval_id:str}", summary="A question")
@@ -66,7 +67,7 @@ async def read_approval(request: ApiRequest, approval_id: FromPath[str]) -> Wait
     core, organization_id = core_of(request), request.user.organization_id
     asked = await approvals.find_approval(core, organization_id, read_id("wai", approval_id))
     found = await approvals.open_waits(
-        core, organization_id, kind="approval", run_id=asked.run_id, links=True
+        core, organization_id, kind="approval", run_id=asked.run_id, links=_decides(request)
     )
     wanted = ids.show("wai", asked.id)
     for each in found:
@@ -88,6 +89,11 @@ async def decide(
         core, asked, data.decision, comment=data.comment, by=data.by or actor, actor=actor
     )
     return Decided(ids.show("wai", asked.id), ids.show("run", asked.run_id), data.decision)
+
+
+def _decides(request: ApiRequest) -> bool:
+    """Whoever has a link can decide: it is for those who may."""
+    return may(request.user.scopes, "approvals:write")
 
 
 async def _page(

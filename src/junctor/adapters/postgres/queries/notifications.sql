@@ -57,12 +57,15 @@ where n.organization_id = t.organization_id and n.id = t.id
 
 -- name: claim
 -- The next message that is due. Until it is known what became of it nobody else takes it: so long
--- `due_at` lies ahead, and that is also when it is tried again.
+-- `due_at` lies ahead, and that is also when it is tried again. None of those channels and
+-- organisations that are being told things just now.
 update notifications m set closed = true, begun_at = coalesce(m.begun_at, now()), attempts = m.attempts + 1,
   due_at = now() + make_interval(secs => least(180 * 2 ^ m.attempts, 21600))
 from (
   select organization_id, id from notifications
-  where sent_at is null and given_up_at is null and due_at <= now() order by due_at limit 1 for update skip locked
+  where sent_at is null and given_up_at is null and due_at <= now()
+    and channel_id <> all(%(channels)s::uuid[]) and organization_id <> all(%(organizations)s::uuid[])
+  order by due_at limit 1 for update skip locked
 ) d
 where m.organization_id = d.organization_id and m.id = d.id
 returning m.organization_id, m.id, m.channel_id, m.kind, m.attempts, m.created_at
