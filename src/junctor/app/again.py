@@ -18,9 +18,9 @@ from junctor.app.core import Core
 from junctor.app.edits import Edit, patched
 from junctor.app.running import Piece, journal_of, resolve
 from junctor.engine.commands import Address
-from junctor.engine.journal import Journal, encode_segment
+from junctor.engine.journal import Journal, Tag, encode_segment
 from junctor.engine.nodes import Path, Step
-from junctor.errors import Conflict, Misconfigured, VendorUnavailable
+from junctor.errors import Conflict, JunctorError, Misconfigured, VendorUnavailable
 from junctor.language import ids
 from junctor.language.connector import Bundle
 from junctor.language.files import File, file_of
@@ -52,6 +52,8 @@ class Source:
     run: Run
     pieces: Sequence[Piece] = field(repr=False)
     past: Past
+    seq: int
+    """The number of its next segment: if that is another by now, this is not all any more."""
 
     def records(self) -> Iterable[list[Any]]:
         """Its records, in order."""
@@ -66,8 +68,8 @@ class Source:
 async def opened(core: Core, organization_id: UUID, run_id: UUID) -> Source:
     """The run, read whole."""
     run = await core.catalog.run(organization_id, run_id)
-    pieces, _ = await journal_of(core, run)
-    return Source(run, pieces, look(records_of(pieces)))
+    pieces, seq = await journal_of(core, run)
+    return Source(run, pieces, look(records_of(pieces)), seq)
 
 
 def version_of(scenario: Scenario, wanted: Version, own: int) -> int:
@@ -292,6 +294,22 @@ def _check_key(source: Source, prepared: Prepared, at: Address) -> None:
         )
 
 
+def _check_known(source: Source, made: Repeat) -> None:
+    """What was perhaps sent is not sent by another run: its worker died with it, or a lane of it
+    had no complete answer.
+    """
+    keep = made.keeps()
+    for at in sorted(source.past.unknown):
+        if not keep([Tag.INTENT, *at]):
+            raise Conflict(
+                f"Whether module {at.module} did what {source.shown} sent is unknown, and another "
+                "run would send it again: retry that run as it is; it says then what is to be "
+                "settled.",
+                run=source.shown,
+                module=at.module,
+            )
+
+
 async def _edit(core: Core, source: Source, changes: Sequence[Change]) -> None:
     """The journal gets the changed bundles, and the run is due: both or neither."""
     run = source.run
@@ -303,40 +321,50 @@ async def _edit(core: Core, source: Source, changes: Sequence[Change]) -> None:
     for name, content in segment.blobs.items():
         await core.blobs.put(run.organization_id, run.id, name, content)
     keyring = await core.vault.keyring(run.organization_id)
-    async with _held(core, run) as (connection, seq):
-        aad = segment_aad(run.organization_id, run.id, seq)
-        values = {
-            **_names(run),
-            "retention": run.retention,
-            "seq": seq,
-            "data": keyring.seal(encode_segment(segment.raw), aad),
-            "blobs": list(segment.blobs),
-        }
+    aad = segment_aad(run.organization_id, run.id, source.seq)
+    values = {
+        **_names(run),
+        "retention": run.retention,
+        "seq": source.seq,
+        "data": keyring.seal(encode_segment(segment.raw), aad),
+        "blobs": list(segment.blobs),
+    }
+    async with _transaction(core) as connection:
+        await _hold(connection, source)
         for query in ("append", "edited", "wake"):
             await connection.execute(queries("again")[query], values)
 
 
 @asynccontextmanager
-async def _held(core: Core, run: Run) -> AsyncIterator[tuple[Connection, int]]:
-    """A transaction in which no worker begins with the stopped run; and the number of its next
-    segment. `Conflict` if one may be at it now, or it is not incomplete any more.
-    """
-    found = queries("again")
+async def _transaction(core: Core) -> AsyncIterator[Connection]:
     async with core.engine.connection() as connection, connection.transaction():
-        cursor = await connection.execute(found["hold"], _names(run))
-        owner = await cursor.fetchone()
-        cursor = await connection.execute(found["stopped"], _names(run))
-        row = await cursor.fetchone()
-        state, _, soon, seq = row or ("discarded", "", False, 0)
-        _check_stopped(replace(run, state=state))
-        if soon and owner is not None:
-            if owner[0]:
-                raise Conflict(
-                    "The run is being tried again just now; ask again in a moment.",
-                    run=ids.show("run", run.id),
-                )
-            await connection.execute(found["forget"], _names(run))
-        yield connection, seq
+        yield connection
+
+
+async def _hold(connection: Connection, source: Source) -> None:
+    """Until the transaction ends, no worker begins with the stopped run. `Conflict` if one may be
+    at it now, or was since it was read, or it is not incomplete any more.
+
+    Whoever owns the scenario can't renew its lease meanwhile: this comes last, after what is long.
+    """
+    found, run = queries("again"), source.run
+    cursor = await connection.execute(found["hold"], _names(run))
+    owner = await cursor.fetchone()
+    cursor = await connection.execute(found["stopped"], _names(run))
+    row = await cursor.fetchone()
+    state, _, soon, seq = row or ("discarded", "", False, 0)
+    _check_stopped(replace(run, state=state))
+    if soon and owner is not None:
+        if owner[0]:
+            raise Conflict(
+                "The run is being tried again just now; ask again in a moment.", run=source.shown
+            )
+        await connection.execute(found["forget"], _names(run))
+    if seq != source.seq:
+        raise Conflict(
+            "The run was tried again meanwhile, and may have come further: look at it anew.",
+            run=source.shown,
+        )
 
 
 def _names(run: Run) -> dict[str, Any]:
@@ -374,6 +402,7 @@ async def _supersede(
         past=source.past, prepared=prepared, run_id="", origin=source.shown,
         detail=scenario.detail, start=module, cycle=at.cycle, way=at.path, same=True, edits=changes,
     )  # fmt: skip
+    _check_known(source, made)
     key = source.run.order_key
     return await _begin(core, source, scenario, made, actor=actor, order_key=key, instead=True)
 
@@ -415,16 +444,15 @@ async def _begin(
             "origin": source.run.id,
             "edited": bool(repeat.edits) or repeat.keeps_edits,
         }
-        if instead:
-            async with _held(core, source.run) as (connection, _):
-                await _store(connection, rows, values)
+        async with _transaction(core) as connection:
+            await _store(connection, rows, values)
+            if instead:
+                await _hold(connection, source)
                 await connection.execute(
                     queries("again")["supersede"], {**_names(source.run), "by": run_id}
                 )
-        else:
-            async with core.engine.connection() as connection, connection.transaction():
-                await _store(connection, rows, values)
-    except BaseException:
+            await connection.execute(queries("again")["wake"], values)
+    except JunctorError:  # of anything else, nobody knows whether it was stored all the same
         await core.blobs.delete(organization_id, run_id)
         raise
     return run_id
@@ -437,7 +465,6 @@ async def _store(
     for row in rows:
         await connection.execute(found["append"], row)
     await connection.execute(found["begin"], values)
-    await connection.execute(found["wake"], values)
 
 
 def _files(repeat: Repeat, source: Source) -> dict[bytes, int]:

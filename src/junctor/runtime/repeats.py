@@ -15,7 +15,7 @@ from junctor.engine.context import header_of
 from junctor.engine.journal import SEGMENT_BYTES, Detail, Journal, Segment, Tag, decode_segment
 from junctor.engine.nodes import Node, Path, Step
 from junctor.engine.plan import Plan
-from junctor.errors import Conflict, Misconfigured
+from junctor.errors import Conflict, Misconfigured, Uncertain
 from junctor.language.connector import Bundle
 from junctor.runtime.plans import Prepared
 
@@ -52,6 +52,8 @@ class Past:
     """How it ended last."""
     staged: bool = False
     """Whether something was written to data stores and not applied."""
+    unknown: set[Address] = field(default_factory=set)
+    """Attempts that were perhaps sent, and of which nothing is known."""
 
     @property
     def failed(self) -> Address | None:
@@ -89,6 +91,12 @@ def look(records: Iterable[list[Any]]) -> Past:
             past.staged = left or (past.staged and tag == Tag.STAGED)
         else:
             past.cycle = max(past.cycle, record[1])
+            if tag in {Tag.INTENT, Tag.DONE, Tag.FAILED}:
+                at = Address(record[1], record[2], tuple(record[3]), record[4])
+                if tag == Tag.INTENT or (tag == Tag.FAILED and record[5]["code"] == Uncertain.code):
+                    past.unknown.add(at)
+                else:
+                    past.unknown.discard(at)
             if first and not record[3] and past.fork is None:
                 # A trigger's operation is recorded before all others, whatever the detail.
                 past.trigger = record[2]
