@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from junctor.language.ids import Ids
 
-__all__ = ["now_ms", "release", "system_ids"]
+__all__ = ["now_ms", "release", "system_ids", "uptime"]
 
 _FETCH = 4096
 
@@ -16,6 +16,16 @@ _FETCH = 4096
 def now_ms() -> int:
     """Milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+_BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def uptime() -> float:
+    """Seconds that never go back, those in which the machine slept included where it can tell
+    (Linux, clock_gettime(2)); a lease in the database does not sleep.
+    """
+    return time.monotonic() if _BOOT is None else time.clock_gettime(_BOOT)
 
 
 def release() -> str:

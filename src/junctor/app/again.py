@@ -6,7 +6,7 @@ as with one that waited. So nothing is done twice that is not to be.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,17 +20,16 @@ from junctor.app.edits import Edit, patched
 from junctor.app.not_kept import check_erased, check_kept, forgotten
 from junctor.app.running import Piece, journal_of, resolve
 from junctor.engine.commands import Address
-from junctor.engine.journal import Journal, encode_segment
+from junctor.engine.journal import Journal, Tag, encode_segment
 from junctor.engine.nodes import Path, Step
-from junctor.errors import Conflict, Misconfigured, NotFound, VendorUnavailable
+from junctor.errors import Conflict, JunctorError, Misconfigured, NotFound, VendorUnavailable
 from junctor.language import ids
 from junctor.language.connector import Bundle
-from junctor.language.files import File, file_of
 from junctor.ports.catalog import Run, Scenario
 from junctor.runtime.flight import segment_aad
 from junctor.runtime.held import Held, held
 from junctor.runtime.plans import Plans, Prepared
-from junctor.runtime.repeats import OUTCOMES, Past, Repeat, downstream, look, records_of
+from junctor.runtime.repeats import Past, Repeat, downstream, look, records_of
 from junctor.runtime.retold import Answers, tell
 
 __all__ = ["Source", "Version", "opened", "prepared_of", "replay", "retry", "version_of"]
@@ -54,6 +53,8 @@ class Source:
     run: Run
     pieces: Sequence[Piece] = field(repr=False)
     past: Past
+    seq: int
+    """The number of its next segment: if that is another by now, this is not all any more."""
 
     def records(self) -> Iterable[list[Any]]:
         """Its records, in order."""
@@ -73,10 +74,10 @@ async def opened(core: Core, organization_id: UUID, run_id: UUID) -> Source:
         run = await core.catalog.run(organization_id, run_id)
     except NotFound as error:
         raise forgotten(run_id, error, datetime.now(UTC)) from error
-    pieces, _ = await journal_of(core, run)
+    pieces, seq = await journal_of(core, run)
     if not pieces:
         await check_kept(core, run)
-    return Source(run, pieces, look(records_of(pieces)))
+    return Source(run, pieces, look(records_of(pieces)), seq)
 
 
 def version_of(scenario: Scenario, wanted: Version, own: int) -> int:
@@ -180,7 +181,7 @@ async def replay(
         start=start,
         same=same,
     )
-    check_erased(source.shown, _kept_of(made, source))
+    check_erased(source.shown, made.kept(source.records()))
     new = await _begin(core, source, scenario, made, actor=actor, order_key=_MANUAL)
     await core.catalog.note(
         organization_id,
@@ -302,6 +303,22 @@ def _check_key(source: Source, prepared: Prepared, at: Address) -> None:
         )
 
 
+def _check_known(source: Source, made: Repeat) -> None:
+    """What was perhaps sent is not sent by another run: its worker died with it, or a lane of it
+    had no complete answer.
+    """
+    keep = made.keeps()
+    for at in sorted(source.past.unknown):
+        if not keep([Tag.INTENT, *at]):
+            raise Conflict(
+                f"Whether module {at.module} did what {source.shown} sent is unknown, and another "
+                "run would send it again: retry that run as it is; it says then what is to be "
+                "settled.",
+                run=source.shown,
+                module=at.module,
+            )
+
+
 async def _edit(core: Core, source: Source, changes: Sequence[Change]) -> None:
     """The journal gets the changed bundles, and the run is due: both or neither."""
     run = source.run
@@ -313,40 +330,50 @@ async def _edit(core: Core, source: Source, changes: Sequence[Change]) -> None:
     for name, content in segment.blobs.items():
         await core.blobs.put(run.organization_id, run.id, name, content)
     keyring = await core.vault.keyring(run.organization_id)
-    async with _held(core, run) as (connection, seq):
-        aad = segment_aad(run.organization_id, run.id, seq)
-        values = {
-            **_names(run),
-            "retention": run.retention,
-            "seq": seq,
-            "data": keyring.seal(encode_segment(segment.raw), aad),
-            "blobs": list(segment.blobs),
-        }
+    aad = segment_aad(run.organization_id, run.id, source.seq)
+    values = {
+        **_names(run),
+        "retention": run.retention,
+        "seq": source.seq,
+        "data": keyring.seal(encode_segment(segment.raw), aad),
+        "blobs": list(segment.blobs),
+    }
+    async with _transaction(core) as connection:
+        await _hold(connection, source)
         for query in ("append", "edited", "wake"):
             await connection.execute(queries("again")[query], values)
 
 
 @asynccontextmanager
-async def _held(core: Core, run: Run) -> AsyncIterator[tuple[Connection, int]]:
-    """A transaction in which no worker begins with the stopped run; and the number of its next
-    segment. `Conflict` if one may be at it now, or it is not incomplete any more.
-    """
-    found = queries("again")
+async def _transaction(core: Core) -> AsyncIterator[Connection]:
     async with core.engine.connection() as connection, connection.transaction():
-        cursor = await connection.execute(found["hold"], _names(run))
-        owner = await cursor.fetchone()
-        cursor = await connection.execute(found["stopped"], _names(run))
-        row = await cursor.fetchone()
-        state, _, soon, seq = row or ("discarded", "", False, 0)
-        _check_stopped(replace(run, state=state))
-        if soon and owner is not None:
-            if owner[0]:
-                raise Conflict(
-                    "The run is being tried again just now; ask again in a moment.",
-                    run=ids.show("run", run.id),
-                )
-            await connection.execute(found["forget"], _names(run))
-        yield connection, seq
+        yield connection
+
+
+async def _hold(connection: Connection, source: Source) -> None:
+    """Until the transaction ends, no worker begins with the stopped run. `Conflict` if one may be
+    at it now, or was since it was read, or it is not incomplete any more.
+
+    Whoever owns the scenario can't renew its lease meanwhile: this comes last, after what is long.
+    """
+    found, run = queries("again"), source.run
+    cursor = await connection.execute(found["hold"], _names(run))
+    owner = await cursor.fetchone()
+    cursor = await connection.execute(found["stopped"], _names(run))
+    row = await cursor.fetchone()
+    state, _, soon, seq = row or ("discarded", "", False, 0)
+    _check_stopped(replace(run, state=state))
+    if soon and owner is not None:
+        if owner[0]:
+            raise Conflict(
+                "The run is being tried again just now; ask again in a moment.", run=source.shown
+            )
+        await connection.execute(found["forget"], _names(run))
+    if seq != source.seq:
+        raise Conflict(
+            "The run was tried again meanwhile, and may have come further: look at it anew.",
+            run=source.shown,
+        )
 
 
 def _names(run: Run) -> dict[str, Any]:
@@ -384,6 +411,7 @@ async def _supersede(
         past=source.past, prepared=prepared, run_id="", origin=source.shown,
         detail=scenario.detail, start=module, cycle=at.cycle, way=at.path, same=True, edits=changes,
     )  # fmt: skip
+    _check_known(source, made)
     key = source.run.order_key
     return await _begin(core, source, scenario, made, actor=actor, order_key=key, instead=True)
 
@@ -405,7 +433,7 @@ async def _begin(
     rows: list[dict[str, Any]] = []
     base = {"organization": organization_id, "run": run_id, "retention": scenario.retention}
     try:
-        for file, size in _files(repeat, source).items():
+        for file, size in repeat.files(source.records()).items():
             stream = core.blobs.stream(organization_id, source.run.id, file, size)
             await core.blobs.put_stream(organization_id, run_id, file, stream)
         for seq, segment in enumerate(repeat.segments(source.records())):
@@ -425,16 +453,15 @@ async def _begin(
             "origin": source.run.id,
             "edited": bool(repeat.edits) or repeat.keeps_edits,
         }
-        if instead:
-            async with _held(core, source.run) as (connection, _):
-                await _store(connection, rows, values)
+        async with _transaction(core) as connection:
+            await _store(connection, rows, values)
+            if instead:
+                await _hold(connection, source)
                 await connection.execute(
                     queries("again")["supersede"], {**_names(source.run), "by": run_id}
                 )
-        else:
-            async with core.engine.connection() as connection, connection.transaction():
-                await _store(connection, rows, values)
-    except BaseException:
+            await connection.execute(queries("again")["wake"], values)
+    except JunctorError:  # of anything else, nobody knows whether it was stored all the same
         await core.blobs.delete(organization_id, run_id)
         raise
     return run_id
@@ -447,32 +474,3 @@ async def _store(
     for row in rows:
         await connection.execute(found["append"], row)
     await connection.execute(found["begin"], values)
-    await connection.execute(found["wake"], values)
-
-
-def _kept_of(repeat: Repeat, source: Source) -> Iterator[list[Any]]:
-    """The records that the new run begins with."""
-    for segment in repeat.segments(source.records()):
-        yield from records_of([(encode_segment(segment.raw), segment.blobs)])
-
-
-def _files(repeat: Repeat, source: Source) -> dict[bytes, int]:
-    """Files beside the run that what is kept of it names: id → size."""
-    named: dict[bytes, int] = {}
-    for record in _kept_of(repeat, source):
-        if record[0] in OUTCOMES:
-            for file in _files_in(record):
-                named[file.id] = file.size
-    return named
-
-
-def _files_in(value: Any) -> Iterable[File]:
-    found = file_of(value)
-    if found is not None:
-        yield found
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _files_in(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _files_in(each)

@@ -17,7 +17,9 @@ from junctor.errors import Conflict, JunctorError, NotFound
 from junctor.language import ids
 from junctor.ports.catalog import Queue, Run, Scenario
 
-__all__ = ["Waiting", "end_drained", "skip", "stop", "stop_all", "waiting", "watch_drains"]
+__all__ = [
+    "Waiting", "at_once", "end_drained", "skip", "stop", "stop_all", "waiting", "watch_drains",
+]  # fmt: skip
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +92,11 @@ async def stop(
         organization_id, actor=actor, verb="run.stop", object=shown, details={"state": was}
     )
     return await core.catalog.run(organization_id, run_id) if was is not None else None
+
+
+def at_once(run: Run | None) -> bool:
+    """Whether a run that was stopped has ended; else the worker that is at it ends it."""
+    return run is not None and run.state in {"incomplete", "discarded"} and run.due_at is None
 
 
 async def stop_all(core: Core, scenario: Scenario, *, actor: str, keep: bool = False) -> int:

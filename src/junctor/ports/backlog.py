@@ -28,7 +28,7 @@ class Claim:
     """Waiting runs may have come due."""
     blocked_by_run: UUID | None = None
     until: float = float("inf")
-    """When the lease it was made with runs out, if nobody renews it (monotonic seconds)."""
+    """When the lease it was made with runs out, if nobody renews it (seconds of `uptime`)."""
     errors: int = 0
     """Failures in a row of its scenario."""
     crashes: int = 0

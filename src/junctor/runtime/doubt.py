@@ -28,6 +28,8 @@ class Doubt:
     arguments: Any = None
     """What its mapping gave, where the module can look (``ModuleDef.probe``)."""
     request: Mapping[str, Any] = field(default_factory=dict)
+    steps: Mapping[int, Any] = field(default_factory=dict)
+    """Answers to the requests that the module sent before the one in doubt."""
 
 
 def doubt_in(segments: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Doubt | None:
@@ -37,6 +39,7 @@ def doubt_in(segments: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Doubt |
     """
     at: Address | None = None
     intents: dict[Address, Mapping[str, Any]] = {}
+    steps: dict[Address, dict[int, Any]] = {}
     for data, blobs in segments:
         for record in decode_segment(data, blobs):
             tag = record[0]
@@ -45,7 +48,10 @@ def doubt_in(segments: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Doubt |
                 at = _address(failed) if failed else None
             elif tag == Tag.INTENT:
                 intents[_address(record[1:])] = record[7] or {}
+            elif tag == Tag.STEP:
+                steps.setdefault(_address(record[1:]), {})[record[5]] = record[6]
             elif (tag == Tag.FAILED and record[5]["code"] != _UNKNOWN) or tag == Tag.DONE:
+                steps.pop(_address(record[1:]), None)
                 at = None if at == _address(record[1:]) else at
     if at is None:
         return None
@@ -56,6 +62,7 @@ def doubt_in(segments: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Doubt |
         at=datetime.fromtimestamp(when, UTC) if when is not None else None,
         arguments=summary.get("arguments"),
         request={name: summary[name] for name in ("method", "url", "asks") if name in summary},
+        steps=steps.get(at, {}),
     )
 
 
@@ -66,7 +73,8 @@ def _address(parts: list[Any]) -> Address:
 
 def settling(doubt: Doubt, verdict: Verdict, bundle: Bundle, *, actor: str) -> Segment:
     """The records that say how it was. Done: ``bundle`` is what it gave. Not done: it is tried
-    again, by the module's retry policy.
+    again, by the module's retry policy; what the module sent before the request in doubt was
+    answered, and is not sent again.
     """
     journal = Journal()
     if verdict == "done":
@@ -76,6 +84,9 @@ def settling(doubt: Doubt, verdict: Verdict, bundle: Bundle, *, actor: str) -> S
             doubt.address,
             NotSent(f"It was settled by {actor} that this did not happen.", settled_by=actor),
         )
+        following = doubt.address._replace(attempt=doubt.address.attempt + 1)
+        for step, answer in doubt.steps.items():
+            journal.step(following, step, answer)
     made = journal.take()
     assert made is not None  # a record was written
     return made

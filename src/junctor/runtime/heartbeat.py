@@ -14,7 +14,7 @@ import psycopg
 import structlog
 
 from junctor.adapters.postgres.queries import load
-from junctor.adapters.system import release
+from junctor.adapters.system import release, uptime
 from junctor.ports.backlog import Claim
 
 __all__ = ["Heartbeat"]
@@ -46,17 +46,17 @@ class Heartbeat:
         self._sign = time.monotonic()
         self.details: dict[str, object] = {"version": release()}
         self._kept: dict[int, float] = {}
-        """Until when claims are ours since they were last renewed (monotonic seconds)."""
+        """Until when claims are ours since they were last renewed (`uptime`)."""
         self.fences: tuple[int, ...] = ()
         """The claims to renew. Only these: one that was made and not heard of, as its connection
         was lost, must run out, or nobody would ever work on it."""
 
     def holds(self, claim: Claim) -> bool:
         """Whether the claim's lease has not run out, by this machine's clock: one that was stopped
-        for a while finds out here, before it does what another may be doing by now.
+        or asleep for a while finds out here, before it does what another may be doing by now.
         """
         until = max(claim.until, self._kept.get(claim.fence, 0.0))
-        return time.monotonic() < until
+        return uptime() < until
 
     def alive(self) -> None:
         """The loop's sign of life."""
@@ -100,8 +100,8 @@ class Heartbeat:
             self._stop.wait(min(pause, 1.0) if connection is None else pause)
 
     def _beat(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
-        now = time.monotonic()
-        if self._lease and now - self._sign < HUNG:
+        now = uptime()
+        if self._lease and time.monotonic() - self._sign < HUNG:
             rows = connection.execute(
                 self._sql["renew"],
                 {"lease": self._lease, "owner": self._name, "fences": list(self.fences)},

@@ -12,11 +12,20 @@ from typing import Any
 
 from junctor.engine.commands import Address
 from junctor.engine.context import header_of
-from junctor.engine.journal import SEGMENT_BYTES, Detail, Journal, Segment, Tag, decode_segment
+from junctor.engine.journal import (
+    SEGMENT_BYTES,
+    Detail,
+    Journal,
+    Segment,
+    Tag,
+    decode_segment,
+    encode_segment,
+)
 from junctor.engine.nodes import Node, Path, Step
 from junctor.engine.plan import Plan
-from junctor.errors import Conflict, Misconfigured
+from junctor.errors import Conflict, Misconfigured, Uncertain
 from junctor.language.connector import Bundle
+from junctor.language.files import File, file_of
 from junctor.runtime.plans import Prepared
 
 __all__ = ["OUTCOMES", "Past", "Piece", "Repeat", "downstream", "look", "records_of"]
@@ -52,6 +61,8 @@ class Past:
     """How it ended last."""
     staged: bool = False
     """Whether something was written to data stores and not applied."""
+    unknown: set[Address] = field(default_factory=set)
+    """Attempts that were perhaps sent, and of which nothing is known."""
 
     @property
     def failed(self) -> Address | None:
@@ -89,6 +100,12 @@ def look(records: Iterable[list[Any]]) -> Past:
             past.staged = left or (past.staged and tag == Tag.STAGED)
         else:
             past.cycle = max(past.cycle, record[1])
+            if tag in {Tag.INTENT, Tag.DONE, Tag.FAILED}:
+                at = Address(record[1], record[2], tuple(record[3]), record[4])
+                if tag == Tag.INTENT or (tag == Tag.FAILED and record[5]["code"] == Uncertain.code):
+                    past.unknown.add(at)
+                else:
+                    past.unknown.discard(at)
             if first and not record[3] and past.fork is None:
                 # A trigger's operation is recorded before all others, whatever the detail.
                 past.trigger = record[2]
@@ -177,6 +194,20 @@ class Repeat:
             journal.value(f"edit {number}", [cycle, module, list(path), bundle])
         if rest := journal.take():
             yield rest
+
+    def kept(self, records: Iterable[list[Any]]) -> Iterator[list[Any]]:
+        """The records that the new run begins with."""
+        for segment in self.segments(records):
+            yield from records_of([(encode_segment(segment.raw), segment.blobs)])
+
+    def files(self, records: Iterable[list[Any]]) -> dict[bytes, int]:
+        """Files beside the other run that what is kept of it names: id → size."""
+        return {
+            file.id: file.size
+            for record in self.kept(records)
+            if record[0] in OUTCOMES
+            for file in _files_in(record)
+        }
 
     @property
     def keeps_edits(self) -> bool:
@@ -280,3 +311,15 @@ def _placed_fork(fork: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
         )
     env = {module: bundle for module, bundle in fork["env"].items() if int(module) in plan.nodes}
     return {**fork, "env": env}
+
+
+def _files_in(value: Any) -> Iterator[File]:
+    found = file_of(value)
+    if found is not None:
+        yield found
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _files_in(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _files_in(each)

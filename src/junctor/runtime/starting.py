@@ -285,6 +285,7 @@ class Starter:
 
     async def _resume(self, claim: Claim, run: DueRun) -> None:
         """Goes on with a run from its journal, or from its parked delivery if it has none."""
+        claim.broken.discard(run.id)  # what could not be stored is not part of its journal
         prepared = await self.prepare(claim, run.version)
         flight = await self.flights.bare(claim, run.id, None)
         flight.retention, flight.started_at, flight.version = (

@@ -241,6 +241,24 @@ async def test_a_run_that_waits_is_stopped_at_once(
 
 
 @asynchronous
+async def test_a_run_that_waited_and_was_stopped_goes_on_as_soon_as_it_is_retried(
+    database_url: str,
+) -> None:
+    """Nobody was at it, so no wish is left that would stop it again."""
+    scenario = kit.plant(database_url, flow(WEBHOOK, SLEEP, SET))
+    async with working(database_url) as worker:
+        (run,) = await kit.deliver(database_url, scenario, [1])
+        await kit.until(lambda: kit.states(database_url).get(run) == "waiting")
+        await quiet(database_url, scenario)
+        kit.advance(worker, 300)
+        assert stop(database_url, run, keep=True)[:2] == ("waiting", True)
+        execute(database_url, load("hot")["resume"], organization=ORGANIZATION, run=run)
+        await kit.until(lambda: kit.states(database_url)[run] != "waiting")
+        assert kit.states(database_url)[run] == "finished"
+        await idle(database_url)
+
+
+@asynchronous
 async def test_what_stands_behind_a_skipped_run_goes_on_without_it(database_url: str) -> None:
     async with kit.vendor() as vendor:
         vendor.script[1] = [(400, {})]

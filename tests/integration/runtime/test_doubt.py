@@ -32,12 +32,15 @@ class Forgetful(Line):
     """Loses its connection after the first commit, before anyone hears of it."""
 
     meanwhile: Callable[[], None]
+    heard = 0
+    """So many statements before it are answered."""
     lost = False
 
     async def run(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
         async def once(connection: Any) -> Any:
             out = await work(connection)
-            if not self.lost:
+            self.heard -= 1
+            if not self.lost and self.heard < 0:
                 self.lost = True
                 self.meanwhile()
                 raise psycopg.OperationalError("server closed the connection unexpectedly")

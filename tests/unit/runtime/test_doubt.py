@@ -9,7 +9,12 @@ import pytest
 from junctor.engine.commands import Address
 from junctor.engine.journal import Journal, decode_segment, encode_segment
 from junctor.errors import NotSent, Uncertain
+from junctor.language.connector import Response
+from junctor.ports.ledger import SegmentRow
 from junctor.runtime.doubt import Doubt, doubt_in, settling
+from junctor.runtime.flight import segment_aad
+from tests.support import asynchronous
+from tests.unit.runtime.drive_kit import OK, ORGANIZATION, RUN, Bench, placed
 
 AT = Address(0, 2, (0,), 1)
 END: dict[str, Any] = {"status": "uncertain", "failed": [0, 2, [0], 1]}
@@ -76,3 +81,30 @@ def test_what_is_settled_is_in_doubt_no_more(verdict: Any) -> None:
     else:
         assert record[5]["code"] == "not_sent"
         assert "ada" in record[5]["message"]
+
+
+@asynchronous
+async def test_what_came_before_the_request_in_doubt_is_not_sent_again() -> None:
+    """A module sends two requests; the second was refused: that alone did not happen."""
+    answers = [OK, Response(429, {}, b""), OK]
+    bench = Bench(placed(2, "twice"), handler=lambda _: answers.pop(0))
+    claim = await bench.accepted()
+    flight = await bench.drive(await bench.flight(claim))
+    assert flight.state == "uncertain"
+    assert bench.keyring is not None
+    stored = bench.store.segments[ORGANIZATION, RUN]
+    opened = [
+        (bench.keyring.open(row.data, segment_aad(ORGANIZATION, RUN, seq)), dict[bytes, bytes]())
+        for seq, row in sorted(stored.items())
+    ]
+    doubt = doubt_in(opened)
+    assert doubt is not None
+    segment, seq = settling(doubt, "not-done", {}, actor="ada"), max(stored) + 1
+    sealed = bench.keyring.seal(encode_segment(segment.raw), segment_aad(ORGANIZATION, RUN, seq))
+    stored[seq] = SegmentRow(seq, sealed, b"")
+    again = await bench.flights.bare(claim, RUN, None)
+    again.prepared, again.parks, again.visible = bench.prepared, False, True
+    bench.flights.load(again, await bench.flights.read_back(again), [])
+    assert (await bench.drive(again)).state == "finished"
+    sent = [request.url.rpartition("/")[2] for request in bench.transport.sent]
+    assert sent == ["first", "second", "second"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
@@ -33,6 +32,7 @@ from junctor.adapters.postgres.confidential import Confidential, wipe
 from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.kept import apply, open_waits
 from junctor.adapters.postgres.queries import load
+from junctor.adapters.system import uptime
 from junctor.errors import NotSent
 from junctor.ports.backlog import Claim, DueRun, Taken
 from junctor.ports.inbox import Answered, NewDelivery
@@ -236,7 +236,7 @@ class PostgresBacklog:
 
     async def claim(self, limit: int, each: int, full: Sequence[UUID] = ()) -> list[Claim]:
         """Claims what is ready; see the query."""
-        until = time.monotonic() + self._lease
+        until = uptime() + self._lease
         rows = await self._line.fetch(
             "claim",
             {

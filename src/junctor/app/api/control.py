@@ -108,8 +108,8 @@ async def stop(request: ApiRequest, run_id: FromPath[str], keep: Keep = False) -
         actor=request.user.actor,
         keep=keep,
     )
-    at_once = run is not None and run.state != "running"
-    return StopView(ids.show("run", id_), at_once, run_view(run) if run is not None else None)
+    shown = run_view(run) if run is not None else None
+    return StopView(ids.show("run", id_), control.at_once(run), shown)
 
 
 @post("/runs/{run_id:str}/skip", summary="Let others pass a run", status_code=200)

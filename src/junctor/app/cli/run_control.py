@@ -39,7 +39,7 @@ def register(group: typer.Typer) -> None:
                 )
 
         found = run_async(main())
-        at_once = found is not None and found.state != "running"
+        at_once = control.at_once(found)
         if as_json:
             shown = run_record(found) if found is not None else None
             print_json({"id": run, "at_once": at_once, "run": shown})

@@ -263,7 +263,8 @@ with held as materialized (
         ended_at = excluded.ended_at, operations = excluded.operations, bytes = excluded.bytes,
         segments = excluded.segments, error = excluded.error, failed_module = excluded.failed_module,
         dropped = excluded.dropped, name = excluded.name, warnings = excluded.warnings
-    where r.state not in ('finished', 'discarded')
+    where r.state not in ('finished', 'discarded')  -- nor what was decided since it was told of this end
+      and (excluded.ended_at is null or excluded.ended_at is distinct from r.ended_at)
 ), left_inbox as (
   delete from inbox d using unnest(%(done_claims)s::int[], %(done_organizations)s::uuid[], %(done_ids)s::uuid[])
     w(claim, organization_id, id)

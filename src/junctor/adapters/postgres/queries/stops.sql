@@ -1,18 +1,24 @@
 -- Runs that somebody wants to end: asked for, looked for by workers, done. And runs left behind.
 
 -- name: stop
--- One that only waits has ended when this is committed, unless a worker is at it just now: that one
--- hears of it too. `was`: what the run's row said, if it has one.
+-- One that only waits has ended when this is committed, unless a worker may be at it just now, as it
+-- is due: then that one ends it, and until it has, nobody may do it again. (A wait for a delivery is
+-- due some seconds ahead while its worker looks back.) `was`: what the run's row said, if it has one.
 with r as (
-  select organization_id, id, retention, scenario_id, order_key, state from runs
-  where organization_id = %(organization)s and id = %(run)s
+  select organization_id, id, retention, scenario_id, order_key, state,
+    coalesce(due_at < clock_timestamp() + interval '20 seconds', false) as due
+  from runs where organization_id = %(organization)s and id = %(run)s
   for update
+), owned as (
+  select 1 from r join backlog b on b.organization_id = r.organization_id and b.scenario_id = r.scenario_id
+    and b.order_key = r.order_key and b.lease_until >= clock_timestamp()
+  where r.due
 ), queued as (
   select 1 from inbox where organization_id = %(organization)s and id = %(run)s
 ), wanted as (
   insert into stops (organization_id, run_id, keep, actor)
   select %(organization)s, %(run)s, %(keep)s, %(actor)s
-  where exists (select from r where state in ('running', 'waiting', 'incomplete'))
+  where exists (select from r where state = 'running' or (state in ('waiting', 'incomplete') and due))
     or (exists (select from queued) and not exists (select from r))
   on conflict (organization_id, run_id) do update set keep = excluded.keep, actor = excluded.actor
   returning run_id
@@ -21,7 +27,7 @@ with r as (
     state = case when %(keep)s then 'incomplete' else 'discarded' end, wait_reason = null, due_at = null,
     ended_at = coalesce(u.ended_at, clock_timestamp())
   from r where u.organization_id = r.organization_id and u.id = r.id and u.retention = r.retention
-    and r.state in ('waiting', 'incomplete')
+    and r.state in ('waiting', 'incomplete') and not exists (select from owned)
   returning u.organization_id, u.id, u.scenario_id, u.order_key
 ), closed as (
   update waits w set closed_at = coalesce(w.closed_at, clock_timestamp()), watching = false
@@ -39,7 +45,7 @@ with r as (
   from ended e
   where b.organization_id = e.organization_id and b.scenario_id = e.scenario_id and b.order_key = e.order_key
 )
-select (select state from r) as was, exists (select from wanted) as wanted,
+select (select state from r) as was, exists (select from wanted) or exists (select from ended) as wanted,
   pg_notify('junctor_stop', ''), pg_notify('junctor_wake', '')
 
 -- name: in_flight
@@ -62,9 +68,10 @@ where (organization_id, run_id) in (select * from unnest(%(organizations)s::uuid
 delete from stops s where created_at < now() - interval '1 minute' and (
   created_at < now() - interval '1 day'
   or not exists (select from runs r where r.organization_id = s.organization_id and r.id = s.run_id
-      and (r.state = 'running' or exists (  -- given up, and a worker may still be at it
-        select from backlog b where b.organization_id = r.organization_id and b.scenario_id = r.scenario_id
-          and b.order_key = r.order_key and b.fence > 0 and b.lease_until > clock_timestamp())))
+      and (r.state = 'running' or (r.state in ('waiting', 'incomplete') and r.due_at < now())
+        or exists (  -- given up, and a worker may still be at it
+          select from backlog b where b.organization_id = r.organization_id and b.scenario_id = r.scenario_id
+            and b.order_key = r.order_key and b.fence > 0 and b.lease_until > clock_timestamp())))
     and not exists (select from inbox i where i.organization_id = s.organization_id and i.id = s.run_id))
 
 -- name: skip

@@ -1,0 +1,91 @@
+"""Commits that are made twice, as their answer was lost; and those that could not be made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from junctor.adapters.postgres.hot import PostgresLedger
+from junctor.adapters.postgres.queries import load
+from junctor.ports.backlog import Claim
+from junctor.ports.ledger import Ledger, RunRow, Write
+from tests.durability import kit
+from tests.durability.kit import ORGANIZATION
+from tests.integration.runtime.door import SET, WEBHOOK, flow, working
+from tests.integration.runtime.test_doubt import Forgetful
+from tests.support import asynchronous
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@asynchronous
+async def test_what_somebody_decided_before_a_commit_was_made_again_stays(
+    database_url: str,
+) -> None:
+    """The run was stored as uncertain, and settled before its worker heard that it was."""
+    scenario, run, now = kit.new_id(), kit.new_id(), datetime.now(UTC)
+    claim = Claim(ORGANIZATION, scenario, "", 7, 1, 1, "full", "standard")
+    row = RunRow(1, "uncertain", None, None, "delivery", "hook", now, now, segments=1)
+
+    def settle() -> None:
+        with psycopg.connect(database_url, autocommit=True) as db:
+            given = {"organization": ORGANIZATION, "run": run, "seq": 1, "data": b"", "blobs": []}
+            assert db.execute(load("settling")["settle"], given).fetchall()
+
+    with psycopg.connect(database_url, autocommit=True) as db:
+        db.execute(
+            "insert into backlog (organization_id, scenario_id, fence, lease_until)"
+            " values (%s, %s, 7, now() + interval '1 minute')",
+            (ORGANIZATION, scenario),
+        )
+        line = Forgetful(database_url, patience=5)
+        line.meanwhile, line.heard = settle, 1  # which scenarios are confidential is asked first
+        assert await PostgresLedger(line).commit([Write(claim, run, "standard", row=row)]) == [True]
+        await line.close()
+        assert line.lost
+        found = db.execute("select state, due_at is null from runs where id = %s", (run,))
+        assert found.fetchall() == [("waiting", False)]
+        db.execute("delete from backlog")
+
+
+class Picky:
+    """Refuses what runs have to say, but one, so long."""
+
+    but: UUID | None = None
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def commit(self, writes: Sequence[Write]) -> list[bool]:
+        if self.but and any(not each.last_words and each.run_id != self.but for each in writes):
+            raise ValueError("this can't be stored")
+        return await self._ledger.commit(writes)
+
+
+@asynchronous
+async def test_a_run_that_could_not_be_stored_can_be_once_that_is_mended(
+    database_url: str,
+) -> None:
+    """Though its worker has had the scenario all the while, as another run of it goes on."""
+    short = flow(WEBHOOK, ("util:FunctionSleep", {"duration": "{{1.n}}"}), SET)
+    scenario = kit.plant(database_url, short)
+    async with working(database_url) as worker:
+        picky = worker.committer._ledger = Picky(worker.committer._ledger)
+        (other,) = await kit.deliver(database_url, scenario, [25])
+        busy = "select count(*) from backlog where scenario_id = %s and fence > 0"
+        with psycopg.connect(database_url, autocommit=True) as db:
+            await kit.until(lambda: db.execute(busy, (scenario,)).fetchone() == (1,))
+            picky.but = other
+            (run,) = await kit.deliver(database_url, scenario, [0])
+            await kit.until(lambda: kit.states(database_url).get(run) == "incomplete")
+            picky.but = None
+            db.execute(load("hot")["resume"], {"organization": ORGANIZATION, "run": run})
+            await kit.until(
+                lambda: kit.states(database_url)[run] not in {"waiting", "running"}, seconds=10
+            )
+            assert kit.states(database_url)[run] == "finished"
+            assert kit.states(database_url).get(other) not in kit.ENDED
