@@ -24,7 +24,8 @@ def options_of(given: argparse.Namespace) -> Options:
     """The options as rows get them."""
     length: Length = "short" if given.short else "long" if given.long else "usual"
     return Options(
-        seed=given.seed, length=length, rate=given.rate, kills=given.kills, scale=given.scale,
+        seed=given.seed, length=length, rate=given.rate, kills=given.kills,
+        faults=given.faults, scale=given.scale,
         spool=given.spool, keep=given.keep, loud=not given.quiet,
     )  # fmt: skip
 
@@ -40,6 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="draws the same faults again")
     parser.add_argument("--rate", type=float, help="events a second, instead of the row's own")
     parser.add_argument("--kills", type=int, help="how many, instead of the row's own")
+    parser.add_argument("--faults", type=float, default=1.0, help="of `storm`: 2 is twice as often")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full size")
     parser.add_argument("--spool", default="", metavar="SETTING=VALUE", help="what makes a spool")
     parser.add_argument("--keep", action="store_true", help="leave databases and logs")

@@ -30,6 +30,8 @@ class Options:
     rate: float | None = None
     """Events a second; ``None``: the row's own."""
     kills: int | None = None
+    faults: float = 1.0
+    """How often the faults that overlap with kills come; 2: twice as often, 0: never."""
     scale: float = 1.0
     """Share of the row's full size, for those that are about size."""
     spool: str = ""

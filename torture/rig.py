@@ -29,6 +29,7 @@ import psycopg
 
 from junctor.adapters.postgres.embedded import Embedded
 from junctor.adapters.postgres.migrate import migrate
+from torture.absences import Absences
 from torture.outcome import Failed, Options
 
 __all__ = ["ORGANIZATION", "ROOT", "Process", "Rig", "until"]
@@ -154,8 +155,8 @@ class Rig:
         self.servers: list[Process] = []
         self.workers: list[Process] = []
         self.sink: Process | None = None
-        self.whole_since = time.monotonic()
-        """Since when there has been a database, for the takeover's clock."""
+        self.absences = Absences()
+        """Workers that are asleep or cut off."""
         self.env: dict[str, str] = {}
 
     async def start(self, *, servers: int = 2, workers: int = 3) -> None:
@@ -288,7 +289,6 @@ class Rig:
         """Up again after a kill or a stop."""
         await asyncio.to_thread(self.postgres.stop)
         await asyncio.to_thread(self.postgres.start)
-        self.whole_since = time.monotonic()
 
     def effects(self) -> list[tuple[int, str, float]]:
         """What the sink did, in its order: event, step, moment."""

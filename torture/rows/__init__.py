@@ -33,7 +33,7 @@ class Row:
 
 ROWS: dict[str, Row] = {}
 
-_FILES = ("kills", "pauses", "database", "vendor", "doors", "shares", "size", "schedules")
+_FILES = ("kills", "storm", "pauses", "database", "vendor", "doors", "shares", "size", "schedules")
 
 
 def row(name: str, *, short: bool = False) -> Callable[[Run], Run]:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import psycopg
 
-from torture.account import Operator, conclude, in_order
+from torture.account import conclude, in_order
+from torture.attendant import Operator
 from torture.load import Load
 from torture.outcome import Options, Outcome, Skipped
 from torture.rig import Rig, until

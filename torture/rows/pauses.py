@@ -9,7 +9,8 @@ import time
 from contextlib import AsyncExitStack
 from typing import Any
 
-from torture.account import Operator, conclude, in_order
+from torture.account import conclude, in_order
+from torture.attendant import Operator
 from torture.load import Load
 from torture.outcome import Options, Outcome
 from torture.proxy import Proxy
@@ -80,13 +81,16 @@ async def sleep(options: Options) -> Outcome:
                 worker.signal(signal.SIGCONT)
                 await asyncio.sleep(0.05)
             server.signal(signal.SIGSTOP)
-            await asyncio.to_thread(takeovers.died, worker)
+            rig.absences.begin(worker.name)
+            takeovers.died(worker)
             taken += len(owned)
             options.say(f"{worker.name} sleeps with {len(owned)} claims, and {server.name}")
             await asyncio.sleep(LEASE + draw.uniform(2.0, 4.0))
             before = await asyncio.to_thread(marks, rig)
+            takeovers.back(worker)
             worker.signal(signal.SIGCONT)
             server.signal(signal.SIGCONT)
+            rig.absences.end(worker.name)
             await asyncio.sleep(2.0)
             after = await asyncio.to_thread(marks, rig)
             late = late_writes(before, after)
@@ -127,12 +131,15 @@ async def partition(options: Options) -> Outcome:
         for turn in range(rounds):
             await asyncio.sleep(draw.uniform(2.0, 4.0))
             await relay_holds_something(rig, relay, cut_off.owner)
-            await asyncio.to_thread(takeovers.died, cut_off)
+            rig.absences.begin(cut_off.name)
+            takeovers.died(cut_off)
             await asyncio.sleep(LEASE + draw.uniform(3.0, 5.0))
             before = await asyncio.to_thread(marks, rig)
+            takeovers.back(cut_off)
             if turn % 2:
                 relay.break_off()
             relay.heal()
+            rig.absences.end(cut_off.name)
             await asyncio.sleep(3.0)
             late = late_writes(before, await asyncio.to_thread(marks, rig))
             outcome.expect(not late, f"{len(late)} late writes, such as {late[:3]}")
@@ -187,7 +194,7 @@ async def clock(options: Options) -> Outcome:
         for worker in draw.sample(rig.workers, 2):
             await asyncio.sleep(draw.uniform(2.0, 4.0))
             worker.kill()
-            await asyncio.to_thread(takeovers.died, worker)
+            takeovers.died(worker)
             worker.start()
         await asyncio.sleep(options.pick(2, 10, 60))
         load.stop()

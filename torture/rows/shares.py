@@ -13,7 +13,8 @@ from uuid import UUID
 from junctor.app.handover import listen
 from junctor.language.connector import Delivery
 from junctor.runtime.envelope import pack_call
-from torture.account import Operator, conclude, in_order, latencies
+from torture.account import conclude, in_order, latencies
+from torture.attendant import Operator
 from torture.load import Load
 from torture.outcome import Options, Outcome
 from torture.rig import ROOT, Rig, until

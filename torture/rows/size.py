@@ -13,7 +13,8 @@ from typing import Any
 
 import aiohttp
 
-from torture.account import Operator, conclude
+from torture.account import conclude
+from torture.attendant import Operator
 from torture.load import Load
 from torture.outcome import Failed, Options, Outcome
 from torture.rig import ROOT, Process, Rig, until

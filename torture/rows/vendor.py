@@ -7,7 +7,8 @@ import time
 from collections import Counter
 from contextlib import AsyncExitStack
 
-from torture.account import Account, Operator, conclude, latencies
+from torture.account import Account, conclude, latencies
+from torture.attendant import Operator
 from torture.load import Event, Load
 from torture.outcome import Options, Outcome
 from torture.rig import Rig, until
