@@ -71,7 +71,8 @@ def books(rig: Rig, organization: UUID | None = None) -> Account:
         for run, scenario, state, name, failed, error in db.execute(
             "select id, scenario_id, state, name, failed_module, error->>'code' from runs"
             " where (%s::uuid is null or organization_id = %s)"
-            " and (state <> 'running' or not exists (select from inbox i where i.organization_id = runs.organization_id"
+            " and (state <> 'running' or not exists"
+            " (select from inbox i where i.organization_id = runs.organization_id"
             " and i.id = runs.id))",
             (organization, organization),
         ).fetchall():

@@ -14,6 +14,7 @@ import hmac
 import json
 import random
 import time
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -70,6 +71,8 @@ class Load:
         self.events: dict[int, Event] = {}
         self.padding = ""
         self.stopped = False
+        self.pinned = False
+        """Whether each line keeps to one server, as order is kept by each server's spool."""
         self.late = 0.0
         """Seconds that the sender was behind at most."""
         self._next = first
@@ -215,7 +218,10 @@ class Load:
         assert self._session is not None
         living = [server for server in self.rig.servers if server.alive] or self.rig.servers
         self._server += 1
-        port = living[self._server % len(living)].port
+        turn = self._server
+        if self.pinned and event.line:
+            living, turn = self.rig.servers, zlib.crc32(f"{event.hook.path} {event.line}".encode())
+        port = living[turn % len(living)].port
         body = json.dumps({"n": event.number, "key": event.line, "padding": self.padding})
         headers = {"content-type": "application/json"}
         if event.key is not None:

@@ -224,7 +224,7 @@ WIRE: dict[str, bytes] = {
 }
 
 
-@row("nonsense")
+@row("nonsense", alone=True)
 async def nonsense(options: Options) -> Outcome:
     """Malformed, oversized, lying and slow senders, a thousand at a time: others are well served.
 

@@ -46,11 +46,13 @@ async def hurt(rig: Rig, kind: str, draw: random.Random, takeovers: Takeovers) -
         await rig.start_postgres()
         return
     victim: Process = draw.choice(rig.workers if kind == "worker" else rig.servers)
+    victim.resting = True
     victim.kill()
     if kind == "worker":
         takeovers.died(victim)
     await asyncio.sleep(draw.random() * 0.5)
     victim.start()
+    victim.resting = False
 
 
 def note_speed(rig: Rig, load: Load, outcome: Outcome) -> None:
@@ -78,15 +80,15 @@ async def pound(
         kinds[:3] = list(WEIGHTS)
     due = time.monotonic()
     for number, kind in enumerate(kinds, start=1):
-        due = max(due + draw.uniform(0.5, 1.5) * every, time.monotonic() + 0.1)
-        await asyncio.sleep(due - time.monotonic())
+        due += draw.uniform(0.5, 1.5) * every
+        await asyncio.sleep(max(0.1, due - time.monotonic()))
         await hurt(rig, kind, draw, takeovers)
         if number % 25 == 0:
             options.say(f"{number} kills, {len(load.acknowledged)} acknowledged")
     return Counter(kinds)
 
 
-@row("kill", short=True)
+@row("kill", short=True, alone=True)
 async def kill(options: Options) -> Outcome:
     """Workers, servers and Postgres killed at random moments under load: nothing lost or repeated.
 
@@ -106,13 +108,12 @@ async def kill(options: Options) -> Outcome:
         load = await stack.enter_async_context(Load(rig, mixed(rig, 20)))
         takeovers, operator = Takeovers(rig), Operator(rig)
         sending = asyncio.create_task(load.run(rate))
-        await background(stack, takeovers.watch(), operator.work())
+        await background(stack, takeovers.watch(), operator.work(), rig.keep())
         done = await pound(
             rig, load, takeovers, draw, options, kills=kills, every=options.pick(1.2, 2.0, 2.0)
         )
         load.stop()
         await sending
-        await rig.ready()
         await conclude(rig, load, outcome, operator=operator, seconds=180)
         judge(rig, load, takeovers, outcome)
         outcome.notes.append(f"{kills} kills ({shown(done)}) at {rate:g} events/s")

@@ -58,8 +58,8 @@ async def sleep(options: Options) -> Outcome:
     """
     begun = time.monotonic()
     draw = options.draw("sleep")
-    rounds = int(options.pick(1, 3, 12))
-    rate = options.rate or options.pick(20, 30, 100)
+    rounds = int(options.pick(1, 3, 8))
+    rate = options.rate or options.pick(20, 30, 50)
     outcome = Outcome()
     taken = 0
     async with (
@@ -117,8 +117,8 @@ async def partition(options: Options) -> Outcome:
     """
     begun = time.monotonic()
     draw = options.draw("partition")
-    rounds = int(options.pick(1, 2, 10))
-    rate = options.rate or options.pick(20, 30, 100)
+    rounds = int(options.pick(1, 2, 6))
+    rate = options.rate or options.pick(20, 30, 50)
     outcome = Outcome()
     async with Rig.up(options, workers=1) as rig, AsyncExitStack() as stack:
         relay = await stack.enter_async_context(Proxy.to(rig.url))
@@ -176,7 +176,7 @@ async def clock(options: Options) -> Outcome:
     """
     begun = time.monotonic()
     draw = options.draw("clock")
-    rate = options.rate or options.pick(20, 30, 100)
+    rate = options.rate or options.pick(20, 30, 50)
     outcome = Outcome()
     async with Rig.up(options, workers=0) as rig, AsyncExitStack() as stack:
         for name, offset in (("ahead", 3600), ("behind", -3600), ("right", 0)):
@@ -196,7 +196,7 @@ async def clock(options: Options) -> Outcome:
             worker.kill()
             takeovers.died(worker)
             worker.start()
-        await asyncio.sleep(options.pick(2, 10, 60))
+        await asyncio.sleep(options.pick(2, 10, 40))
         load.stop()
         await sending
         await conclude(rig, load, outcome, operator=operator, seconds=120)

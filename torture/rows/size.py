@@ -113,7 +113,7 @@ async def points(options: Options) -> Outcome:
 
     begun = time.monotonic()
     draw = options.draw("points")
-    turns = int(options.pick(1, 1, 10))
+    turns = int(options.pick(1, 1, 5))
     outcome = Outcome()
     async with Rig.up(options, servers=1, workers=0, prepare=_test_key) as rig:
         assert rig.sink is not None
