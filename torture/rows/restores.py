@@ -39,7 +39,7 @@ async def restore(options: Options) -> Outcome:
     begun = time.monotonic()
     draw = options.draw("restore")
     rate = options.rate or options.pick(15, 20, 50)
-    kills = int(options.kills or options.pick(3, 8, 25))
+    kills = int(options.pick(3, 8, 25) if options.kills is None else options.kills)
     outcome = Outcome()
     async with Rig.up(options, servers=1, workers=2) as rig, AsyncExitStack() as stack:
         load = await stack.enter_async_context(Load(rig, mixed(rig, 10, "slow")))
@@ -61,7 +61,13 @@ async def restore(options: Options) -> Outcome:
 
         quiet = await _database(rig, original, "quiet")
         killed = await _killed(rig, place, quiet, draw, kills, outcome)
-        done = json.loads(await _junctor(rig, "restore", place, "--into", quiet, "--json"))
+        try:
+            said = await _junctor(rig, "restore", place, "--into", quiet, "--json")
+        except Failed as error:  # told, and the rest is looked at in an empty one
+            outcome.broken.append(f"the restore after {killed} kills: {error}")
+            quiet = await _database(rig, original, "emptied")
+            said = await _junctor(rig, "restore", place, "--into", quiet, "--json")
+        done = json.loads(said)
         rig.url = quiet
         off = not rig.value("select count(*) from scenarios where active")
         outcome.expect(off, "no scenario of a copy is on")
@@ -143,7 +149,7 @@ async def _killed(
         try:
             said = (await asyncio.to_thread(child.communicate, timeout=draw.uniform(0.0, 2.5)))[1]
             if child.returncode:
-                outcome.broken.append(f"after a kill: {said.decode()[-300:]}")
+                outcome.broken.append(f"a restore after {killed} kills: {said.decode()[:300]}")
             with rig.db() as db:  # it was faster: from the beginning
                 db.execute(f"drop database {name} with (force)".encode())
                 db.execute(f"create database {name}".encode())
