@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 __all__ = ["Absences"]
 
@@ -18,7 +19,8 @@ class Absences:
     the thing was not done, before all who were away then are back for a while, or dead.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._since: dict[str, float] = {}
         self._over: list[tuple[float, float]] = []
 
@@ -29,13 +31,13 @@ class Absences:
 
     def begin(self, name: str) -> None:
         """It is away from now on."""
-        self._since.setdefault(name, time.monotonic())
+        self._since.setdefault(name, self._clock())
 
     def end(self, name: str) -> None:
         """It is back, or dead."""
         since = self._since.pop(name, None)
         if since is not None:
-            now = time.monotonic()
+            now = self._clock()
             self._over.append((since, now))
             self._over = [each for each in self._over if now - each[1] <= MARGIN]
 
@@ -47,5 +49,5 @@ class Absences:
         latest = moment + MARGIN
         if any(since < latest for since in self._since.values()):
             return False
-        now = time.monotonic()
+        now = self._clock()
         return not any(since < latest and now - until < MARGIN for since, until in self._over)
