@@ -44,10 +44,19 @@ async def away(options: Options) -> Outcome:
 
 
 def _servers(rig: Rig, spool: Path | None) -> None:
-    """Two servers, each with a spool of its own in this folder, if there is one."""
+    """Two servers, each with a spool of its own in this folder, if there is one.
+
+    Those don't watch the disk of the database, as on other machines they could not: below the hard
+    limit a door that does is closed, whether there is a spool or not.
+    """
     for number in range(2):
-        name = f"server{number}"
-        rig.add_server(name, **({"JUNCTOR_SPOOL_DIR": str(spool / name)} if spool else {}))
+        name, env = f"server{number}", dict[str, str]()
+        if spool:
+            env = {
+                "JUNCTOR_SPOOL_DIR": str(spool / name),
+                "JUNCTOR_DISK_SOFT": "0", "JUNCTOR_DISK_HARD": "0",
+            }  # fmt: skip
+        rig.add_server(name, **env)
 
 
 async def _away(options: Options, outcome: Outcome, *, spool: bool) -> None:
