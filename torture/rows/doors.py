@@ -122,7 +122,11 @@ async def forged(options: Options) -> Outcome:
         plain = plant(rig, flow(step), steps=("a",), signing_secret=SECRET)
         crisp = "crisp:watchEvents"
         dated = plant(rig, flow(step, trigger=crisp), steps=("a",), trigger=crisp, secret=SECRET)
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(  # a kept one may be closed at the moment of the next call
+                connector=aiohttp.TCPConnector(force_close=True)
+            )
+        )
         caller = Caller(session, rig.servers[0].port)
         refused: Counter[str] = Counter()
         taken: Counter[str] = Counter()
