@@ -11,25 +11,21 @@ import asyncio
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import psycopg
 
-from junctor.app.core import Core, open_core
-from junctor.app.running import resolve
-from junctor.app.settings import Settings
-from junctor.app.settling import settle
-from junctor.errors import JunctorError
 from junctor.language.connector import Delivery
 from junctor.runtime.envelope import unpack
+from torture.attendant import Operator
 from torture.load import Load
-from torture.outcome import Failed, Outcome
+from torture.outcome import Outcome
 from torture.rig import Rig
 
-__all__ = ["Account", "Operator", "books", "conclude", "in_order", "latencies", "tally"]
+__all__ = ["Account", "books", "conclude", "in_order", "latencies", "tally", "unsettled"]
 
 OVER = ("finished", "incomplete", "uncertain", "discarded")
 
@@ -49,22 +45,22 @@ class Account:
     scenario: dict[UUID, UUID] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
 
-    def open(self) -> list[UUID]:
-        """Runs and deliveries that have come to no end yet."""
-        waiting = [run for run, state in self.states.items() if state not in OVER]
-        return [*waiting, *(each for each in self.inbox if self.states.get(each) not in OVER)]
 
-
-def books(rig: Rig) -> Account:
-    """The account as it stands now."""
+def books(rig: Rig, organization: UUID | None = None) -> Account:
+    """The account as it stands now; of one organisation, if it is named."""
     out = Account()
     number_of: dict[UUID, int] = {}
     with rig.db() as db, db.transaction():
-        for key, delivery in db.execute("select key, delivery_id from seen").fetchall():
+        for key, delivery in db.execute(
+            "select key, delivery_id from seen where %s::uuid is null or organization_id = %s",
+            (organization, organization),
+        ).fetchall():
             if key.startswith("event "):
                 number_of[delivery] = int(key.removeprefix("event "))
         for run, scenario, payload, parked, at in db.execute(
             "select id, scenario_id, payload, parked_at is not null, received_at from inbox"
+            " where %s::uuid is null or organization_id = %s",
+            (organization, organization),
         ).fetchall():
             (out.parked if parked else out.inbox).add(run)
             out.scenario[run] = scenario
@@ -74,9 +70,11 @@ def books(rig: Rig) -> Account:
                     number_of[run] = int(json.loads(call.body)["n"])
         for run, scenario, state, name, failed, error in db.execute(
             "select id, scenario_id, state, name, failed_module, error->>'code' from runs"
-            " where state <> 'running' or not exists"
+            " where (%s::uuid is null or organization_id = %s)"
+            " and (state <> 'running' or not exists"
             " (select from inbox i where i.organization_id = runs.organization_id"
-            " and i.id = runs.id)"
+            " and i.id = runs.id))",
+            (organization, organization),
         ).fetchall():
             out.scenario[run] = scenario
             out.states[run] = state
@@ -93,79 +91,27 @@ def books(rig: Rig) -> Account:
     return out
 
 
-class Operator:
-    """The person who looks: settles uncertain runs by what the vendor did, resumes stopped ones.
-
-    What it touched is remembered, so the table still says how runs ended by themselves.
+def unsettled(rig: Rig, operator: Operator | None = None, organization: UUID | None = None) -> int:
+    """How many deliveries and runs have not come to their end yet; counted by the database, as the
+    whole account of an hour is large.
     """
-
-    def __init__(
-        self,
-        rig: Rig,
-        *,
-        patience: float = 3.0,
-        resumes: bool = True,
-        steps: Mapping[int, str] | None = None,
-    ) -> None:
-        self.rig = rig
-        self.steps = steps or {3: "a", 4: "b"}
-        """Which effect is whose, by the module's number."""
-        self.resumes = resumes
-        """Whether stopped runs are resumed, too."""
-        self.patience = patience
-        """Seconds after a run became uncertain until the vendor's file is believed."""
-        self.touched: dict[UUID, str] = {}
-
-    async def work(self) -> None:
-        """Looks again and again, until cancelled."""
-        while True:
-            await self.look()
-            await asyncio.sleep(1.0)
-
-    def concerned(self, state: str) -> bool:
-        """Whether a run in this state is to be brought to its end."""
-        return state == "uncertain" or (state == "incomplete" and self.resumes)
-
-    async def look(self) -> int:
-        """Once: settles and resumes what can be; how many."""
-        try:
-            account = await asyncio.to_thread(books, self.rig)
-            with self.rig.db() as db:
-                ripe = db.execute(
-                    "select organization_id, id, state from runs where state in"
-                    " ('uncertain', 'incomplete') and ended_at < now() - make_interval(secs => %s)"
-                    " limit 500",
-                    (self.patience,),
-                ).fetchall()
-            if not ripe:
-                return 0
-            settings = Settings.from_env({**self.rig.env, "JUNCTOR_DATABASE_URL": self.rig.url})
-            numbers = {run: number for number, runs in account.runs.items() for run in runs}
-            async with open_core(settings, self.rig.url) as core:
-                for organization, run, state in ripe:
-                    if not self.concerned(state):
-                        continue
-                    self.touched.setdefault(run, "parked" if run in account.parked else str(state))
-                    await self._one(core, account, organization, run, numbers.get(run, -1), state)
-        except (psycopg.Error, OSError, JunctorError, Failed):
-            return 0  # the database is away; the next look is soon
-        return len(ripe)
-
-    async def _one(
-        self, core: Core, account: Account, organization: UUID, run: UUID, number: int, state: str
-    ) -> None:
-        try:
-            if state == "incomplete":
-                await resolve(core, organization, run, actor="torture", verb="retry")
-                return
-            step = self.steps[account.failed[run] or 0]
-            done = bool(account.effects[number, step])
-            await settle(
-                core, organization, run, "done" if done else "not-done",
-                actor="torture", bundle={"ok": True},
-            )  # fmt: skip
-        except JunctorError:
-            return  # somebody was faster, or it is under way
+    with rig.db() as db:
+        row = db.execute(
+            "select (select count(*) from inbox i left join runs r using (organization_id, id)"
+            " where i.parked_at is null and (r.state is null or r.state <> all(%(over)s))"
+            " and (%(only)s::uuid is null or i.organization_id = %(only)s))"
+            " + (select count(*) from runs where state <> all(%(over)s)"
+            " and (%(only)s::uuid is null or organization_id = %(only)s))"
+            " + (select count(*) from runs where state = any(%(states)s)"
+            " and (%(scenarios)s::uuid[] is null or scenario_id = any(%(scenarios)s)))",
+            {
+                "over": list(OVER), "only": organization,
+                "states": operator.states if operator else [],
+                "scenarios": operator.scenarios if operator else None,
+            },
+        ).fetchone()  # fmt: skip
+    assert row is not None
+    return int(row[0])
 
 
 async def conclude(
@@ -176,32 +122,30 @@ async def conclude(
     operator: Operator | None = None,
     seconds: float = 120.0,
     most_effects: int = 1,
+    organization: UUID | None = None,
 ) -> Account:
     """Waits until every event has come to an end, and accounts for each in ``outcome``.
 
-    With an operator everything must be finished in the end, each effect exactly once.
+    With an operator everything must be finished in the end, each effect exactly once. With an
+    organisation only its deliveries are waited for.
     """
-    begun = time.monotonic()
-    until = begun + seconds
+    until = time.monotonic() + seconds
+    pause, left = 0.2, 0
     while True:
         if operator is not None:
             await operator.look()
         try:
-            account = await asyncio.to_thread(books, rig)
+            left = await asyncio.to_thread(unsettled, rig, operator, organization)
         except psycopg.OperationalError:
-            account = None
-        if account is not None:
-            left = account.open()
-            if operator is not None:
-                left += [run for run, state in account.states.items() if operator.concerned(state)]
-            if not left:
-                break
-        if time.monotonic() > until:
-            assert account is not None
-            left = account.open()
-            outcome.broken.append(f"{len(left)} runs or deliveries did not end in {seconds:g} s")
+            left = -1
+        if not left:
             break
-        await asyncio.sleep(0.5)
+        if time.monotonic() > until:
+            outcome.broken.append(f"{left} runs or deliveries did not end in {seconds:g} s")
+            break
+        await asyncio.sleep(pause)
+        pause = min(1.0, pause * 1.2)
+    account = await asyncio.to_thread(books, rig, organization)
     tally(load, account, outcome, operator, most_effects=most_effects)
     return account
 

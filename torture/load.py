@@ -9,8 +9,12 @@ only when the one before was acknowledged.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import json
+import random
 import time
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,6 +31,8 @@ __all__ = ["Event", "Load"]
 CLIENT_SECONDS = 30.0
 MOST_WAITING = 400
 """Events on their way at once; beyond that the sender is late, and says so."""
+IN_LINE = 1.0
+"""Events a second at most in a line."""
 
 
 @dataclass(slots=True)
@@ -47,12 +53,26 @@ class Event:
 class Load:
     """Sends at a rate, to any server that answers, until told to stop."""
 
-    def __init__(self, rig: Rig, hooks: Sequence[Hook], *, first: int = 1) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        hooks: Sequence[Hook],
+        *,
+        first: int = 1,
+        patience: float = CLIENT_SECONDS,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
         self.rig = rig
         self.hooks = list(hooks)
+        self._patience = patience
+        """Seconds after which a sender gives up; a try that it gave up may still be taken."""
+        self._most_waiting = most_waiting
+        self._draw = random.Random(f"load {first}")
         self.events: dict[int, Event] = {}
         self.padding = ""
         self.stopped = False
+        self.pinned = False
+        """Whether each line keeps to one server, as order is kept by each server's spool."""
         self.late = 0.0
         """Seconds that the sender was behind at most."""
         self._next = first
@@ -63,8 +83,8 @@ class Load:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=MOST_WAITING),
-            timeout=aiohttp.ClientTimeout(total=CLIENT_SECONDS, sock_connect=2),
+            connector=aiohttp.TCPConnector(limit=self._most_waiting),
+            timeout=aiohttp.ClientTimeout(total=self._patience, sock_connect=2),
         )
         return self
 
@@ -82,8 +102,25 @@ class Load:
         return [event for event in self.events.values() if event.acknowledged is not None]
 
     async def run(self, rate: float, *, seconds: float | None = None) -> None:
-        """Sends so many a second until `stop`, or for so long; all have been answered then."""
+        """Sends so many a second until `stop`, or for so long; all have been answered then.
+
+        Where order is promised a hook gets at most `IN_LINE` a second of each line, the others get
+        the rest: one after another is as slow as the vendor is, and a line stands while its worker
+        is dead.
+        """
         begun = time.monotonic()
+        even = rate / len(self.hooks)
+        shares = [
+            min(even, IN_LINE * (each.keys or 1)) if each.keys or each.ordered else even
+            for each in self.hooks
+        ]
+        free = sum(1 for each in self.hooks if not (each.keys or each.ordered))
+        rest = rate - sum(shares)
+        if free:
+            shares = [
+                share if hook.keys or hook.ordered else share + rest / free
+                for share, hook in zip(shares, self.hooks, strict=True)
+            ]
         sent = 0
         while not self.stopped and (seconds is None or time.monotonic() - begun < seconds):
             ahead = begun + sent / rate - time.monotonic()
@@ -92,9 +129,9 @@ class Load:
             else:
                 self.late = max(self.late, -ahead)
                 await asyncio.sleep(0)
-            while len(self._tasks) > MOST_WAITING + len(self._lines):
+            while len(self._tasks) > self._most_waiting + len(self._lines):
                 await asyncio.sleep(0.01)
-            self.send(self.hooks[sent % len(self.hooks)])
+            self.send(self._draw.choices(self.hooks, shares)[0])
             sent += 1
         await self.finish()
 
@@ -160,23 +197,38 @@ class Load:
             status = await self._post(event)
             event.statuses.append(status)
             if 200 <= status < 300:
-                event.acknowledged = time.monotonic()
+                event.acknowledged = event.acknowledged or time.monotonic()
                 return
             if event.key is None:
                 return
             await asyncio.sleep(pause)
             pause = min(1.0, pause * 2)
 
+    async def again(self, event: Event) -> int:
+        """Sends a copy of an event that has a key; it counts as acknowledged if a copy is."""
+        assert event.key is not None
+        status = await self._post(event)
+        event.statuses.append(status)
+        if 200 <= status < 300 and event.acknowledged is None:
+            event.acknowledged = time.monotonic()
+        return status
+
     async def _post(self, event: Event) -> int:
         """One try; 0 if there was no answer."""
         assert self._session is not None
         living = [server for server in self.rig.servers if server.alive] or self.rig.servers
         self._server += 1
-        port = living[self._server % len(living)].port
+        turn = self._server
+        if self.pinned and event.line:
+            living, turn = self.rig.servers, zlib.crc32(f"{event.hook.path} {event.line}".encode())
+        port = living[turn % len(living)].port
         body = json.dumps({"n": event.number, "key": event.line, "padding": self.padding})
         headers = {"content-type": "application/json"}
         if event.key is not None:
             headers["idempotency-key"] = event.key
+        if event.hook.secret:
+            mac = hmac.new(event.hook.secret.encode(), body.encode(), hashlib.sha256)
+            headers["x-signature-256"] = f"sha256={mac.hexdigest()}"
         with suppress(aiohttp.ClientError, OSError, TimeoutError):
             async with self._session.post(
                 f"http://127.0.0.1:{port}{event.hook.path}", data=body, headers=headers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -30,11 +31,10 @@ class Options:
     rate: float | None = None
     """Events a second; ``None``: the row's own."""
     kills: int | None = None
+    faults: float = 1.0
+    """How often the faults that overlap with kills come; 2: twice as often, 0: never."""
     scale: float = 1.0
     """Share of the row's full size, for those that are about size."""
-    spool: str = ""
-    """``SETTING=VALUE`` that makes servers keep a spool while the database is away;
-    ``{server}`` in it is the server's name. Empty: they keep none."""
     keep: bool = False
     """Whether the row's folder (database, logs) is left for somebody to look at."""
     loud: bool = False
@@ -88,22 +88,27 @@ HEADS = (
 )  # fmt: skip
 
 
-def table(results: dict[str, Outcome | Exception]) -> str:
-    """The table, and below it what there is to say of each row."""
+def table(
+    results: Mapping[str, Outcome | Exception], spent: Mapping[str, float] | None = None
+) -> str:
+    """The table, and below it what there is to say of each row. ``spent``: seconds of each."""
     lines: list[tuple[str, ...]] = [HEADS]
     said: list[str] = []
     for name, got in results.items():
+        seconds = (spent or {}).get(name)
         if isinstance(got, Exception):
             kind = "skipped" if isinstance(got, Skipped) else "failed"
-            lines.append((name, *[""] * (len(HEADS) - 2), kind))
+            took = f"{seconds:.0f}" if seconds is not None else ""
+            lines.append((name, *[""] * (len(HEADS) - 3), kind, took))
             said.append(f"{name} {kind}: {got or type(got).__name__}")
             continue
+        took = f"{got.seconds if seconds is None else seconds:.0f}"
         takeover = "" if got.takeover is None else f"{got.takeover:.1f} s"
         lines.append(
             (
                 name, str(got.events), str(got.acknowledged), str(got.ends["finished"]),
                 str(got.ends["incomplete"]), str(got.ends["uncertain"]), str(got.ends["parked"]),
-                str(len(got.lost)), str(len(got.repeated)), takeover, f"{got.seconds:.0f}",
+                str(len(got.lost)), str(len(got.repeated)), takeover, took,
             )
         )  # fmt: skip
         said += [f"{name}: {note}" for note in got.notes]

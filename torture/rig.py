@@ -29,6 +29,7 @@ import psycopg
 
 from junctor.adapters.postgres.embedded import Embedded
 from junctor.adapters.postgres.migrate import migrate
+from torture.absences import Absences
 from torture.outcome import Failed, Options
 
 __all__ = ["ORGANIZATION", "ROOT", "Process", "Rig", "until"]
@@ -78,6 +79,8 @@ class Process:
         self.child: subprocess.Popen[bytes] | None = None
         self.fds: tuple[int, ...] = ()
         """Listening sockets that are handed over."""
+        self.resting = False
+        """Whether it is down because it is meant to be."""
 
     def start(self, *, out: int | None = None) -> None:
         """Begins; its output goes to its log, or to ``out``."""
@@ -154,8 +157,10 @@ class Rig:
         self.servers: list[Process] = []
         self.workers: list[Process] = []
         self.sink: Process | None = None
-        self.whole_since = time.monotonic()
-        """Since when there has been a database, for the takeover's clock."""
+        self.absences = Absences()
+        """Workers that are asleep or cut off."""
+        self.revived = 0
+        """How often a process had ended by itself and was started again."""
         self.env: dict[str, str] = {}
 
     async def start(self, *, servers: int = 2, workers: int = 3) -> None:
@@ -288,7 +293,6 @@ class Rig:
         """Up again after a kill or a stop."""
         await asyncio.to_thread(self.postgres.stop)
         await asyncio.to_thread(self.postgres.start)
-        self.whole_since = time.monotonic()
 
     def effects(self) -> list[tuple[int, str, float]]:
         """What the sink did, in its order: event, step, moment."""
@@ -297,6 +301,17 @@ class Rig:
             number, step, at = line.split(" ")
             out.append((int(number), step, float(at)))
         return out
+
+    async def keep(self) -> None:
+        """What ends by itself is started again, as a supervisor does, until cancelled: a process
+        that starts while there is no database gives up.
+        """
+        while True:
+            await asyncio.sleep(0.3)
+            for process in (*self.workers, *self.servers):
+                if not process.alive and not process.resting:
+                    process.start()
+                    self.revived += 1
 
     async def stop(self) -> None:
         """Everything down; what was stopped by a signal is let go on first."""

@@ -31,6 +31,8 @@ class Hook:
     """One event after another, all of them."""
     keys: int = 0
     """One event after another within each of so many callers."""
+    secret: str = ""
+    """What its deliveries must be signed with."""
 
 
 def _id() -> UUID:
@@ -126,27 +128,40 @@ def plant(
                 json.dumps(settings),
             ),
         )  # fmt: skip
-    return Hook(scenario, hook, f"/hook/{token}", tuple(steps), ordered, keys)
+    secret = str(settings.get("signing_secret", ""))
+    return Hook(scenario, hook, f"/hook/{token}", tuple(steps), ordered, keys, secret)
 
 
-def two_effects(rig: Rig, fault: str = "brief", **settings: Any) -> Hook:
+def two_effects(
+    rig: Rig, fault: str = "brief", *, timeout: float = 20, secret: str = "", **settings: Any
+) -> Hook:
     """Event → two effects, each of which must not happen twice."""
     assert rig.sink is not None
-    text = flow(post(3, rig.sink.port, fault, "a"), post(4, rig.sink.port, fault, "b"), **settings)
+    port = rig.sink.port
+    text = flow(
+        post(3, port, fault, "a", timeout=timeout), post(4, port, fault, "b", timeout=timeout),
+        **settings,
+    )  # fmt: skip
+    signing: dict[str, Any] = {"signing_secret": secret} if secret else {}
     return plant(
-        rig, text, steps=("a", "b"),
-        ordered=bool(settings.get("sequential")), keys=4 if settings.get("order_key") else 0,
+        rig, text, steps=("a", "b"), ordered=bool(settings.get("sequential")),
+        keys=4 if settings.get("order_key") else 0, **signing,
     )  # fmt: skip
 
 
-def mixed(rig: Rig, count: int) -> list[Hook]:
-    """So many scenarios: of each five one sequential, one in order by caller, three free."""
+def mixed(
+    rig: Rig, count: int, fault: str = "brief", *, timeout: float = 20, signed: bool = False
+) -> list[Hook]:
+    """So many scenarios: of each five one sequential, one in order by caller, three free, of which
+    one wants signatures if ``signed``.
+    """
     made = []
     for at in range(count):
         if at % 5 == 0:
-            made.append(two_effects(rig, sequential=True))
+            made.append(two_effects(rig, fault, timeout=timeout, sequential=True))
         elif at % 5 == 1:
-            made.append(two_effects(rig, order_key="{{1.key}}"))
+            made.append(two_effects(rig, fault, timeout=timeout, order_key="{{1.key}}"))
         else:
-            made.append(two_effects(rig))
+            secret = SECRET if signed and at % 5 == 2 else ""
+            made.append(two_effects(rig, fault, timeout=timeout, secret=secret))
     return made

@@ -11,6 +11,7 @@ effect whatever happens to the processes around it. It is never killed itself: i
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -29,7 +30,8 @@ import psutil
 
 Answer = Callable[["Call"], Awaitable[None]]
 
-LONG: Final = 3600.0
+LONG: Final = 60.0
+"""Seconds: longer than anybody waits for an answer."""
 HUGE: Final = 10 * 1024**3
 REFUSALS: Final = 2
 """How often an event is refused by ``busy`` and ``away`` before it is let through."""
@@ -43,6 +45,8 @@ class Sink:
     def __init__(self, file: str) -> None:
         self._file = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self.refused: Counter[tuple[int, str]] = Counter()
+        self.pending: Counter[tuple[int, str]] = Counter()
+        """What was asked for and will be done later."""
         self.tokens = 0
 
     def note(self, number: int, step: str) -> None:
@@ -66,7 +70,8 @@ class Sink:
                 number = int(found[1]) if found else -1
                 with suppress(ValueError, KeyError, TypeError):
                     number = int(json.loads(body)["n"])
-                await FAULTS.get(fault, ok)(Call(self, writer, number, step, fault))
+                kind = fault.partition("-")[0]
+                await FAULTS.get(kind, ok)(Call(self, writer, number, step, fault))
         writer.close()
 
 
@@ -253,6 +258,46 @@ async def poison(call: Call) -> None:
             os.kill(each.pid, signal.SIGKILL)
 
 
+async def late(call: Call) -> None:
+    """Takes its time before it acts, whether the caller is still there or not."""
+    key = (call.number, call.step)
+    call.sink.pending[key] += 1
+    try:
+        await asyncio.sleep(1.0 + 8.0 * _chance(*key))
+        call.act()
+    finally:
+        call.sink.pending[key] -= 1
+    await call.say(200, b'{"ok":true}')
+
+
+async def pending(call: Call) -> None:
+    """Says what it will still do."""
+    found = [key for key, count in call.sink.pending.items() if count]
+    call.sink.pending = Counter({key: call.sink.pending[key] for key in found})
+    await call.say(200, json.dumps(found).encode())
+
+
+def _chance(*what: object) -> float:
+    """From 0 to 1, the same for the same."""
+    mark = hashlib.blake2b(repr(what).encode(), digest_size=4).digest()
+    return int.from_bytes(mark) / 2**32
+
+
+async def storm(call: Call) -> None:
+    """``/storm-SEED-SHARE/STEP``: one of the other things that vendors do, for so many of a
+    thousand calls, at the first try; and else brief.
+    """
+    _, seed, share = call.fault.split("-")
+    key = (call.number, call.step)
+    drawn = _chance(seed, *key) * 1000 / max(1, int(share))
+    fault = STORM[int(drawn * len(STORM))] if drawn < 1 else brief
+    if fault in (busy, away):
+        await fault(call)
+        return
+    call.sink.refused[key] += drawn < 1
+    await (fault if call.sink.refused[key] == 1 else brief)(call)
+
+
 async def token(call: Call) -> None:
     """An OAuth token endpoint whose refresh tokens may be used once; every use is written down."""
     call.sink.tokens += 1
@@ -263,11 +308,17 @@ async def token(call: Call) -> None:
     await call.say(200, json.dumps(body).encode())
 
 
+STORM: Final[tuple[Answer, ...]] = (
+    late, late, hang, idle, drip, reset, cut, drop, garbage, truncated, busy, away, broken,
+)  # fmt: skip
+"""Of those faults that overlap with all others. The large answers have a row of their own."""
+
 FAULTS: Final[dict[str, Answer]] = {
     each.__name__: each
     for each in (
         ok, brief, slow, hang, idle, drip, reset, cut, drop, garbage, html, truncated, huge,
         endless, bomb, loop, busy, away, broken, poison, token,
+        late, pending, storm,
     )
 }  # fmt: skip
 

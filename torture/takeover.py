@@ -13,78 +13,105 @@ from torture.rig import Process, Rig
 
 __all__ = ["Takeovers"]
 
+PAUSE = 0.1
+STALE = 60.0
+"""Seconds after which a dead worker that owns nothing is forgotten: however late its last statement
+was carried out, none of its claims can appear any more."""
+
 
 @dataclass(slots=True)
-class _Orphan:
-    """One claim of a dead worker."""
+class _Dead:
+    """A worker that was killed, and when."""
 
-    place: tuple[Any, ...]
-    fence: int
     since: float
+    seen: float
 
 
 class Takeovers:
-    """Watches claims from their owner's death until another owns them, or they are done with.
+    """Counts the time for which claims of the dead could have been taken over and were not.
 
-    The clock begins at the death, or when there was a database and a worker that had begun to work,
-    if that was later; and not before there is something to do that isn't blocked.
+    It is a stopwatch for each claim, read from the database ten times a second: it stands while
+    there is no database, while no worker is there that could take anything (one that has begun to
+    work, is not asleep and not cut off), and while there is nothing to do in the claim that isn't
+    blocked. It never goes back to zero: a claim that is left for ten seconds before an outage and
+    for ten seconds after it was left for twenty. One that nobody has taken yet counts, too.
     """
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
-        self.times: list[float] = []
-        self._orphans: list[_Orphan] = []
-        self._manned = time.monotonic()
+        self.taken = 0
+        """Claims that have been taken over."""
+        self._longest: float | None = None
+        self._dead: dict[str, _Dead] = {}
+        self._waited: dict[tuple[Any, ...], float] = {}
+        """How long each claim of the dead has waited, by its place and fence."""
+        self._looked: float | None = None
+        """When the stopwatches were last read; ``None``: they stood then."""
+        self._db: psycopg.Connection[Any] | None = None
 
     @property
     def longest(self) -> float | None:
         """In seconds; ``None``: there was nothing to take over."""
-        return max(self.times, default=None)
-
-    @property
-    def waiting(self) -> int:
-        """Claims nobody has taken over yet."""
-        return len(self._orphans)
+        times = [*self._waited.values()]
+        if self._longest is not None:
+            times.append(self._longest)
+        return max(times, default=None)
 
     def died(self, worker: Process) -> None:
-        """Notes what a worker owned that has just been killed."""
+        """From now on what this worker owns is to be taken over."""
         now = time.monotonic()
-        try:
-            owned = self.rig.owned(worker.owner)
-        except psycopg.Error:
-            return
-        self._orphans += [_Orphan(place, fence, now) for place, fence in owned.items()]
+        self._dead[worker.owner] = _Dead(now, now)
+
+    def back(self, worker: Process) -> None:
+        """It was not dead: what it owns is its own again."""
+        self._dead.pop(worker.owner, None)
 
     async def watch(self) -> None:
-        """Looks every tenth of a second, until cancelled."""
+        """Looks again and again, until cancelled."""
         while True:
-            await asyncio.sleep(0.1)
-            if self._orphans:
-                try:
-                    await asyncio.to_thread(self._look)
-                except psycopg.Error:
-                    continue
+            await asyncio.sleep(PAUSE)
+            if not self._dead:
+                self._looked = None
+                continue
+            try:
+                await asyncio.to_thread(self._look)
+            except psycopg.Error:
+                self._looked = None
+                if self._db is not None:
+                    self._db.close()
+                    self._db = None
 
     def _look(self) -> None:
-        with self.rig.db() as db:
-            rows = db.execute(
-                "select organization_id, scenario_id, order_key, fence,"
-                " (not idle and blocked_by_run is null) or coalesce(due_at <= now(), false)"
-                " from backlog where owner is not null"
-            ).fetchall()
-            ready = {row[0] for row in db.execute("select name from nodes").fetchall()}
-        found = {tuple(row[:3]): (row[3], row[4]) for row in rows}
+        if self._db is None:
+            self._db = self.rig.db()
+        rows = self._db.execute(
+            "select owner, organization_id, scenario_id, order_key, fence,"
+            " (not idle and blocked_by_run is null) or coalesce(due_at <= now(), false)"
+            " from backlog where owner = any(%s)",
+            (list(self._dead),),
+        ).fetchall()
+        ready = {row[0] for row in self._db.execute("select name from nodes").fetchall()}
         now = time.monotonic()
-        if not any(worker.alive and worker.owner in ready for worker in self.rig.workers):
-            self._manned = now
-        left = []
-        for orphan in self._orphans:
-            fence, claimable = found.get(orphan.place, (0, False))
-            if fence == orphan.fence:
-                if not claimable:  # it stands behind a run that stopped: nobody has to take it
-                    orphan.since = now
-                left.append(orphan)
-            else:
-                whole = max(orphan.since, self.rig.whole_since, self._manned)
-                self.times.append(max(0.0, now - whole))
-        self._orphans = left
+        ran = now - self._looked if self._looked is not None else 0.0
+        self._looked = now if self._manned(ready) else None
+        left: dict[tuple[Any, ...], float] = {}
+        for owner, *place, claimable in rows:
+            if owner in self._dead:
+                self._dead[owner].seen = now
+                key = tuple(place)
+                left[key] = self._waited.get(key, 0.0) + (ran if claimable else 0.0)
+        for key, waited in self._waited.items():
+            if key not in left:
+                self.taken += 1
+                self._longest = max(self._longest or 0.0, waited + ran)
+        self._waited = left
+        for owner, dead in list(self._dead.items()):
+            if now - dead.seen > STALE:
+                del self._dead[owner]
+
+    def _manned(self, ready: set[str]) -> bool:
+        """Whether a worker is there that could take something."""
+        return any(
+            worker.alive and worker.owner in ready and worker.name not in self.rig.absences.now
+            for worker in self.rig.workers
+        )

@@ -12,18 +12,21 @@ from dataclasses import dataclass
 
 from torture.outcome import Options, Outcome
 
-__all__ = ["ROWS", "Row", "load", "row"]
+__all__ = ["LONGEST", "ROWS", "Row", "load", "row"]
 
 Run = Callable[[Options], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. ``short``: it is in the short form."""
+    """One line of the table. ``short``: it is in the short form. ``alone``: it measures speed or
+    memory, or takes the whole machine, so that nothing may run beside it.
+    """
 
     name: str
     run: Run
     short: bool
+    alone: bool
 
     @property
     def proves(self) -> str:
@@ -33,14 +36,28 @@ class Row:
 
 ROWS: dict[str, Row] = {}
 
-_FILES = ("kills", "pauses", "database", "vendor", "doors", "shares", "size", "schedules")
+LONGEST = ("size", "schedules", "points", "full", "away")
+"""Where rows run side by side these begin, so that none of them is left over at the end."""
+
+_FILES = (
+    "kills",
+    "storm",
+    "pauses",
+    "database",
+    "restores",
+    "vendor",
+    "doors",
+    "shares",
+    "size",
+    "schedules",
+)
 
 
-def row(name: str, *, short: bool = False) -> Callable[[Run], Run]:
+def row(name: str, *, short: bool = False, alone: bool = False) -> Callable[[Run], Run]:
     """Makes a function a row."""
 
     def add(run: Run) -> Run:
-        ROWS[name] = Row(name, run, short)
+        ROWS[name] = Row(name, run, short, alone)
         return run
 
     return add

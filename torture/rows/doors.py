@@ -27,6 +27,11 @@ MOST_BYTES = 10 * 1024 * 1024
 GROWTH = 200.0
 """Megabytes by which a server may grow under a thousand slow senders and the largest bodies."""
 
+MOST_RATIO = 3.0
+"""How many times as long the p99 of good senders may be while a thousand others dawdle."""
+LEAST = 0.1
+"""Seconds: what is shorter counts as so long in that ratio, as it is the machine's noise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -117,7 +122,11 @@ async def forged(options: Options) -> Outcome:
         plain = plant(rig, flow(step), steps=("a",), signing_secret=SECRET)
         crisp = "crisp:watchEvents"
         dated = plant(rig, flow(step, trigger=crisp), steps=("a",), trigger=crisp, secret=SECRET)
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(  # a kept one may be closed at the moment of the next call
+                connector=aiohttp.TCPConnector(force_close=True)
+            )
+        )
         caller = Caller(session, rig.servers[0].port)
         refused: Counter[str] = Counter()
         taken: Counter[str] = Counter()
@@ -224,7 +233,7 @@ WIRE: dict[str, bytes] = {
 }
 
 
-@row("nonsense")
+@row("nonsense", alone=True)
 async def nonsense(options: Options) -> Outcome:
     """Malformed, oversized, lying and slow senders, a thousand at a time: others are well served.
 
@@ -252,12 +261,16 @@ async def nonsense(options: Options) -> Outcome:
                 peak = max(peak, server.rss())
                 await asyncio.sleep(0.05)
 
-        await background(stack, watch(), *(_drip(server, bad, draw) for _ in range(slow)))
+        await background(stack, watch())
+        senders = await stack.enter_async_context(AsyncExitStack())
+        await background(senders, *(_drip(server, bad, draw) for _ in range(slow)))
         await asyncio.sleep(1.0)
         storm = asyncio.create_task(_good(load, good, options))
         said = await _say_all(caller, server, bad)
         stormy = await storm
         await load.finish()
+        await senders.aclose()
+        calm += await _good(load, good, options)  # the machine may have become busier meanwhile
         outcome.expect(server.alive and all(w.alive for w in rig.workers), "nothing died")
         odd = [what for what in said if what.endswith(" 500")]
         outcome.expect(not odd, f"answered with 500: {odd}")
@@ -266,25 +279,44 @@ async def nonsense(options: Options) -> Outcome:
         growth = peak - resting
         outcome.expect(growth <= GROWTH, f"the server grew by {growth:.0f} MB")
         await conclude(rig, load, outcome, seconds=60)
-        at = int(len(calm) * 0.99)
-        outcome.expect(stormy[at] <= max(2 * calm[at], 0.5), "good senders' p99 at most doubles")
+        before, meanwhile = worst(calm), worst(stormy)
+        ratio = meanwhile / max(before, LEAST)
+        outcome.expect(
+            ratio <= MOST_RATIO,
+            f"good senders' p99 {before * 1000:.0f} ms became {meanwhile * 1000:.0f} ms,"
+            f" {ratio:.1f} times as long",
+        )
         outcome.notes.append(
-            f"{slow} slow senders; acknowledged p99 {calm[at] * 1000:.0f} ms before,"
-            f" {stormy[at] * 1000:.0f} ms meanwhile; the server grew by {growth:.0f} MB"
+            f"{slow} slow senders; acknowledged p99 {before * 1000:.0f} ms before and after,"
+            f" {meanwhile * 1000:.0f} ms meanwhile: {ratio:.1f} times (of {LEAST * 1000:.0f} ms at"
+            f" least); the server grew by {growth:.0f} MB"
         )
         outcome.notes.append("answers: " + ", ".join(sorted(said)))
     outcome.seconds = time.monotonic() - begun
     return outcome
 
 
-async def _good(load: Load, hook: Hook, options: Options) -> list[float]:
-    """Good events at a steady rate; how long each acknowledgement took, sorted."""
-    made = []
-    for _ in range(int(options.pick(60, 200, 1000))):
-        made.append(load.send(hook))
-        await asyncio.sleep(0.03)
-    await load.finish()
-    return sorted((each.acknowledged or 1e9) - each.begun for each in made)
+def worst(took: list[list[float]]) -> float:
+    """The p99 of each part of a measurement, and the middle one of those.
+
+    A machine that others use stops for a second now and then: that spoils one part, not the middle.
+    What a server does to its callers all the while is in most of them.
+    """
+    p99 = sorted(sorted(part)[int(len(part) * 0.99)] for part in took)
+    return p99[len(p99) // 2]
+
+
+async def _good(load: Load, hook: Hook, options: Options) -> list[list[float]]:
+    """Good events at a steady rate, in five parts; how long each acknowledgement took."""
+    parts = []
+    for _ in range(5):
+        made = []
+        for _ in range(int(options.pick(20, 50, 200))):
+            made.append(load.send(hook))
+            await asyncio.sleep(0.03)
+        await load.finish()
+        parts.append([(each.acknowledged or 1e9) - each.begun for each in made])
+    return parts
 
 
 async def _drip(server: Process, hook: Hook, draw: random.Random) -> None:

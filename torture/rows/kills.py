@@ -10,7 +10,8 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
-from torture.account import Operator, conclude, in_order, latencies
+from torture.account import conclude, in_order, latencies
+from torture.attendant import Operator
 from torture.load import Load
 from torture.outcome import Options, Outcome
 from torture.rig import Process, Rig
@@ -18,7 +19,7 @@ from torture.rows import row
 from torture.scenarios import mixed
 from torture.takeover import Takeovers
 
-__all__ = ["background", "hurt", "note_speed"]
+__all__ = ["TAKEOVER", "background", "hurt", "judge", "note_speed", "pound", "shown"]
 
 WEIGHTS = {"worker": 14, "server": 5, "postgres": 1}
 TAKEOVER = 15.0
@@ -45,11 +46,13 @@ async def hurt(rig: Rig, kind: str, draw: random.Random, takeovers: Takeovers) -
         await rig.start_postgres()
         return
     victim: Process = draw.choice(rig.workers if kind == "worker" else rig.servers)
+    victim.resting = True
     victim.kill()
     if kind == "worker":
-        await asyncio.to_thread(takeovers.died, victim)
+        takeovers.died(victim)
     await asyncio.sleep(draw.random() * 0.5)
     victim.start()
+    victim.resting = False
 
 
 def note_speed(rig: Rig, load: Load, outcome: Outcome) -> None:
@@ -67,7 +70,25 @@ def note_speed(rig: Rig, load: Load, outcome: Outcome) -> None:
     outcome.notes.append(f"answers: {said}; the sender was late by {load.late:.1f} s at most")
 
 
-@row("kill", short=True)
+async def pound(
+    rig: Rig, load: Load, takeovers: Takeovers, draw: random.Random, options: Options,
+    *, kills: int, every: float,
+) -> Counter[str]:  # fmt: skip
+    """So many kills, one every so many seconds on average; how many of each kind."""
+    kinds = draw.choices(list(WEIGHTS), list(WEIGHTS.values()), k=kills)
+    if kills < 20:  # a few: one of each at least
+        kinds[:3] = list(WEIGHTS)
+    due = time.monotonic()
+    for number, kind in enumerate(kinds, start=1):
+        due += draw.uniform(0.5, 1.5) * every
+        await asyncio.sleep(max(0.1, due - time.monotonic()))
+        await hurt(rig, kind, draw, takeovers)
+        if number % 25 == 0:
+            options.say(f"{number} kills, {len(load.acknowledged)} acknowledged")
+    return Counter(kinds)
+
+
+@row("kill", short=True, alone=True)
 async def kill(options: Options) -> Outcome:
     """Workers, servers and Postgres killed at random moments under load: nothing lost or repeated.
 
@@ -77,11 +98,9 @@ async def kill(options: Options) -> Outcome:
     """
     begun = time.monotonic()
     draw = options.draw("kill")
-    kills = options.kills or int(options.pick(4, 60, 1000))
-    rate = options.rate or options.pick(30, 60, 200)
-    every = options.pick(1.2, 2.0, 2.4)
+    kills = options.kills or int(options.pick(4, 60, 60))
+    rate = options.rate or options.pick(30, 60, 100)
     outcome = Outcome()
-    done: Counter[str] = Counter()
     async with (
         Rig.up(options, workers=int(options.pick(2, 3, 3))) as rig,
         AsyncExitStack() as stack,
@@ -89,26 +108,29 @@ async def kill(options: Options) -> Outcome:
         load = await stack.enter_async_context(Load(rig, mixed(rig, 20)))
         takeovers, operator = Takeovers(rig), Operator(rig)
         sending = asyncio.create_task(load.run(rate))
-        await background(stack, takeovers.watch(), operator.work())
-        kinds = draw.choices(list(WEIGHTS), list(WEIGHTS.values()), k=kills)
-        if kills < 20:  # a few: one of each at least
-            kinds[:3] = list(WEIGHTS)
-        for number, kind in enumerate(kinds, start=1):
-            await asyncio.sleep(draw.uniform(0.5, 1.5) * every)
-            await hurt(rig, kind, draw, takeovers)
-            done[kind] += 1
-            if number % 25 == 0:
-                options.say(f"{number} kills, {len(load.acknowledged)} acknowledged")
+        await background(stack, takeovers.watch(), operator.work(), rig.keep())
+        done = await pound(
+            rig, load, takeovers, draw, options, kills=kills, every=options.pick(1.2, 2.0, 2.0)
+        )
         load.stop()
         await sending
-        await rig.ready()
         await conclude(rig, load, outcome, operator=operator, seconds=180)
-        outcome.takeover = takeovers.longest
-        outcome.expect((takeovers.longest or 0) <= TAKEOVER, f"takeover within {TAKEOVER:g} s")
-        wrong = in_order(rig, load)
-        outcome.expect(not wrong, f"order: {len(wrong)} out of order, such as {wrong[:3]}")
-        killed = ", ".join(f"{kind} ×{count}" for kind, count in sorted(done.items()))
-        outcome.notes.append(f"{sum(done.values())} kills ({killed}) at {rate:g} events/s")
-        note_speed(rig, load, outcome)
+        judge(rig, load, takeovers, outcome)
+        outcome.notes.append(f"{kills} kills ({shown(done)}) at {rate:g} events/s")
     outcome.seconds = time.monotonic() - begun
     return outcome
+
+
+def shown(counts: Counter[str]) -> str:
+    """Each with how often it was."""
+    return ", ".join(f"{what} ×{count}" for what, count in sorted(counts.items()))
+
+
+def judge(rig: Rig, load: Load, takeovers: Takeovers | None, outcome: Outcome) -> None:
+    """Takeover and order, and the figures beside the table."""
+    if takeovers is not None:
+        outcome.takeover = takeovers.longest
+        outcome.expect((takeovers.longest or 0) <= TAKEOVER, f"takeover within {TAKEOVER:g} s")
+    wrong = in_order(rig, load)
+    outcome.expect(not wrong, f"order: {len(wrong)} out of order, such as {wrong[:3]}")
+    note_speed(rig, load, outcome)

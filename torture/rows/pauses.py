@@ -9,7 +9,8 @@ import time
 from contextlib import AsyncExitStack
 from typing import Any
 
-from torture.account import Operator, conclude, in_order
+from torture.account import conclude, in_order
+from torture.attendant import Operator
 from torture.load import Load
 from torture.outcome import Options, Outcome
 from torture.proxy import Proxy
@@ -57,8 +58,8 @@ async def sleep(options: Options) -> Outcome:
     """
     begun = time.monotonic()
     draw = options.draw("sleep")
-    rounds = int(options.pick(1, 3, 12))
-    rate = options.rate or options.pick(20, 30, 100)
+    rounds = int(options.pick(1, 3, 8))
+    rate = options.rate or options.pick(20, 30, 50)
     outcome = Outcome()
     taken = 0
     async with (
@@ -80,13 +81,16 @@ async def sleep(options: Options) -> Outcome:
                 worker.signal(signal.SIGCONT)
                 await asyncio.sleep(0.05)
             server.signal(signal.SIGSTOP)
-            await asyncio.to_thread(takeovers.died, worker)
+            rig.absences.begin(worker.name)
+            takeovers.died(worker)
             taken += len(owned)
             options.say(f"{worker.name} sleeps with {len(owned)} claims, and {server.name}")
             await asyncio.sleep(LEASE + draw.uniform(2.0, 4.0))
             before = await asyncio.to_thread(marks, rig)
+            takeovers.back(worker)
             worker.signal(signal.SIGCONT)
             server.signal(signal.SIGCONT)
+            rig.absences.end(worker.name)
             await asyncio.sleep(2.0)
             after = await asyncio.to_thread(marks, rig)
             late = late_writes(before, after)
@@ -113,8 +117,8 @@ async def partition(options: Options) -> Outcome:
     """
     begun = time.monotonic()
     draw = options.draw("partition")
-    rounds = int(options.pick(1, 2, 10))
-    rate = options.rate or options.pick(20, 30, 100)
+    rounds = int(options.pick(1, 2, 6))
+    rate = options.rate or options.pick(20, 30, 50)
     outcome = Outcome()
     async with Rig.up(options, workers=1) as rig, AsyncExitStack() as stack:
         relay = await stack.enter_async_context(Proxy.to(rig.url))
@@ -127,12 +131,15 @@ async def partition(options: Options) -> Outcome:
         for turn in range(rounds):
             await asyncio.sleep(draw.uniform(2.0, 4.0))
             await relay_holds_something(rig, relay, cut_off.owner)
-            await asyncio.to_thread(takeovers.died, cut_off)
+            rig.absences.begin(cut_off.name)
+            takeovers.died(cut_off)
             await asyncio.sleep(LEASE + draw.uniform(3.0, 5.0))
             before = await asyncio.to_thread(marks, rig)
+            takeovers.back(cut_off)
             if turn % 2:
                 relay.break_off()
             relay.heal()
+            rig.absences.end(cut_off.name)
             await asyncio.sleep(3.0)
             late = late_writes(before, await asyncio.to_thread(marks, rig))
             outcome.expect(not late, f"{len(late)} late writes, such as {late[:3]}")
@@ -169,7 +176,7 @@ async def clock(options: Options) -> Outcome:
     """
     begun = time.monotonic()
     draw = options.draw("clock")
-    rate = options.rate or options.pick(20, 30, 100)
+    rate = options.rate or options.pick(20, 30, 50)
     outcome = Outcome()
     async with Rig.up(options, workers=0) as rig, AsyncExitStack() as stack:
         for name, offset in (("ahead", 3600), ("behind", -3600), ("right", 0)):
@@ -187,9 +194,9 @@ async def clock(options: Options) -> Outcome:
         for worker in draw.sample(rig.workers, 2):
             await asyncio.sleep(draw.uniform(2.0, 4.0))
             worker.kill()
-            await asyncio.to_thread(takeovers.died, worker)
+            takeovers.died(worker)
             worker.start()
-        await asyncio.sleep(options.pick(2, 10, 60))
+        await asyncio.sleep(options.pick(2, 10, 40))
         load.stop()
         await sending
         await conclude(rig, load, outcome, operator=operator, seconds=120)

@@ -10,7 +10,7 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from uuid import UUID
 
-from torture.account import Operator
+from torture.attendant import Operator
 from torture.outcome import Options, Outcome
 from torture.rig import ORGANIZATION, Rig, until
 from torture.rows import row

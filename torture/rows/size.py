@@ -13,7 +13,8 @@ from typing import Any
 
 import aiohttp
 
-from torture.account import Operator, conclude
+from torture.account import conclude
+from torture.attendant import Operator
 from torture.load import Load
 from torture.outcome import Failed, Options, Outcome
 from torture.rig import ROOT, Process, Rig, until
@@ -112,7 +113,7 @@ async def points(options: Options) -> Outcome:
 
     begun = time.monotonic()
     draw = options.draw("points")
-    turns = int(options.pick(1, 1, 10))
+    turns = int(options.pick(1, 1, 5))
     outcome = Outcome()
     async with Rig.up(options, servers=1, workers=0, prepare=_test_key) as rig:
         assert rig.sink is not None

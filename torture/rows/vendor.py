@@ -7,7 +7,8 @@ import time
 from collections import Counter
 from contextlib import AsyncExitStack
 
-from torture.account import Account, Operator, conclude, latencies
+from torture.account import Account, conclude, latencies
+from torture.attendant import Operator
 from torture.load import Event, Load
 from torture.outcome import Options, Outcome
 from torture.rig import Rig, until
@@ -38,7 +39,7 @@ LARGE = ("huge", "endless", "bomb")
 """Answers that are cut at 16 MB, one after another: what a worker holds is so much for each."""
 
 
-@row("vendor", short=True)
+@row("vendor", short=True, alone=True)
 async def vendor(options: Options) -> Outcome:
     """A vendor that hangs, drips, resets, cuts, answers garbage, 10 GB, loops, 429 and 503 storms.
 
