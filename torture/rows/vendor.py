@@ -18,7 +18,7 @@ from torture.scenarios import Hook, flow, plant, post
 
 TIMEOUT = 2.0
 """Seconds that a request may take here."""
-GROWTH = 128.0
+GROWTH = 64.0
 """Megabytes by which a worker may grow, with an answer of 16 MB in it at a time."""
 
 UNKNOWN = {"uncertain"}

@@ -286,6 +286,7 @@ async def _received(
     async for piece in pieces:
         body += piece
         if len(body) > most:
+            body.clear()  # the error's traceback holds this frame for as long as anybody holds it
             _too_long(most, answer.url.host)
         if keep is not None and len(body) > keep:
             assert files is not None

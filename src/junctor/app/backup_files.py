@@ -145,7 +145,7 @@ def opened(place: Path) -> tuple[Path, Manifest]:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except FileNotFoundError as error:
         raise Misconfigured(f"{place} is no backup: {MANIFEST} is missing.") from error
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError) as error:
         raise Misconfigured(f"{folder / MANIFEST} can't be read: {error}.") from error
     if manifest.format > FORMAT:
         raise Misconfigured(

@@ -236,7 +236,7 @@ def _sealed(
         aad = made(organization_id, key)
         try:
             plain = msgspec.msgpack.decode(keyring.open(value, aad)) if value else None
-        except (Misconfigured, msgspec.DecodeError):
+        except (Misconfigured, ValueError):
             continue
         erased, count = person.erase(plain)
         return (keyring.seal(msgspec.msgpack.encode(erased), aad), count) if count else (value, 0)

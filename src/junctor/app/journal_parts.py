@@ -41,7 +41,7 @@ def decode(data: bytes) -> list[list[Any]]:
     try:
         raw = zstandard.ZstdDecompressor().decompress(data[1:])
         records: list[list[Any]] = msgspec.msgpack.decode(raw)
-    except (zstandard.ZstdError, msgspec.DecodeError) as error:
+    except (zstandard.ZstdError, ValueError) as error:
         raise Fault(reason=f"a journal segment is damaged ({error})") from error
     return records
 

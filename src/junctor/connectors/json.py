@@ -82,7 +82,7 @@ def _decoded(text: str, *, spelled: bool) -> Any:
     text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
     try:
         found = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         reason = str(error).replace("JSON is malformed: ", "")
         raise DataError(
             reason=f"{show(text)} is not valid JSON ({reason}); "

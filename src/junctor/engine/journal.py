@@ -319,7 +319,7 @@ def decode_segment(data: bytes, blobs: Mapping[bytes, bytes] | None = None) -> I
     try:
         raw = _decompressor.decompress(data[1:])
         records: list[list[Any]] = msgspec.msgpack.decode(raw, ext_hook=resolve)
-    except (zstandard.ZstdError, msgspec.DecodeError) as error:
+    except (zstandard.ZstdError, ValueError) as error:
         raise Fault(reason=f"a journal segment is damaged ({error})") from error
     return iter(records)
 

@@ -154,7 +154,7 @@ def parsed(response: Response, *, always: bool = False) -> Any:
     if always or kind == "application/json" or kind.endswith("+json"):
         try:
             return msgspec.json.decode(response.body)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             if not always:
                 raise DataError(
                     reason=f"the answer says it is JSON and isn't ({error}); turn off parsing"

@@ -36,7 +36,7 @@ class Delivery:
         """The body as JSON; `DataError` if it isn't."""
         try:
             return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(reason=f"the body is not valid JSON ({error})") from error
 
 

@@ -147,7 +147,7 @@ class Response:
             return None
         try:
             return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             kind = self.headers.get("content-type", "").partition(";")[0].strip() or "of no type"
             begun = " ".join(self.text()[:300].split())[:80]
             raise DataError(

@@ -41,7 +41,7 @@ def read_text(content: bytes) -> Any:
     if text.lstrip()[:1] in {b"{", b"["}:
         try:
             found = msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             json_error: Exception = error  # YAML's flow style begins with a brace, too
         else:
             return found

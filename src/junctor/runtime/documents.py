@@ -50,7 +50,7 @@ class Documents:
             found = msgspec.json.decode(file.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError, RecursionError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise Misconfigured(f"{file} can't be read ({error}); add it again.") from error
         if not isinstance(found, dict) or found.get("name") != name:
             raise Misconfigured(f"{file} is not the connector '{name}'; add it again.")

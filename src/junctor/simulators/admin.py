@@ -43,7 +43,7 @@ def body_as(request: Request, shape: type[T]) -> T:
     """The body as ``shape``; `AdminRefused` 400 names the field that doesn't fit."""
     try:
         return msgspec.json.decode(request.body or b"{}", type=shape)
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise AdminRefused(400, str(error)) from error
 
 

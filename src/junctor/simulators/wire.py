@@ -68,7 +68,7 @@ class Request:
             return {}
         try:
             value = _decode(self.body)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise BadBody(f"the body is not valid JSON: {error}") from error
         if not isinstance(value, dict):
             raise BadBody(f"the body must be a JSON object, not {type(value).__name__}")

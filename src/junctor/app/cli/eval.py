@@ -49,7 +49,7 @@ def evaluate(
         return
     try:
         given = msgspec.json.decode(bundles)
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise typer.BadParameter(f"--bundles is not valid JSON: {error}") from error
     result = evaluate_request({"expr": template, "bundles": given})
     if as_json:

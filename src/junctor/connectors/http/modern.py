@@ -372,7 +372,7 @@ def _json(text: str) -> bytes:
     """The typed JSON as it is, if it is JSON: a vendor's message about it would say less."""
     try:
         msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BundleInvalid(
             field="jsonStringBodyContent",
             reason=f"it is not valid JSON ({error}); text that is mapped into it must be escaped",

@@ -111,7 +111,7 @@ class Sandbox:
                 return _Answer(kind="time")
             try:
                 answer = msgspec.json.decode(raw, type=_Answer)
-            except (msgspec.DecodeError, RecursionError):
+            except (ValueError, RecursionError):
                 took = time.monotonic() - started
                 return _Answer(kind="time" if took >= ask.seconds else "crash")
             return answer
@@ -270,7 +270,7 @@ def execute(ask: RunCode, *, ahead: bool = False) -> dict[str, Any]:
         raise _error(ask, answer)
     try:
         result = unpack(msgspec.json.decode(answer.ok))
-    except (NotData, msgspec.DecodeError, RecursionError) as error:
+    except (NotData, ValueError, RecursionError) as error:
         raise DataError(reason=f"what the code returned can't be read: {error}") from error
     return {"result": result, "logs": answer.logs} if answer.logs else {"result": result}
 

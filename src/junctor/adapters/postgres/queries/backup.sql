@@ -11,7 +11,7 @@ drop schema if exists junctor_restore cascade
 -- What an interrupted restore left: nothing has ever run on it.
 do $$ begin
   drop schema if exists procrastinate cascade;
-  drop schema public cascade;
+  drop schema if exists public cascade;  -- it may have ended before the dump brought its own
   create schema public;
   grant usage on schema public to public;
 end $$
@@ -25,7 +25,7 @@ begin
   if not (pg_has_role(current_user, 'junctor_engine', 'member') and pg_has_role(current_user, 'junctor_api', 'member')) then
     execute format('grant junctor_engine, junctor_api to %I', current_user);
   end if;
-  drop schema public;  -- empty: the dump brings its own
+  drop schema if exists public;  -- empty: the dump brings its own
 end $$
 
 -- name: own

@@ -113,7 +113,7 @@ def parse_json(text: Text) -> Any:
     """Reads JSON text."""
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(reason=f"the text is not valid JSON ({error})") from error
 
 
