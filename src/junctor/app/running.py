@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +33,7 @@ __all__ = [
 Piece = tuple[bytes, Mapping[bytes, bytes]]
 """An opened segment and its blobs, by hash."""
 ENDED = frozenset({"finished", "incomplete", "uncertain", "discarded"})
+_SOON = timedelta(seconds=1)
 ALIVE = 15.0
 """Seconds after its last heartbeat that a worker counts as alive."""
 
@@ -67,7 +69,10 @@ async def worker_alive(core: Core) -> bool:
 async def wait_for_run(
     core: Core, organization_id: UUID, run_id: UUID, *, within: float
 ) -> Run | None:
-    """The run once it has ended or waits for something; ``None`` if it has not by then."""
+    """The run once it has ended or waits for something; ``None`` if it has not by then.
+
+    One that is due, as a repeat is that no worker has taken yet, waits for nothing.
+    """
     deadline = time.monotonic() + within
     pause = 0.01
     while True:
@@ -75,12 +80,17 @@ async def wait_for_run(
             run = await core.catalog.run(organization_id, run_id)
         except NotFound:
             run = None
-        if run is not None and (run.state in ENDED or run.state == "waiting"):
+        if run is not None and (run.state in ENDED or _stays(run)):
             return run
         if time.monotonic() > deadline:
             return None
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, 0.25)
+
+
+def _stays(run: Run) -> bool:
+    due = run.due_at
+    return run.state == "waiting" and (due is None or due > datetime.now(UTC) + _SOON)
 
 
 async def operations(core: Core, run: Run) -> list[dict[str, Any]]:

@@ -50,6 +50,10 @@ class Facts:
     """Arguments of the effects that were done."""
     failed: dict[Place, Mapping[str, Any]] = field(default_factory=dict)
     """Errors of operations that were not done in the end."""
+    outdated: set[Place] = field(default_factory=set)
+    """What was given or sent before a person edited a bundle of the run: the edit, and not the
+    version, is why it would be another one now.
+    """
 
     def knows(self, place: Place) -> bool:
         """Whether the operation was made."""
@@ -68,6 +72,8 @@ def facts(records: Iterable[list[Any]]) -> Facts:
     found = Facts()
     for record in records:
         tag = record[0]
+        if tag == Tag.VALUE and record[1].startswith("edit "):
+            found.outdated.update(found.outputs, found.sent)
         if tag not in {Tag.OPERATION, Tag.DONE, Tag.FAILED, Tag.ANSWER}:
             continue
         place = (record[1], record[2], tuple(record[3]))
@@ -75,10 +81,12 @@ def facts(records: Iterable[list[Any]]) -> Facts:
             if record[5] is None:  # a handler dealt with its failure
                 continue
             found.failed.pop(place, None)
+            found.outdated.discard(place)
             lists = found.outputs.setdefault(place, [])
             lists[record[4] :] = [record[5]]
         elif tag == Tag.DONE:
             found.failed.pop(place, None)
+            found.outdated.discard(place)
             found.sent[place] = record[8]
         elif tag == Tag.FAILED:
             found.failed[place] = record[5]
@@ -169,7 +177,7 @@ def _changes(before: Facts, after: Facts, new: Collection[Place], *, whole: bool
         *(
             change
             for change in _differences("output", before.outputs, after.outputs, both=not whole)
-            if (change.cycle, change.module, change.path) not in failed
+            if (change.cycle, change.module, change.path) not in failed | before.outdated
         ),
     ]
 
@@ -182,6 +190,8 @@ def _effects(before: Facts, after: Facts, new: Collection[Place]) -> list[Change
         if place in new or not (before.knows(place) or place in after.failed):
             kind, was = "added", None
         elif place in before.sent and place in after.sent:
+            if was is None or place in before.outdated:  # settled by a person; edited afterwards
+                continue
             kind = "arguments"
         elif not after.knows(place):
             kind = "removed"

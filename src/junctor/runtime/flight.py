@@ -75,6 +75,9 @@ class Flight:
     """Bundles set aside, to be stored with the next write."""
     stands: UUID | None = None
     """The first run that it set aside: what must follow it in order stands behind that."""
+    left: tuple[UUID, JunctorError] | None = None
+    """The first that it set aside for somebody to look at, as nobody tries it again by itself."""
+    left_count: int = 0
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Modules that write what a commit applies go one at a time, lanes or not."""
     calls: dict[int, asyncio.Task[Outcome]] = field(default_factory=dict)

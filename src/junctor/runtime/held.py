@@ -12,7 +12,7 @@ from junctor.engine.journal import CHUNK, Tag
 from junctor.engine.nodes import Node, Path, Step
 from junctor.engine.plan import Plan
 from junctor.language.connector import Bundle
-from junctor.runtime.repeats import Past
+from junctor.runtime.repeats import Past, downstream
 
 __all__ = ["Held", "held"]
 
@@ -34,8 +34,11 @@ def held(plan: Plan, past: Past, records: Iterable[list[Any]], at: Address) -> d
     seen: dict[int, Held] = {}
     if past.fork is not None:
         cycle, path = past.fork["cycle"], tuple(past.fork["path"])
+        # It holds what every module gave last, also those after it, for the bundle before this one.
+        later = downstream(plan, past.fork["module"]) if past.fork["module"] in plan.nodes else ()
         for module, bundle in past.fork["env"].items():
-            seen[int(module)] = Held(cycle, int(module), path, bundle)
+            if int(module) not in later:
+                seen[int(module)] = Held(cycle, int(module), path, bundle)
     for record in records:
         if record[0] not in {Tag.OPERATION, Tag.DONE} or record[1] != at.cycle:
             continue

@@ -39,7 +39,7 @@ _TITLES: Final[Mapping[str, str]] = {
 
 _PUBLIC: Final = frozenset(
     {"state", "code", "errors", "connection", "connector", "days", "limit", "used", "minutes"}
-    | {"what", "free", "total", "level", "machine"}
+    | {"what", "free", "total", "level", "machine", "bundles"}
 )
 """Parameters that may leave: numbers, codes, and names that people here have given."""
 
@@ -92,6 +92,11 @@ def sentence(item: Item) -> str:
     match item.kind:
         case "run_stopped" if of.get("state") == "uncertain":
             return f"{name}: something was sent, and whether it arrived is unknown{error}."
+        case "run_stopped" if isinstance(of.get("bundles"), int) and int(of["bundles"]) > 1:
+            return (
+                f"{name}: {of['bundles']} bundles of a run were set aside as incomplete runs, and "
+                f"are not tried again by themselves{error}."
+            )
         case "run_stopped":
             return f"{name}: a run is incomplete and is not tried again by itself{error}."
         case "errors_repeated":
@@ -150,6 +155,8 @@ def steps(item: Item) -> list[str]:
     match item.kind:
         case "run_stopped" if of.get("state") == "uncertain":
             return [f"junctor run show {run}", f"junctor run settle {run}"]
+        case "run_stopped" if isinstance(of.get("bundles"), int) and int(of["bundles"]) > 1:
+            return [f"junctor runs --scenario {scenario} --state incomplete"]
         case "run_stopped":
             return [f"junctor run show {run}"]
         case "errors_repeated":

@@ -84,8 +84,10 @@ class Notices:
         """Whether the end of a run changes anything that `ended` would write."""
         if flight.trigger not in _BY_ITSELF and flight.trigger != "break":
             return False
-        return flight.error is not None or (
-            flight.claim.errors > 0 and flight.trigger in _BY_ITSELF
+        return (
+            flight.error is not None
+            or flight.left is not None
+            or (flight.claim.errors > 0 and flight.trigger in _BY_ITSELF)
         )
 
     async def ended(self, flight: Flight) -> None:
@@ -98,9 +100,20 @@ class Notices:
     async def _ended(self, flight: Flight) -> None:
         claim, error = flight.claim, flight.error
         where = {"organization": claim.organization_id, "scenario": claim.scenario_id}
+        if flight.left is not None:  # one notice for them all: a run may set a million aside
+            run_id, why = flight.left
+            params = {"state": "incomplete", "code": why.code, "type": why.make_type}
+            await self.add(
+                "run_stopped",
+                claim.organization_id,
+                scenario_id=claim.scenario_id,
+                run_id=run_id,
+                params={**params, "bundles": flight.left_count},
+            )
         if error is None:
-            claim.errors = 0
-            await self._execute("errors_over", where)
+            if claim.errors > 0 and flight.trigger in _BY_ITSELF:
+                claim.errors = 0
+                await self._execute("errors_over", where)
             return
         about: dict[str, Any] = {
             "scenario_id": claim.scenario_id,

@@ -48,6 +48,9 @@ def set_aside(flight: Flight, aside: Aside, now: float) -> None:
     flight.forks.append(last_write(fork, aside.result, now))
     flight.returns |= fork.returns
     flight.stands = flight.stands or run_id
+    if aside.result.again is None and aside.result.error is not None:
+        flight.left = flight.left or (run_id, aside.result.error)
+        flight.left_count += 1
 
 
 def running_row(flight: Flight, due: datetime | None, reason: str = "time") -> RunRow:

@@ -65,6 +65,9 @@ async def test_a_broken_bundle_is_a_run_of_its_own(sequential: bool, database_ur
             database_url, "select blocked_by_run from backlog where blocked_by_run = %s", fork
         )
         assert len(blocked) == sequential
+        look = "select kind, run_id, params->>'bundles' from notices where scenario_id = %s"
+        await eventually(lambda: bool(rows(database_url, look, scenario)))
+        assert rows(database_url, look, scenario) == [("run_stopped", fork, "1")]
 
 
 @asynchronous

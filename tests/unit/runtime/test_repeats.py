@@ -11,7 +11,8 @@ import pytest
 from engine_kit import Drive, World, module, plan_of, route, when
 
 from junctor.engine.commands import Address
-from junctor.engine.journal import Tag, decode_segment, encode_segment
+from junctor.engine.forks import journal_of
+from junctor.engine.journal import Journal, Tag, decode_segment, encode_segment
 from junctor.engine.plan import Plan
 from junctor.errors import Conflict, DataError, Misconfigured, NotSent, Uncertain
 from junctor.runtime.compared import Change, beside, compare
@@ -180,6 +181,51 @@ def test_the_bundles_on_a_way_are_those_that_it_could_see() -> None:
     past.values["edit 1"] = [0, 2, [0, 0], {"id": 8}]
     changed = held(plan, past, drive.records, past.failed)[2]
     assert (changed.bundle, changed.edited) == ({"id": 7}, True)
+
+
+def test_of_a_bundle_that_was_set_aside_only_what_comes_before_is_shown() -> None:
+    plan = plan_of(
+        module(1, "start"),
+        module(2, "each", {"array": "{{1.array}}"}),
+        module(3, "send", {"n": "{{2.value}}"}, onerror=(module(9, "break", {}),),
+               flags={"retry": {"attempts": 1}}),
+        module(4, "put", {"n": "{{3.sent}}"}),
+    )  # fmt: skip
+    drive = Drive(plan, refusing(2))
+    drive.run(GIVEN)
+    (aside,) = drive.asides
+    past = look(as_records(journal_of(aside, "run_2")))
+    assert past.failed is not None
+    found = held(plan, past, [], past.failed)
+    assert {number: each.bundle for number, each in found.items()} == {
+        1: GIVEN[0],
+        2: {"value": 2, "__IMTINDEX__": 2, "__IMTLENGTH__": 3},
+    }
+
+
+def as_records(journal: Journal) -> list[list[Any]]:
+    segment = journal.take()
+    assert segment is not None
+    return list(decode_segment(encode_segment(segment.raw), segment.blobs))
+
+
+def test_what_a_person_changed_or_settled_is_no_change_of_the_version() -> None:
+    drive = Drive(flow(), refusing(2))
+    assert drive.run(GIVEN).status == "incomplete"
+    drive.world = World()
+    edits = {(0, 2, (0, 1)): {"value": 7}, (0, 3, (0, 1)): {"n": 7}}
+    drive.run(resume=True, edits=edits)
+    failed = next(n for n, each in enumerate(drive.records) if each[0] == Tag.FAILED)
+    drive.records[failed + 1 : failed + 1] = [
+        [Tag.VALUE, f"edit {module}", [cycle, module, list(path), bundle]]
+        for (cycle, module, path), bundle in edits.items()
+    ]
+    _, changes = told_on(drive, drive.plan)
+    assert changes == []
+    done = next(each for each in drive.records if each[0] == Tag.DONE)
+    done[8] = None  # as a person said that it was done
+    _, changes = told_on(drive, drive.plan)
+    assert changes == []
 
 
 def test_a_draft_that_sends_something_else_is_told_so() -> None:
