@@ -132,7 +132,8 @@ def test_many_are_counted_before_anything_is_done(junctor: Any, tmp_path: Path) 
     assert "3 runs; --all does it" in junctor("runs", "retry", "--scenario", "Many").out
     none = junctor("runs", "retry", "--scenario", "Many", "--error", "Other", "--json").json
     assert none == {"matching": 0, "done": 0}
-    assert "no date" in junctor("runs", "discard", "--since", "soon").err
+    assert "no time" in junctor("runs", "discard", "--since", "soon").err
+    assert "3 runs; --all" in junctor("runs", "retry", "--scenario", "Many", "--since", "2d").out
     assert "1 of 1 runs are given up" in junctor("runs", "discard", runs[0]).out
     future = junctor("runs", "retry", "--scenario", "Many", "--since", "2999-01-01", "--json")
     assert future.json["matching"] == 0

@@ -13,7 +13,9 @@ import psycopg
 import pytest
 import typer
 
+from junctor.app.cli.inputs import read_json
 from junctor.app.cli.main import COMMANDS
+from junctor.errors import Misconfigured
 from tests.api.shapes import EXAMPLE, blueprint
 
 SECRET = "sk-canary-0123456789abcdef"
@@ -43,6 +45,18 @@ def test_help_lists_commands_without_loading_them() -> None:
     assert all(f" {name} " in done.stdout for name in COMMANDS)
     loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert not loaded & {"litestar", "psycopg", "aiohttp", "structlog", "uvicorn", "msgspec"}
+
+
+@pytest.mark.parametrize(
+    "group",
+    ["runs", "scenarios", "hooks", "connections", "tokens", "variables", "stores", "structures",
+     "waits", "approvals", "notifications"],
+)  # fmt: skip
+def test_a_bare_name_lists(junctor: Any, group: str) -> None:
+    bare, listed = junctor(group, "--json"), junctor(group, "list", "--json")
+    assert (bare.code, bare.json) == (0, listed.json)
+    assert junctor(group, "--help").code == 0
+    assert junctor(group, "no-such-command").code == 2
 
 
 def test_wrong_usage_is_exit_2(junctor: Any) -> None:
@@ -234,6 +248,16 @@ def test_a_worker_that_was_killed_a_moment_ago_holds_nothing_up(
         owner.execute("delete from nodes where name = 'killed'")
     assert said.code == 0, said.out
     assert said.json["state"] == "finished"
+
+
+def test_input_is_taken_as_typed_or_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "in.json"
+    file.write_text('{"a": 1}')
+    for text in ('{"a": 1}', str(file), f"@{file}"):
+        assert read_json(text, files=True) == {"a": 1}
+    assert read_json(' [{"a": 1}]', files=True) == [{"a": 1}]
+    with pytest.raises(Misconfigured, match="can't be read"):
+        read_json("nowhere.json", files=True)
 
 
 def test_input_that_is_no_json_is_named(junctor: Any, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def test_a_scenario_is_held_and_goes_on(junctor: Any, scenario: str) -> None:
     assert "is paused: what comes in is kept. Nothing waits." in junctor("pause", scenario).out
     assert junctor("pause", scenario, "--json").json["paused_at"]
     assert "1 active" in junctor("status").out
+    assert any(" paused " in line for line in junctor("scenarios").out.splitlines())
     assert "goes on. Nothing waits." in junctor("resume", scenario).out
     drained = junctor("drain", scenario, "--wait", "--json").json
     assert (drained["active"], drained["draining_at"]) == (False, None)

@@ -68,6 +68,7 @@ def test_a_person_is_erased(junctor: Any, database_url: str) -> None:
     looked = junctor("erase", "--email", "Eve@Example.com", "--dry-run", "--json").json
     assert looked["erased"] == {"records": 1}
     assert looked["dry_run"]
+    assert "Say who: --phone" in junctor("erase").err
     refused = junctor("erase", "--email", "eve@example.com", "--json")
     assert refused.code == 1
     assert "--yes" in refused.out + refused.err

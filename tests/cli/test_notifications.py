@@ -47,7 +47,7 @@ def test_notices_are_listed(junctor: Any, database_url: str) -> None:
 
 def test_limits_are_shown_and_set(junctor: Any) -> None:
     set_ = junctor("quotas", "--queue", "2GB", "--deliveries", "10,000", "--json").json
-    assert set_["limits"]["queued_bytes"] == 2 * 1024**3
+    assert set_["limits"]["queued_bytes"] == 2 * 10**9
     assert set_["limits"]["queued_deliveries"] == 10_000
     assert set_["used"]["queued_deliveries"] == 0
     assert "told after 60 minutes" in junctor("quotas").out

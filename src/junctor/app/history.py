@@ -27,7 +27,8 @@ def operations_of(
     ``segments`` are opened (unsealed) segments in order, each with its blobs; ``names`` are module
     names by id. Each operation has ``cycle``, ``module``, ``name``, ``path``, ``attempt``,
     ``status`` (done, failed, sent, waiting), ``bundles``, ``bytes``, ``ms``, ``input``, ``request``
-    and ``error``, as far as known.
+    and ``error``, as far as known. ``handled``: an error handler decided; without bundles, that
+    the module's bundle was dropped.
     """
     found: dict[Key, dict[str, Any]] = {}
     names = names or {}
@@ -59,7 +60,9 @@ def _merge(found: dict[Key, dict[str, Any]], record: list[Any], names: Mapping[i
     )
     if tag == Tag.OPERATION:
         entry["status"] = "done"
-        output = record[5] if listed else [record[5]]
+        if not listed and attempt > 0:  # what an error handler put in the place of a failed attempt
+            entry["handled"] = True
+        output = record[5] if listed else [] if record[5] is None else [record[5]]
         entry["bundles"].extend(redact_bundle(bundle) for bundle in output)
     elif tag == Tag.DONE:
         entry.pop("error", None)

@@ -95,7 +95,7 @@ async def settle(
     doubt = doubt_in(pieces)
     if doubt is None:
         raise Conflict(f"Nothing of {shown} is in doubt any more.", run=shown)
-    found = Found("done" if outcome == "done" else "not-done", "as was said", bundle or {})
+    found = Found("done" if outcome == "done" else "not-done", "as somebody said", bundle or {})
     if outcome == "probe":
         found = await _probed(core, run, doubt, now or datetime.now(UTC))
     if found.verdict == "unknown":

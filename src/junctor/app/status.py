@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from junctor.adapters.postgres.queries import load as queries
 from junctor.app.core import Core
+from junctor.language import ids
 from junctor.language.budgets import Bucket
 
 __all__ = [
@@ -89,6 +90,7 @@ class StartStatus(msgspec.Struct):
 class BudgetStatus(msgspec.Struct):
     """A vendor's budget: ``taken`` of ``limit`` in any ``window`` seconds, as we count it, and what
     others are known to have spent of it. ``pause``: seconds that the vendor asked us to wait.
+    ``connection`` is its name, where ``key`` is one.
     """
 
     connector: str
@@ -99,6 +101,7 @@ class BudgetStatus(msgspec.Struct):
     taken: int
     others: int
     pause: float
+    connection: str | None = None
 
 
 class DatabaseStatus(msgspec.Struct):
@@ -194,7 +197,8 @@ def _budget(row: dict[str, Any]) -> BudgetStatus:
     return BudgetStatus(
         connector=row["connector"],
         name=row["name"],
-        key=row["key"],
+        key=row["key"] if row["connection"] is None else ids.show("con", UUID(row["key"])),
+        connection=row["connection"],
         limit=bucket.limit,
         window=bucket.window,
         taken=sum(bucket.taken(now)),

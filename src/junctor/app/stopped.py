@@ -144,8 +144,16 @@ def _request(call: Call, run_id: UUID, zone: Any) -> dict[str, Any] | None:
     for name in ("query", "json", "form", "body"):
         value = getattr(made, name)
         if value not in (None, (), {}):
-            shown[name] = _plain(value)
+            shown[name] = _read(value) if isinstance(value, bytes) else _plain(value)
     return shown
+
+
+def _read(body: bytes) -> str:
+    """A body as text, where it is some; else what it is."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return f"({len(body):,} bytes)"
 
 
 def _shown(ask: Ask) -> dict[str, Any]:

@@ -42,14 +42,14 @@ class Limit:
         return min(self.share * total, self.most)
 
 
-SOFT: Final = Limit(0.10, 2 * 1024**3)
-HARD: Final = Limit(0.02, 500 * 1024**2)
-_UNITS: Final = {"KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
+SOFT: Final = Limit(0.10, 2 * 10**9)
+HARD: Final = Limit(0.02, 500 * 10**6)
+_UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 def read_limit(text: str) -> Limit:
     """A limit as settings write it, ``10%/2GB`` or ``500MB``; `ValueError` if it can't be read."""
-    share, most = 1.0, 1024**5
+    share, most = 1.0, 10**15
     for part in text.upper().replace(" ", "").split("/"):
         if part.endswith("%"):
             share = float(part[:-1]) / 100

@@ -11,7 +11,7 @@ from junctor.app.settings import Settings
 from junctor.errors import Misconfigured
 from junctor.runtime.disk import HARD, SAID, SOFT, Disk, Limit, read_limit, room_of
 
-GB = 1024**3
+GB = 10**9
 HOME = {"the database": Path("/db")}
 
 
@@ -34,7 +34,7 @@ def test_levels_are_told_once_and_end_with_some_play() -> None:
     volume = Volume(50 * GB)
     disk = volume.disk()
     levels = []
-    steps = (50.0, 2.1, 1.9, 1.8, 0.4, 0.6, 0.74, 0.8, 2.9, 3.1, 1.9)
+    steps = (50.0, 2.1, 1.9, 1.8, 0.4, 0.6, 0.76, 0.8, 2.9, 3.1, 1.9)
     for free in steps:
         volume.free = int(free * GB)
         worse = [each.level for each in disk.look()]
@@ -46,7 +46,7 @@ def test_levels_are_told_once_and_end_with_some_play() -> None:
         ("low", []),
         ("full", ["full"]),
         ("full", []),  # over the limit of 500 MB again, but not by half
-        ("low", []),  # 740 MB are
+        ("low", []),  # 760 MB are
         ("low", []),
         ("low", []),
         ("ok", []),

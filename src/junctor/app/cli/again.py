@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +20,7 @@ def register(group: typer.Typer) -> None:
         edit: Annotated[
             str | None,
             typer.Option(
-                help="Bundles in place of recorded ones: JSON, {module: bundle}; - or a file."
+                help="Bundles in place of recorded ones, {module: bundle}: JSON, a file or -."
             ),
         ] = None,
         put: Annotated[
@@ -50,7 +49,7 @@ def register(group: typer.Typer) -> None:
 
         edits = []
         if edit is not None:
-            given = read_json(edit if edit == "-" else f"@{edit}")
+            given = read_json(edit, files=True)
             if not isinstance(given, dict):
                 raise Misconfigured("--edit is a JSON object: {module: bundle}.")
             edits = edits_of(given)
@@ -136,7 +135,7 @@ def register(group: typer.Typer) -> None:
                 if not compare:
                     return made, None
                 done = await wait_for_run(core, organization_id, made.id, within=timeout)
-                if done is None or done.state == "waiting":
+                if done is None:
                     shown = ids.show("run", made.id)
                     raise Conflict(f"{shown} has not ended in {timeout:g} s.", run=shown)
                 return done, await compare_runs(core, organization_id, run_id, made.id)
@@ -177,7 +176,7 @@ def show_changes(compared: Any, run: Any = None, *, as_json: bool) -> None:
     """Prints how a run goes another way."""
     import msgspec
 
-    from junctor.app.cli.output import console, print_json
+    from junctor.app.cli.output import console, line, print_json
     from junctor.app.cli.runs import run_record
     from junctor.app.views import compared_view
 
@@ -201,26 +200,26 @@ def show_changes(compared: Any, run: Any = None, *, as_json: bool) -> None:
             place += f" [{'.'.join(map(str, change.path))}]"
         out.print(f"  {change.kind.replace('_', ' ')}{place}", markup=False, style="bold")
         if change.kind != "added":
-            out.print(f"    - {_line(change.before)}", markup=False, style="red")
+            out.print(f"    - {line(change.before)}", markup=False, style="red")
         if change.kind != "removed":
-            out.print(f"    + {_line(change.after)}", markup=False, style="green")
+            out.print(f"    + {line(change.after)}", markup=False, style="green")
 
 
 def show_stopped(out: Any, why: Any) -> None:
     """Prints why a run stopped, what it sent, and what can be done about it."""
-    from junctor.app.cli.output import ago
+    from junctor.app.cli.output import ago, line
 
     out.print(f"Stopped at module {why.module} {why.name}", markup=False, style="bold")
     if why.input is not None:
-        out.print(f"  in      {_line(why.input)}", markup=False, style="dim")
+        out.print(f"  in      {line(why.input)}", markup=False, style="dim")
     if why.request is not None:
         verb = "sent" if why.sent_at is not None else "request"
         at = f"  ({ago(why.sent_at)})" if why.sent_at is not None else ""
-        out.print(f"  {verb:7} {_line(why.request)}{at}", markup=False, style="magenta")
+        out.print(f"  {verb:7} {line(why.request)}{at}", markup=False, style="magenta")
     for each in why.bundles:
         mark = " (edited)" if each["edited"] else ""
         out.print(
-            f"  bundle  {each['module']} {each['name']}{mark} {_line(each['bundle'])}",
+            f"  bundle  {each['module']} {each['name']}{mark} {line(each['bundle'])}",
             markup=False,
             style="dim",
         )
@@ -228,10 +227,6 @@ def show_stopped(out: Any, why: Any) -> None:
         out.print(f"Tried again by itself at {ago(why.again_at)}", markup=False)
     if why.state == "uncertain":
         probe = " --probe," if why.probe else ""
-        out.print(f"junctor run settle {why.run}{probe} --done or --not-done", markup=False)
+        out.print(f"Go on: junctor run settle {why.run}{probe} --done or --not-done", markup=False)
     else:
-        out.print(f"junctor run retry {why.run} [--set MODULE.path=value]", markup=False)
-
-
-def _line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+        out.print(f"Go on: junctor run retry {why.run} [--set MODULE.path=value]", markup=False)

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from junctor.app.cli.groups import Listing
+
 __all__ = ["register"]
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
@@ -13,9 +15,7 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(
-        help="List questions that runs wait for, or decide one.", no_args_is_help=True
-    )
+    group = typer.Typer(help="List questions that runs wait for, or decide one.", cls=Listing)
 
     @group.command("list")
     def list_(

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from junctor.app.cli.groups import Listing
+
 __all__ = ["ask_form", "register"]
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
@@ -18,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
     group = typer.Typer(
         help="Add, authorise, test, show, rotate, remind of, list or remove connections.",
-        no_args_is_help=True,
+        cls=Listing,
     )
 
     @group.command("list")

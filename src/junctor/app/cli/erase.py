@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,8 +47,10 @@ def register(app: typer.Typer) -> None:
         from junctor.errors import Misconfigured
         from junctor.language.people import Person
 
+        if not (phone or email or text):
+            raise Misconfigured("Say who: --phone, --email or --text, several of each if need be.")
         if not dry_run and not yes:
-            if as_json:
+            if as_json or not sys.stdin.isatty():
                 raise Misconfigured("Say --yes, as what is erased can't be brought back.")
             typer.confirm("What is erased can't be brought back. Go on?", abort=True)
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from junctor.app.cli.groups import Listing
+
 __all__ = ["register"]
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
@@ -17,7 +19,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(
         help="List hooks, show one, change its settings and secrets.",
-        no_args_is_help=True,
+        cls=Listing,
     )
 
     @group.command("list")

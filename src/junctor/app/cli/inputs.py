@@ -22,9 +22,14 @@ def read_bytes(path: str) -> bytes:
         ) from error
 
 
-def read_json(text: str) -> Any:
-    """JSON as typed; ``@file`` or ``-`` read it from a file or standard input."""
+def read_json(text: str, *, files: bool = False) -> Any:
+    """JSON as typed; ``@file`` or ``-`` read it from a file or standard input. ``files``: so does
+    a file's bare name, which is whatever does not begin as an object or list does.
+    """
     import msgspec
+
+    if files and not text.startswith("@") and text.lstrip()[:1] not in {"{", "["}:
+        text = text if text == "-" else f"@{text}"
 
     content, what = text.encode(errors="replace"), f"'{text[:40]}'"
     if text == "-" or text.startswith("@"):

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from junctor.app.cli.groups import Listing
+
 __all__ = ["register"]
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
@@ -14,7 +16,7 @@ Name = Annotated[str, typer.Argument(help="Its name or id.")]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(help="Say whom notices are told, and how.", no_args_is_help=True)
+    group = typer.Typer(help="Say whom notices are told, and how.", cls=Listing)
 
     @group.command("add")
     def add(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from junctor.app.cli.groups import Listing
+
 if TYPE_CHECKING:
     from junctor.runtime.documents import Documents
 
@@ -17,7 +19,7 @@ Name = Annotated[str, typer.Argument(help="The connector's name.")]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(help="Make connectors of OpenAPI documents.", no_args_is_help=True)
+    group = typer.Typer(help="Make connectors of OpenAPI documents.", cls=Listing)
 
     @group.command("add")
     def add(

@@ -13,7 +13,17 @@ from junctor.errors import JunctorError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["ago", "console", "print_json", "print_table", "show_error", "size", "span"]
+__all__ = [
+    "ago",
+    "console",
+    "counted",
+    "line",
+    "print_json",
+    "print_table",
+    "show_error",
+    "size",
+    "span",
+]
 
 STYLES = {
     "finished": "green",
@@ -40,6 +50,11 @@ def print_json(value: Any) -> None:
     """One JSON value on a line of standard output, at once."""
     sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
     sys.stdout.flush()
+
+
+def line(value: Any) -> str:
+    """The value as JSON on one line, dates as everywhere."""
+    return json.dumps(value, default=_plain, ensure_ascii=False)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -90,6 +105,11 @@ def size(count: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} GB"
+
+
+def counted(count: int, what: str) -> str:
+    """``1 run``, ``2,000 runs``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def span(started: datetime | None, ended: datetime | None) -> str:

@@ -68,10 +68,10 @@ def register(app: typer.Typer) -> None:
         stopped = [queue for queue in found if queue.blocked_by_run is not None]
         if stopped and stopped[0].blocked_by_run is not None:
             run = ids.show("run", stopped[0].blocked_by_run)
-            verb = "settle" if stopped[0].blocked_state == "uncertain" else "show"
+            ways = "settle" if stopped[0].blocked_state == "uncertain" else "retry"
             console().print(
-                f"\n`junctor run {verb} {run}` goes on with what is blocked; "
-                f"`junctor run skip {run}` goes on without it.",
+                f"\n`junctor run {run}` says why it stopped. What is behind it goes on when you "
+                f"{ways} or discard it; `junctor run skip {run}` lets it pass.",
                 markup=False,
             )
 

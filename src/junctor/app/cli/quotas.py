@@ -8,7 +8,7 @@ import typer
 
 __all__ = ["register"]
 
-_SIZES = {"KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
+_SIZES = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 def register(app: typer.Typer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -112,7 +111,7 @@ def register(app: typer.Typer) -> None:
         from junctor.language import ids
         from junctor.ports.catalog import Run
 
-        given = None if file is None else read_json(file if file == "-" else f"@{file}")
+        given = None if file is None else read_json(file, files=True)
         if all_routes and not mock:
             raise Misconfigured("--all-routes is for --mock: a real run obeys its filters.")
         if mock:
@@ -253,7 +252,9 @@ def show_run(
     as_json: bool,
 ) -> None:
     """Prints a run with its operations, what it returned, why it stopped and what it waits for."""
-    from junctor.app.cli.output import STYLES, ago, console, print_json, size, span
+    from datetime import datetime
+
+    from junctor.app.cli.output import STYLES, ago, console, counted, line, print_json, size, span
     from junctor.app.cli.runs import run_record
     from junctor.language import ids
 
@@ -271,6 +272,9 @@ def show_run(
             " ",
             (run.state, STYLES.get(run.state, "")),
             f" · {run.name}" if run.name else "",
+            f" · {run.trigger} of {ids.show('run', run.origin)}" if run.origin else "",
+            " · edited" if run.edited else "",
+            " · passed by others" if run.skipped else "",
             f" · version {run.version} · {ago(run.started_at)} · "
             f"{run.operations} operations · {span(run.started_at, run.ended_at)} · "
             f"{size(run.bytes)}",
@@ -281,17 +285,19 @@ def show_run(
     for operation in operations:
         _show_operation(out, operation)
     if outputs is not None:
-        out.print(Text("Returned " + _line(outputs), style="bold"))
+        out.print(Text("Returned " + line(outputs), style="bold"))
     for wait in waits or ():
         what = wait["question"] or f"a delivery to {wait['hook_name'] or '(deleted)'}"
-        until = wait["until"][:16].replace("T", " ")
-        out.print(
-            Text(f"Module {wait['module']} waits until {until} UTC for: {what}", style="cyan")
-        )
+        until = ago(datetime.fromisoformat(wait["until"]))
+        out.print(Text(f"Module {wait['module']} waits until {until} for: {what}", style="cyan"))
         if wait["link"]:
             out.print(f"  {wait['link']}", markup=False, soft_wrap=True)
     for module, count in (run.dropped or {}).items():
-        out.print(Text(f"Module {module}: its filter stopped {count} bundles", style="dim"))
+        stopped = counted(count, "bundle")
+        out.print(Text(f"Module {module}: its filter stopped {stopped}", style="dim"))
+    if run.warnings:
+        aside = counted(run.warnings, "bundle")
+        out.print(Text(f"Set aside as runs of their own: {aside}", style="yellow"))
     if why is not None:
         again.show_stopped(out, why)
 
@@ -299,9 +305,13 @@ def show_run(
 def _show_operation(out: Any, operation: dict[str, Any]) -> None:
     from rich.text import Text
 
+    from junctor.app.cli.output import line
+
     place = ".".join(str(part) for part in operation["path"])
     spent = f" · {operation['ms']:.0f} ms" if operation.get("ms") is not None else ""
     again = f" · attempt {operation['attempt'] + 1}" if operation["attempt"] else ""
+    if operation.get("handled"):
+        again = " · by its error handler" + ("" if operation["bundles"] else ": dropped")
     style = {"failed": "red", "sent": "magenta", "waiting": "cyan"}.get(
         operation["status"], "green"
     )
@@ -313,14 +323,10 @@ def _show_operation(out: Any, operation: dict[str, Any]) -> None:
         )
     )
     if operation.get("input") is not None:
-        out.print(Text("  in  " + _line(operation["input"]), style="dim"))
+        out.print(Text("  in  " + line(operation["input"]), style="dim"))
     for bundle in operation["bundles"]:
-        out.print(Text("  out " + _line(bundle)))
+        out.print(Text("  out " + line(bundle)))
     if operation.get("error"):
         out.print(Text("  " + str(operation["error"].get("message", "")), style="red"))
     if operation["status"] == "sent":
         out.print(Text("  it was sent, and no answer is recorded", style="magenta"))
-
-
-def _line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)

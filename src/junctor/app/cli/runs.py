@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from junctor.app.cli.groups import Listed
+
 __all__ = ["register", "run_record"]
 
 _Scenario = Annotated[str | None, typer.Option("--scenario", help="Only of this one: id or name.")]
@@ -17,7 +19,7 @@ _Error = Annotated[
 ]
 _Since = Annotated[
     str | None,
-    typer.Option("--since", help="Only begun since: an ISO date or time; UTC, if it has no zone."),
+    typer.Option("--since", help="Only begun since: 2d, 12h, or a date (UTC)."),
 ]
 _All = Annotated[
     bool, typer.Option("--all", help="Do it; without it or ids, they are only counted.")
@@ -26,7 +28,7 @@ _All = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(invoke_without_command=True)
+    group = typer.Typer(cls=Listed, invoke_without_command=True)
     _register_bulk(group)
     app.add_typer(group, name="runs")
 
@@ -193,21 +195,13 @@ def _bulk(
     from datetime import UTC, datetime
 
     from junctor.app.bulk import Filter, act, matching
-    from junctor.app.cli.output import console, print_json
+    from junctor.app.cli.output import console, counted, print_json
     from junctor.app.cli.session import actor, run_async, session
     from junctor.app.scenarios import find_scenario
-    from junctor.errors import Misconfigured
+    from junctor.app.search import instant
     from junctor.language import ids
 
-    begun = None
-    if since is not None:
-        try:
-            begun = datetime.fromisoformat(since)
-        except ValueError:
-            raise Misconfigured(
-                f"'{since}' is no date; write one such as 2026-03-01 or 2026-03-01T08:00Z."
-            ) from None
-        begun = begun if begun.tzinfo is not None else begun.replace(tzinfo=UTC)
+    begun = instant(since, datetime.now(UTC)) if since is not None else None
 
     async def main() -> tuple[int, int]:
         async with session() as (core, organization_id):
@@ -231,7 +225,7 @@ def _bulk(
         what = "go on" if verb == "retry" else "are given up"
         console().print(f"{done} of {count} runs {what}.", markup=False)
     else:
-        console().print(f"{count} runs; --all does it.", markup=False)
+        console().print(f"{counted(count, 'run')}; --all does it.", markup=False)
 
 
 def run_record(run: Any) -> dict[str, Any]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from junctor.app.cli import schedule
+from junctor.app.cli.groups import Listed
+
+if TYPE_CHECKING:
+    from junctor.ports.catalog import Scenario
 
 __all__ = ["register"]
 
@@ -16,7 +20,9 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(help="List scenarios, or change what their modules are bound to.")
+    group = typer.Typer(
+        cls=Listed, help="List scenarios, or change what their modules are bound to."
+    )
 
     @group.callback(invoke_without_command=True)
     def scenarios(
@@ -131,7 +137,6 @@ def register(app: typer.Typer) -> None:
         from junctor.app.cli.session import actor, run_async, session
         from junctor.app.scenarios import change_scenario
         from junctor.language import ids
-        from junctor.ports.catalog import Scenario
 
         async def main() -> Scenario:
             async with session() as (core, organization_id):
@@ -226,12 +231,19 @@ def _instant(text: str) -> datetime:
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def _how(scenario: Scenario) -> str:
+    if scenario.paused_at is not None:
+        return "paused" if scenario.active else "no, paused"
+    if scenario.draining_at is not None:
+        return "draining"
+    return "yes" if scenario.active else "no"
+
+
 def _list(*, active: bool, as_json: bool) -> None:
     from junctor.app.cli.output import ago, print_json, print_table
     from junctor.app.cli.session import run_async, session
     from junctor.app.scenarios import all_scenarios
     from junctor.language import ids
-    from junctor.ports.catalog import Scenario
 
     async def main() -> list[Scenario]:
         async with session() as (core, organization_id):
@@ -247,6 +259,11 @@ def _list(*, active: bool, as_json: bool) -> None:
                 "active": each.active,
                 "draft": each.draft,
                 "published": each.published,
+                "detail": each.detail,
+                "retention": each.retention,
+                "confidential": each.confidential,
+                "paused_at": each.paused_at,
+                "draining_at": each.draining_at,
                 "updated_at": each.updated_at,
                 "updated_by": each.updated_by,
             }
@@ -261,7 +278,7 @@ def _list(*, active: bool, as_json: bool) -> None:
             (
                 ids.show("scn", each.id),
                 each.name,
-                "yes" if each.active else "no",
+                _how(each),
                 each.draft,
                 each.published or "-",
                 ago(each.updated_at),

@@ -103,12 +103,21 @@ def show(found: Status) -> None:
         say()
         print_table(
             "Vendors' budgets",
-            ("connector", "budget", "of", "#taken", "#of", "#seconds", "#by others", "#paused"),
+            (
+                "connector",
+                "budget",
+                "connection",
+                "#taken",
+                "#of",
+                "#seconds",
+                "#by others",
+                "#paused",
+            ),
             (
                 (
                     each.connector,
                     each.name,
-                    each.key,
+                    each.connection or each.key,
                     each.taken,
                     each.limit,
                     f"{each.window:g}",

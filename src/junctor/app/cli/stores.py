@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from junctor.app.cli.groups import Listing
+
 __all__ = ["register"]
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
@@ -21,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
     group = typer.Typer(
         help="List data stores, add, show, change or remove one; work on its records.",
-        no_args_is_help=True,
+        cls=Listing,
     )
 
     @group.command("list")

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from junctor.app.cli.groups import Listing
+
 __all__ = ["register"]
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
@@ -14,9 +16,7 @@ Which = Annotated[str, typer.Argument(help="Its id or name.")]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(
-        help="List data structures, add, show, change or remove one.", no_args_is_help=True
-    )
+    group = typer.Typer(help="List data structures, add, show, change or remove one.", cls=Listing)
 
     @group.command("list")
     def list_(as_json: Json = False) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from junctor.app.cli.groups import Listing
+
 __all__ = ["register"]
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
@@ -14,7 +16,7 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(help="List, create or revoke API tokens.", no_args_is_help=True)
+    group = typer.Typer(help="List, create or revoke API tokens.", cls=Listing)
 
     @group.command("list")
     def list_(as_json: Json = False) -> None:

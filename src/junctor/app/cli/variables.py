@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from junctor.app.cli.groups import Listing
+
 __all__ = ["register"]
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
@@ -16,7 +18,7 @@ Team = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(help="List, set or remove custom variables.", no_args_is_help=True)
+    group = typer.Typer(help="List, set or remove custom variables.", cls=Listing)
 
     @group.command("list")
     def list_(as_json: Json = False) -> None:

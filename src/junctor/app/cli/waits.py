@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from junctor.app.cli.groups import Listing
+
 __all__ = ["register", "wait_record", "waits_table"]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(help="List what runs wait for.", no_args_is_help=True)
+    group = typer.Typer(help="List what runs wait for.", cls=Listing)
 
     @group.command("list")
     def list_(
@@ -66,7 +68,7 @@ def waits_table(waits: list[dict[str, Any]]) -> None:
                 each["scenario_name"] or "(deleted)",
                 each["question"] or f"a delivery to {each['hook_name'] or '(deleted)'}",
                 ago(datetime.fromisoformat(each["opened_at"])),
-                each["until"][:16].replace("T", " ") + " UTC",
+                ago(datetime.fromisoformat(each["until"])),
             )
             for each in waits
         ),

@@ -50,9 +50,13 @@ select count(*) filter (where active) as active, count(*) filter (where paused_a
 from scenarios where %(organization)s::uuid is null or organization_id = %(organization)s
 
 -- name: budgets
-select connector, name, key, state::text, extract(epoch from clock_timestamp())::float8 as now from budgets
-where (%(organization)s::uuid is null or organization_id = %(organization)s) and updated_at > now() - interval '1 hour'
-order by connector, name, key limit 200
+select b.connector, b.name, b.key, c.name as connection, b.state::text,
+  extract(epoch from clock_timestamp())::float8 as now
+from budgets b
+left join connections c on c.organization_id = b.organization_id and c.id::text = b.key
+where (%(organization)s::uuid is null or b.organization_id = %(organization)s)
+  and b.updated_at > now() - interval '1 hour'
+order by b.connector, b.name, b.key limit 200
 
 -- name: database
 select pg_database_size(current_database()) as bytes,
