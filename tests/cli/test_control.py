@@ -52,6 +52,21 @@ def test_versions_are_listed_compared_and_restored(junctor: Any, scenario: str) 
     assert junctor("versions", "compare", scenario, "1", "9").code == 1
 
 
+def test_a_changed_blueprint_is_saved_as_the_draft(
+    junctor: Any, scenario: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "changed.json"
+    made = triggered("gateway:CustomWebHook")
+    made["flow"].append({**made["flow"][-1], "id": 77})
+    file.write_text(json.dumps(made))
+    said = junctor("scenarios", "save", scenario, str(file))
+    assert said.code == 0, said.err
+    assert "Version 2 of" in said.out
+    assert "module 77" in junctor("versions", "compare", scenario).out
+    saved = junctor("scenarios", "save", scenario, str(file), "--json").json
+    assert (saved["draft"], saved["published"], saved["missing"]) == (3, 1, [])
+
+
 def test_what_waits_and_how_all_does(junctor: Any) -> None:
     assert junctor("queues", "--json").json == {"queues": []}
     assert junctor("queues", "--blocked").code == 0

@@ -84,8 +84,9 @@ def test_a_schedule_is_shown_and_changed(junctor: Any, tmp_path: Path) -> None:
         "--within", "mon,tue", "--missed", "skip", "--per-minute", "3", "--next", "2",
     )  # fmt: skip
     assert said.code == 0, said.err
-    assert "every day at 02:30, within limits (Europe/Berlin)" in said.out
+    assert "every day at 02:30, only on Monday, Tuesday (Europe/Berlin)" in said.out
     assert "At most 3 runs" in said.out
+    assert "Missed firings: skip." in said.out
     assert "The scenario is off" in said.out
     assert said.out.count(" 02:30:00 +0") == 2
     assert junctor("activate", "Nightly").code == 0

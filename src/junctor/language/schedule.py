@@ -291,12 +291,41 @@ def describe(schedule: Schedule) -> str:
         case "daily":
             said = f"every day{at}"
         case "weekly":
-            said = f"{_names(schedule.days, WEEKDAYS, 0)}{at}"
+            said = f"on {_names(schedule.days, WEEKDAYS, 0)}{at}"
         case "monthly":
             said = f"on day {days} of each month{at}"
         case "yearly":
             said = f"on day {days} of {_names(schedule.months, MONTHS, 1)}{at}"
-    return said + (", within limits" if schedule.restrict or any(schedule.between) else "")
+    return ", ".join([said, *_limits(schedule)])
+
+
+def _limits(schedule: Schedule) -> list[str]:
+    begin, end = schedule.between
+    said = []
+    if begin is not None:
+        said.append(f"from {_date(begin)}")
+    if end is not None:
+        said.append(f"until {_date(end)}")
+    if schedule.restrict:
+        said.append("only " + " or ".join(_allowed(each) for each in schedule.restrict))
+    return said
+
+
+def _allowed(window: Window) -> str:
+    said = []
+    if window.days:
+        said.append(f"on {_names(window.days, WEEKDAYS, 0)}")
+    if window.months:
+        said.append(f"in {_names(window.months, MONTHS, 1)}")
+    if window.times is not None:
+        said.append(" to ".join(_clock(each) for each in window.times))
+    return " ".join(said) or "always"
+
+
+def _date(moment: datetime) -> str:
+    """Its day; with the time, unless that is the day's edge."""
+    edge = moment.time() == time(0) or moment.time() >= time(23, 59, 59)
+    return f"{moment:%Y-%m-%d}" if edge else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _names(numbers: tuple[int, ...], names: tuple[str, ...], first: int) -> str:

@@ -218,7 +218,7 @@ def test_what_is_wrong_is_said_with_its_path(data: Any, paths: list[str]) -> Non
         ({"type": "indefinitely", "interval": 3600}, "every hour"),
         ({"type": "indefinitely", "interval": 45}, "every 45 seconds"),
         ({"type": "daily", "time": "9:00"}, "every day at 09:00"),
-        ({"type": "weekly", "days": [5, 1], "time": "9:00"}, "Monday, Friday at 09:00"),
+        ({"type": "weekly", "days": [5, 1], "time": "9:00"}, "on Monday, Friday at 09:00"),
         (
             {"type": "monthly", "days": [1, 15], "time": "9:00"},
             "on day 1, 15 of each month at 09:00",
@@ -229,7 +229,18 @@ def test_what_is_wrong_is_said_with_its_path(data: Any, paths: list[str]) -> Non
         ),
         ({"type": "once", "date": "2026-05-01T10:00"}, "once, 2026-05-01 10:00"),
         ({"type": "immediately"}, "as deliveries come in"),
-        ({"type": "on-demand", "between": ["2026-01-01", None]}, "on demand, within limits"),
+        (
+            {"type": "on-demand", "between": ["2026-01-01", "2026-02-01"]},
+            "on demand, from 2026-01-01, until 2026-02-01",
+        ),
+        (
+            {
+                "type": "indefinitely",
+                "between": ["2026-01-01T08:30", None],
+                "restrict": [{"days": [1], "time": ["08:00", "18:00"]}, {"months": [6]}],
+            },
+            "every 15 minutes, from 2026-01-01 08:30, only on Monday 08:00 to 18:00 or in June",
+        ),
     ],
 )
 def test_it_is_said_in_words(data: dict[str, Any], said: str) -> None:

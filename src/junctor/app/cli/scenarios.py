@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from junctor.app.cli import schedule
+from junctor.app.cli import save, schedule
 from junctor.app.cli.groups import Listed
 
 if TYPE_CHECKING:
@@ -213,6 +213,7 @@ def register(app: typer.Typer) -> None:
                 + (f", {each.unidentified} left alone" if each.unidentified else "")
             )
 
+    save.add(group)
     schedule.add(group)
     app.add_typer(group, name="scenarios")
 

@@ -262,8 +262,11 @@ def _show(shown: Shown, *, as_json: bool) -> None:
     out.print(f"'{shown.scenario.name}' starts {shown.words} ({shown.zone}).", markup=False)
     if stored is not None and stored.max_per_minute:
         out.print(f"At most {stored.max_per_minute} runs start in a minute.")
+    if stored is not None and stored.missed != "once":
+        out.print(f"Missed firings: {stored.missed}.")
     if stored is not None and stored.paused:
-        out.print("It is paused.", style="yellow")
+        goes = "; let go on now, it would start" if shown.following else "."
+        out.print(f"It is paused{goes}", style="yellow")
     elif shown.following and not shown.scenario.active:
         out.print("The scenario is off; switched on now, it would start", style="yellow")
     for instant in shown.following:
