@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
+import pytest
 
 
 def audit_finding(junctor: Any) -> Any:
@@ -91,3 +92,14 @@ def test_status_says_what_lies_in_each_servers_spool(junctor: Any, database_url:
     assert 599 < nodes["s1"]["spool"]["oldest"] < 700
     assert "of s1: 1,234 deliveries" in shown
     assert "the oldest 10 min" in shown
+
+
+def test_a_variable_that_sets_nothing_is_found(
+    junctor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUNCTOR_DATA", "/somewhere")
+    found = junctor("doctor", "--json").json
+    checks = found["checks"] if isinstance(found, dict) else found
+    finding = next(each for each in checks if each["check"] == "settings")
+    assert finding["ok"] is False
+    assert "JUNCTOR_DATA (meant: JUNCTOR_DATA_DIR?)" in finding["message"]

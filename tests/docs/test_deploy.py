@@ -177,6 +177,16 @@ def test_templates_are_resources(template: Path) -> None:
         for container in containers(document):
             assert container["args"][0] in COMMANDS
             assert container["image"]
+        for pod in pods(document):
+            # A Service named junctor would set JUNCTOR_PORT=tcp://… in every pod beside it.
+            assert pod["enableServiceLinks"] is False
+
+
+def pods(document: Any) -> list[Any]:
+    if isinstance(document, dict):
+        own = [document] if "containers" in document else []
+        return [*own, *(each for value in document.values() for each in pods(value))]
+    return []
 
 
 def containers(document: Any) -> list[Any]:

@@ -157,7 +157,9 @@ async def end_drained(core: Core) -> int:
             scenario = await core.catalog.scenario(organization_id, scenario_id)
             if scenario.draining_at is None:
                 continue
-            await activation.deactivate(core, scenario, actor="drain", revision=scenario.revision)
+            await activation.deactivate(
+                core, scenario, actor="system:drain", revision=scenario.revision
+            )
         except JunctorError as error:  # another worker was faster, or a person changed it
             log.info("drain_not_ended", scenario=str(scenario_id), error=error.message)
             continue

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,12 +25,13 @@ from junctor.app.core import Core, open_core
 from junctor.app.machine import fetch_json
 from junctor.app.running import worker_alive
 from junctor.app.scenarios import all_scenarios
-from junctor.app.settings import Settings
+from junctor.app.settings import OTHERS, SETTINGS, Settings
 from junctor.errors import JunctorError, Misconfigured
 
 __all__ = ["Finding", "examine"]
 
 
+_PREFIX = "JUNCTOR_"
 OLD_BACKUP = 7
 """Days after which the newest backup is old."""
 
@@ -47,6 +50,7 @@ async def examine(settings: Settings) -> list[Finding]:
     """All checks, in order; those that need what failed before are left out."""
     found = [
         await _try("data directory", lambda: _data_directory(settings)),
+        await _try("settings", _settings),
         await _try("egress", lambda: _egress(settings)),
         await _try("spool", lambda: _spool(settings)),
     ]
@@ -88,6 +92,27 @@ async def _try(check: str, look: Callable[[], Awaitable[Finding]]) -> Finding:
 async def _data_directory(settings: Settings) -> Finding:
     settings.ensure_data_dir()
     return Finding("data directory", ok=True, message=f"{settings.data_dir} can be written")
+
+
+async def _settings() -> Finding:
+    odd = [
+        name
+        for name in sorted(os.environ)
+        if name.startswith(_PREFIX) and name not in SETTINGS and name not in OTHERS
+    ]
+    if not odd:
+        return Finding("settings", ok=True, message="every JUNCTOR_ variable is a setting")
+    tails = [name.removeprefix(_PREFIX) for name in SETTINGS]
+    said = []
+    for name in odd:
+        close = get_close_matches(name.removeprefix(_PREFIX), tails, n=1)
+        said.append(f"{name} (meant: {_PREFIX}{close[0]}?)" if close else name)
+    return Finding(
+        "settings",
+        ok=False,
+        message=f"no such setting, and so without effect: {', '.join(said)}",
+        mend="docs/configuration.md lists all settings; correct or unset these.",
+    )
 
 
 async def _egress(settings: Settings) -> Finding:

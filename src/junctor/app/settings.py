@@ -21,7 +21,7 @@ import platformdirs
 from junctor.errors import Misconfigured
 from junctor.runtime.disk import HARD, SOFT, Limit, read_limit
 
-__all__ = ["SETTINGS", "Settings", "free_port", "is_free"]
+__all__ = ["OTHERS", "SETTINGS", "Settings", "free_port", "is_free"]
 
 SETTINGS: Mapping[str, str] = {
     "JUNCTOR_DATA_DIR": "Where data, keys and logs are kept; default: the user's data directory.",
@@ -61,6 +61,12 @@ SETTINGS: Mapping[str, str] = {
     "JUNCTOR_TRACES_HOSTS": "Vendors' hosts that are told the trace (traceparent), by comma.",
     "JUNCTOR_DEBUG": "Set to 1: commands show a trace when they fail.",
 }
+
+OTHERS = frozenset(
+    {"JUNCTOR_SHARED", "JUNCTOR_WRITE_SNAPSHOTS", "JUNCTOR_CI_CLIENTS", "JUNCTOR_FAILPOINT"}
+    | {"JUNCTOR_INTERNAL_READY", "JUNCTOR_IMAGE", "JUNCTOR_BACKUPS"}
+)
+"""Variables that tests, tools and the Compose file read, and that are no settings."""
 
 _LEVELS = ("info", "debug", "warning", "error")
 

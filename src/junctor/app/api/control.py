@@ -89,7 +89,7 @@ async def resume(
     return await _hold(request, scenario_id, if_match, "proceed")
 
 
-@post("/scenarios/{scenario_id:str}/drain", summary="Run a scenario dry", status_code=200)
+@post("/scenarios/{scenario_id:str}/drain", summary="Drain a scenario", status_code=200)
 async def drain(
     request: ApiRequest, scenario_id: FromPath[str], if_match: IfMatch = None
 ) -> Response[HeldView]:

@@ -235,5 +235,5 @@ def unpack(cursor: str | None, read: Callable[[str], T]) -> T | None:
         return read(text.decode())
     except (ValueError, binascii.Error) as error:
         raise Misconfigured(
-            reason="the cursor is not one that this list gave: leave it out to start anew"
+            "The cursor is not one that this list gave: leave it out to start anew."
         ) from error
