@@ -63,10 +63,9 @@ SETTINGS: Mapping[str, str] = {
 }
 
 OTHERS = frozenset(
-    {"JUNCTOR_SHARED", "JUNCTOR_WRITE_SNAPSHOTS", "JUNCTOR_CI_CLIENTS", "JUNCTOR_FAILPOINT"}
-    | {"JUNCTOR_INTERNAL_READY", "JUNCTOR_IMAGE", "JUNCTOR_BACKUPS"}
+    {"JUNCTOR_SHARED", "JUNCTOR_WRITE_SNAPSHOTS", "JUNCTOR_CI_CLIENTS", "JUNCTOR_INTERNAL_READY"}
 )
-"""Variables that tests, tools and the Compose file read, and that are no settings."""
+"""Variables that tests and our own processes read, and that are no settings."""
 
 _LEVELS = ("info", "debug", "warning", "error")
 
