@@ -59,6 +59,8 @@ def add(group: typer.Typer) -> None:
         out = console()
         out.print(f"Version {saved.draft} of '{saved.name}' is the draft.", markup=False)
         for problem in draft.problems:
+            if problem.severity == "info":  # `junctor check` tells those
+                continue
             out.print(f"{problem.path}: {problem.message}", markup=False, style="yellow")
         for line in draft.missing:
             out.print(line, markup=False, style="yellow")
