@@ -56,6 +56,7 @@ async def test_an_error_names_the_part_of_the_request(api: Any) -> None:
     async with api() as it:
         for method, path, body, where in (
             ("GET", "/api/v1/scenarios?limit=0", None, "query.limit"),
+            ("GET", "/api/v1/runs?state=lost", None, "query.state"),
             ("POST", "/api/v1/tokens", {"name": 3, "scopes": []}, "body.name"),
             ("POST", "/api/v1/tokens", {"name": "x", "scopes": [], "z": 1}, "body"),
         ):

@@ -100,10 +100,15 @@ def _invalid(error: ValidationException) -> tuple[int, dict[str, Any]]:
     return 422, as_body("invalid", message, {"problems": problems} if problems else {}, where)
 
 
+_ASKED = {"states": "state"}
+"""Query parameters that a handler takes under another name, as theirs is the framework's own."""
+
+
 def _where(item: dict[str, Any]) -> str:
     """``query.limit``, ``body.name``; a body that is wrong as a whole is ``body``."""
     source = item.get("source", "")
-    parts = [str(getattr(source, "value", source)), str(item.get("key", ""))]
+    key = str(item.get("key", ""))
+    parts = [str(getattr(source, "value", source)), _ASKED.get(key, key)]
     if parts == ["body", "data"]:
         parts.pop()
     return ".".join(part for part in parts if part)

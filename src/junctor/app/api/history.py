@@ -102,11 +102,11 @@ def _between(filters: Filters, since: str | None, until: str | None) -> Filters:
 @get("/runs", summary="List runs")
 async def list_runs(
     request: ApiRequest,
-    text: Text = None,
+    q: Text = None,
     scenario: Scenario = None,
     states: States = None,
-    triggers: Triggers = None,
-    named: Named = None,
+    trigger: Triggers = None,
+    name: Named = None,
     since: Since = None,
     until: Until = None,
     error: Error = None,
@@ -116,7 +116,7 @@ async def list_runs(
     limit: Limit = 50,
 ) -> Page[RunView]:
     """Runs, newest first. What ended within the last minute or so may not be found by ``q`` yet."""
-    filters = _filters(text, scenario, states, triggers, named, error, module, min_operations)
+    filters = _filters(q, scenario, states, trigger, name, error, module, min_operations)
     page = await search(
         core_of(request),
         request.user.organization_id,
@@ -130,11 +130,11 @@ async def list_runs(
 @get("/runs.csv", summary="Runs as CSV", media_type="text/csv")
 async def export_runs(
     request: ApiRequest,
-    text: Text = None,
+    q: Text = None,
     scenario: Scenario = None,
     states: States = None,
-    triggers: Triggers = None,
-    named: Named = None,
+    trigger: Triggers = None,
+    name: Named = None,
     since: Since = None,
     until: Until = None,
     error: Error = None,
@@ -146,7 +146,7 @@ async def export_runs(
     """
     core, organization_id = core_of(request), request.user.organization_id
     filters = _between(
-        _filters(text, scenario, states, triggers, named, error, module, min_operations),
+        _filters(q, scenario, states, trigger, name, error, module, min_operations),
         since,
         until,
     )
