@@ -41,7 +41,7 @@ def header_of(
         "country": country,
         "detail": detail,
         "cycles": cycles,
-        "pins": {module: list(pin) for module, pin in plan.pins.items()},
+        "pins": plan.pins,  # as it is: every run has one
     }
 
 
