@@ -8,17 +8,15 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
-import pytest
 from psycopg import sql
 
 from junctor.adapters.postgres.catalog import PostgresCatalog
 from junctor.adapters.postgres.database import pool
-from junctor.adapters.vault import MasterKeys, PostgresVault, put_key
+from junctor.adapters.vault import MasterKeys, PostgresVault
 from junctor.app.settings import Settings
 from tests.conftest import on
 
@@ -57,14 +55,6 @@ def rows(url: str, query: str, *parameters: Any) -> list[Any]:
 def say(url: str, query: str, *parameters: Any) -> None:
     with psycopg.connect(url, autocommit=True) as db:
         db.execute(query, parameters)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    found = Settings(data_dir=tmp_path / "data")
-    found.ensure_data_dir()
-    put_key(found.data_dir, KEY)  # of the whole module, as its database is
-    return found
 
 
 class World:

@@ -20,7 +20,7 @@ from junctor.adapters.postgres.migrate import migrate
 from junctor.adapters.postgres.queries import load
 from junctor.adapters.postgres.tallies import Tally
 from junctor.adapters.postgres.waits import PostgresWaits
-from junctor.adapters.vault import MasterKeys, PostgresVault
+from junctor.adapters.vault import MasterKeys, PostgresVault, put_key
 from junctor.app import backup_files as files
 from junctor.app.backup import Made, bring_up_to_date, make_backup, verify
 from junctor.app.backup_job import back_up
@@ -32,6 +32,7 @@ from junctor.app.worker_process import keep_house
 from junctor.errors import Conflict, Misconfigured
 from tests.integration.backup_world import (
     CODE,
+    KEY,
     ROLES,
     World,
     empty_database,
@@ -40,6 +41,14 @@ from tests.integration.backup_world import (
     say,
 )
 from tests.support import asynchronous
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    found = Settings(data_dir=tmp_path / "data")
+    found.ensure_data_dir()
+    put_key(found.data_dir, KEY)  # of the whole module, as its database is
+    return found
 
 
 async def restored(
