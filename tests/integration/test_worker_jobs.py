@@ -173,7 +173,7 @@ async def test_schedules_are_looked_at_again_after_their_database_was_away(
     tried: list[str] = []
     stop = asyncio.Event()
 
-    async def away(url: str, stop_event: asyncio.Event) -> None:
+    async def away(url: str, stop_event: asyncio.Event, _disk: object) -> None:
         tried.append(url)
         if len(tried) == 3:
             stop_event.set()

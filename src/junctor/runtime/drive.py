@@ -141,6 +141,11 @@ class Driver:
                 elif isinstance(command, Wait):
                     if not await self._wait(flight, command):
                         return
+                    # A stop cuts a wait short; what comes after it may never ask again.
+                    halt = self._stops.halt(flight.run_id, command)
+                    if halt is not None:
+                        command = self.advance(flight, halt=halt)
+                        continue
                     value = None
                 elif isinstance(command, Flush):
                     await self._breathe(flight)

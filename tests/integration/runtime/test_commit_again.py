@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
@@ -83,7 +84,8 @@ async def test_a_run_that_could_not_be_stored_can_be_once_that_is_mended(
             (run,) = await kit.deliver(database_url, scenario, [0])
             await kit.until(lambda: kit.states(database_url).get(run) == "incomplete")
             picky.but = None
-            db.execute(load("hot")["resume"], {"organization": ORGANIZATION, "run": run})
+            given = {"organization": ORGANIZATION, "run": run}
+            await asyncio.to_thread(db.execute, load("hot")["resume"], given)
             await kit.until(
                 lambda: kit.states(database_url)[run] not in {"waiting", "running"}, seconds=10
             )

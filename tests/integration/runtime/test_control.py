@@ -28,8 +28,13 @@ def execute(url: str, query: str, **parameters: Any) -> list[Any]:
         return cursor.fetchall() if cursor.description else []
 
 
-def hold(url: str, scenario: UUID, column: str, value: str = "now()") -> None:
-    execute(
+async def act(url: str, query: str, **parameters: Any) -> list[Any]:
+    """In a thread: what it waits for may be held by the worker, which lives in our event loop."""
+    return await asyncio.to_thread(execute, url, query, **parameters)
+
+
+async def hold(url: str, scenario: UUID, column: str, value: str = "now()") -> None:
+    await act(
         url,
         f"update scenarios set {column} = {value} where id = %(id)s",  # our words
         id=scenario,
@@ -37,9 +42,9 @@ def hold(url: str, scenario: UUID, column: str, value: str = "now()") -> None:
     execute(url, "select pg_notify('junctor_wake', ''), pg_notify('junctor_hooks', '')")
 
 
-def stop(url: str, run: UUID, *, keep: bool = False) -> Any:
+async def stop(url: str, run: UUID, *, keep: bool = False) -> Any:
     given = {"organization": ORGANIZATION, "run": run, "keep": keep, "actor": "Ada"}
-    return execute(url, STOPS["stop"], **given)[0]
+    return (await act(url, STOPS["stop"], **given))[0]
 
 
 def value(url: str, query: str, **parameters: Any) -> Any:
@@ -60,13 +65,13 @@ async def quiet(url: str, scenario: UUID) -> None:
 async def test_a_paused_scenario_keeps_what_comes_and_runs_it_later(database_url: str) -> None:
     scenario = kit.plant(database_url, flow(WEBHOOK, SET))
     other = kit.plant(database_url, flow(WEBHOOK, SET))
-    hold(database_url, scenario, "paused_at")
+    await hold(database_url, scenario, "paused_at")
     async with working(database_url):
         held = await kit.deliver(database_url, scenario, [1, 2, 3])
         runs = await kit.deliver(database_url, other, [4])
         await kit.settle(database_url, runs)
         assert not held.keys() & kit.states(database_url).keys()
-        hold(database_url, scenario, "paused_at", "null")
+        await hold(database_url, scenario, "paused_at", "null")
         assert set((await kit.settle(database_url, held)).values()) == {"finished"}
         await idle(database_url)
 
@@ -80,14 +85,14 @@ async def test_a_pause_reaches_a_worker_that_is_at_it(database_url: str) -> None
         async with working(database_url, allow=f"127.0.0.1:{vendor.port}"):
             runs = await kit.deliver(database_url, scenario, range(100))
             await kit.until(lambda: bool(vendor.done))
-            hold(database_url, scenario, "paused_at")
+            await hold(database_url, scenario, "paused_at")
             await quiet(database_url, scenario)
             begun = len(kit.states(database_url).keys() & runs.keys())
             assert 0 < begun <= 32  # what it had taken
             left = "select count(*) from inbox where scenario_id = %(id)s"
             assert value(database_url, left, id=scenario) == 100 - begun
             vendor.delay = 0.0
-            hold(database_url, scenario, "paused_at", "null")
+            await hold(database_url, scenario, "paused_at", "null")
             await kit.settle(database_url, runs)
             await idle(database_url)
         assert vendor.done == dict.fromkeys(range(100), 1)
@@ -100,13 +105,13 @@ async def test_waits_of_a_paused_scenario_wait_too(database_url: str) -> None:
     async with working(database_url) as worker:
         runs = await kit.deliver(database_url, scenario, [1])
         await kit.waiting(database_url)
-        hold(database_url, scenario, "paused_at")
+        await hold(database_url, scenario, "paused_at")
         kit.advance(worker, 300)
         await kit.make_due(database_url)
         probe = kit.plant(database_url, flow(WEBHOOK, SET))
         await kit.settle(database_url, await kit.deliver(database_url, probe, [2]))
         assert [kit.states(database_url)[run] for run in runs] == ["waiting"]
-        hold(database_url, scenario, "paused_at", "null")
+        await hold(database_url, scenario, "paused_at", "null")
         await kit.settle(database_url, runs)
         await idle(database_url)
 
@@ -121,7 +126,7 @@ async def test_a_draining_scenario_takes_nothing_and_says_when_to_come_again(
     )
     async with door(database_url) as it:
         assert (await it.post(path, b"{}", content_type="application/json")).status == 200
-        hold(database_url, scenario, "draining_at")
+        await hold(database_url, scenario, "draining_at")
         answer = await it.post(path)
         while answer.status == 200:  # until the server has heard of it
             answer = await it.post(path)
@@ -131,7 +136,7 @@ async def test_a_draining_scenario_takes_nothing_and_says_when_to_come_again(
             await kit.until(
                 lambda: (ORGANIZATION, scenario) in execute(database_url, STOPS["drained"])
             )
-        hold(database_url, scenario, "draining_at", "null")
+        await hold(database_url, scenario, "draining_at", "null")
         answer = await it.post(path)
         while answer.status == 503:
             answer = await it.post(path)
@@ -149,7 +154,7 @@ async def test_a_run_under_way_stops_before_its_next_operation(
         async with working(database_url, allow=f"127.0.0.1:{vendor.port}"):
             (run,) = await kit.deliver(database_url, scenario, [7])
             await kit.until(lambda: vendor.done == {71: 1})
-            assert stop(database_url, run, keep=keep)[:2] == ("running", True)
+            assert (await stop(database_url, run, keep=keep))[:2] == ("running", True)
             ended = "incomplete" if keep else "discarded"
             await kit.until(lambda: kit.states(database_url)[run] == ended)
             assert vendor.done == {71: 1}  # what was sent is done, the next is not sent
@@ -158,7 +163,7 @@ async def test_a_run_under_way_stops_before_its_next_operation(
             await kit.until(lambda: execute(database_url, "select 1 from stops") == [])
             assert execute(database_url, "select 1 from inbox") == []
             if keep:
-                execute(database_url, load("hot")["resume"], organization=ORGANIZATION, run=run)
+                await act(database_url, load("hot")["resume"], organization=ORGANIZATION, run=run)
                 await kit.until(lambda: kit.states(database_url)[run] == "finished")
                 assert vendor.done == {71: 1, 72: 1}
             await idle(database_url)
@@ -180,15 +185,15 @@ async def test_a_discarded_run_that_was_taken_up_again_does_nothing_more(databas
             await kit.until(lambda: vendor.done == {71: 1})
             given = {"organization": ORGANIZATION, "run": run}
             assert of_run(database_url, run, "state") == "waiting"
-            assert execute(database_url, load("hot")["discard"], **given)[0][0] == run
+            assert (await act(database_url, load("hot")["discard"], **given))[0][0] == run
             assert execute(database_url, "select keep, actor from stops") == [(False, "discard")]
-            execute(database_url, "update stops set created_at = now() - interval '2 minutes'")
-            execute(database_url, STOPS["forget_stops"])
+            await act(database_url, "update stops set created_at = now() - interval '2 minutes'")
+            await act(database_url, STOPS["forget_stops"])
             assert len(execute(database_url, "select 1 from stops")) == 1  # it is still at it
             await quiet(database_url, scenario)
             assert (kit.states(database_url)[run], vendor.done) == ("discarded", {71: 1})
             await kit.until(lambda: execute(database_url, "select 1 from stops") == [])
-        assert execute(database_url, load("hot")["discard"], **given) == []
+        assert await act(database_url, load("hot")["discard"], **given) == []
 
 
 @asynchronous
@@ -199,7 +204,7 @@ async def test_a_run_that_nobody_is_at_is_discarded_without_more_ado(database_ur
         await kit.waiting(database_url)
         await quiet(database_url, scenario)
         given = {"organization": ORGANIZATION, "run": run}
-        assert execute(database_url, load("hot")["discard"], **given)[0][0] == run
+        assert (await act(database_url, load("hot")["discard"], **given))[0][0] == run
         assert execute(database_url, "select 1 from stops") == []
 
 
@@ -211,7 +216,7 @@ async def test_a_stop_ends_a_short_sleep_and_a_run_nobody_has_begun(database_url
         (run,) = await kit.deliver(database_url, scenario, [1])
         asleep = "select count(*) from backlog where scenario_id = %(id)s and fence > 0"
         await kit.until(lambda: value(database_url, asleep, id=scenario) == 1)
-        assert stop(database_url, run)[1]
+        assert (await stop(database_url, run))[1]
         async with asyncio.timeout(10):
             await kit.until(lambda: kit.states(database_url).get(run) == "discarded")
         await idle(database_url)
@@ -227,7 +232,7 @@ async def test_a_run_that_waits_is_stopped_at_once(
         first, second = sorted(await kit.deliver(database_url, scenario, [1, 2]))
         await kit.until(lambda: kit.states(database_url).get(first) == "waiting")
         await quiet(database_url, scenario)
-        assert stop(database_url, first, keep=keep)[0] == "waiting"
+        assert (await stop(database_url, first, keep=keep))[0] == "waiting"
         assert kit.states(database_url)[first] == then
         assert of_run(database_url, first, "due_at") is None
         if keep:  # what follows it in order stands behind it still
@@ -235,9 +240,9 @@ async def test_a_run_that_waits_is_stopped_at_once(
             await quiet(database_url, scenario)
             assert value(database_url, blocked, id=scenario) == first
             given = {"organization": ORGANIZATION, "run": first}
-            assert execute(database_url, load("hot")["discard"], **given)
+            assert await act(database_url, load("hot")["discard"], **given)
         await kit.until(lambda: kit.states(database_url).get(second) == "waiting")
-        assert stop(database_url, UUID(int=99))[:2] == (None, False)
+        assert (await stop(database_url, UUID(int=99)))[:2] == (None, False)
 
 
 @asynchronous
@@ -251,8 +256,8 @@ async def test_a_run_that_waited_and_was_stopped_goes_on_as_soon_as_it_is_retrie
         await kit.until(lambda: kit.states(database_url).get(run) == "waiting")
         await quiet(database_url, scenario)
         kit.advance(worker, 300)
-        assert stop(database_url, run, keep=True)[:2] == ("waiting", True)
-        execute(database_url, load("hot")["resume"], organization=ORGANIZATION, run=run)
+        assert (await stop(database_url, run, keep=True))[:2] == ("waiting", True)
+        await act(database_url, load("hot")["resume"], organization=ORGANIZATION, run=run)
         await kit.until(lambda: kit.states(database_url)[run] != "waiting")
         assert kit.states(database_url)[run] == "finished"
         await idle(database_url)
@@ -272,11 +277,11 @@ async def test_what_stands_behind_a_skipped_run_goes_on_without_it(database_url:
             await quiet(database_url, scenario)
             assert runs[1] not in kit.states(database_url)
             given = {"organization": ORGANIZATION, "run": runs[0]}
-            assert execute(database_url, STOPS["skip"], **given)[0][:2] == (runs[0], True)
+            assert (await act(database_url, STOPS["skip"], **given))[0][:2] == (runs[0], True)
             await kit.until(lambda: kit.states(database_url).get(runs[2]) == "finished")
             assert of_run(database_url, runs[0], "state || skipped") == "incompletetrue"
-            assert execute(database_url, STOPS["skip"], **given) == []
-            execute(database_url, load("hot")["resume"], **given)
+            assert await act(database_url, STOPS["skip"], **given) == []
+            await act(database_url, load("hot")["resume"], **given)
             await kit.until(lambda: kit.states(database_url)[runs[0]] == "finished")
             await quiet(database_url, scenario)
         assert vendor.order == [2, 3, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -77,7 +78,7 @@ async def test_a_scenario_is_switched_off_after_so_many_failures_in_a_row(table:
                 lambda: table.sql("select errors_in_row from scenarios") == [(count,)]  # noqa: B023 - awaited at once
             )
             # Not the same instant again: that one has had its run.
-            table.shift(timedelta(minutes=10, seconds=1))
+            await asyncio.to_thread(table.shift, timedelta(minutes=10, seconds=1))
         assert table.sql("select active from scenarios") == [(False,)]
         assert table.row(scenario)["next_at"] is None
         assert await it.turn() == 0
@@ -96,7 +97,7 @@ async def test_deliveries_over_the_pace_wait_and_all_come(table: Table) -> None:
                 await kit.until(lambda: set(kit.states(table.url).values()) == {"finished"})
                 if done < 10:
                     assert table.row(scenario)["minute_n"] == 4
-                    minute_over(table, worker)
+                    await asyncio.to_thread(minute_over, table, worker)
             await kit.settle(table.url, runs)
         assert vendor.done == dict.fromkeys(range(10), 1)
 
