@@ -74,6 +74,13 @@ async def ready(it: Door, path: str) -> None:
     await kit.until(lambda: path.removeprefix("/hook/") in hooks._cache)
 
 
+async def drained(it: Door) -> None:
+    """Waits until the spool's deliveries are in the database."""
+    spool = it.ingest.spool
+    assert spool is not None
+    await kit.until(lambda: not spool.active)
+
+
 def copies(folder: Path) -> dict[Path, bytes]:
     """The spool's segments as they are now."""
     return {path: path.read_bytes() for path in folder.glob("*.spool")}
@@ -96,9 +103,7 @@ def test_while_the_database_is_away_deliveries_are_taken(
             assert look(tmp_path).deliveries > 200
             await restart(own_postgres)
             await crowd.more(100)
-            spool = it.ingest.spool
-            assert spool is not None
-            await kit.until(lambda: not spool.active)  # also while more come in
+            await drained(it)  # also while more come in
             await crowd.stop()
             await idle(database)
             assert not crowd.refused
@@ -139,6 +144,7 @@ def test_their_order_is_kept_and_duplicates_are_found(
             for number in range(31, 200):
                 await post(number)
             await back
+            await drained(it)
             await idle(database)
             assert vendor.order == list(range(200))
             with psycopg.connect(database) as db:
@@ -201,7 +207,7 @@ def test_a_delivery_the_database_refuses_is_set_aside_and_told(
             for delivery, future in zip((good, bad), futures, strict=True):
                 spool.put(delivery, future)
             await asyncio.gather(*futures)
-            await kit.until(lambda: not spool.active)
+            await drained(it)
             assert look(tmp_path).aside == (f"{bad.id}.refused",)
             with psycopg.connect(database) as db:
                 assert db.execute("select id from inbox").fetchall() == [(good.id,)]
@@ -274,7 +280,7 @@ def test_what_comes_to_an_apps_address_is_taken_and_handed_on_later(
             await restart(own_postgres)
             spool = it.ingest.spool
             assert spool is not None
-            await kit.until(lambda: not spool.active)
+            await drained(it)
             await idle(database)
             assert app.runs(first, second, other) == [6, 6, 1]
             # A crash before the segment was removed: all of it is drained once more.
@@ -310,7 +316,7 @@ def test_what_came_to_an_address_that_is_gone_is_set_aside(database: str, tmp_pa
                 futures.append(asyncio.get_running_loop().create_future())
                 spool.put(raw, futures[-1])
             await asyncio.gather(*futures)
-            await kit.until(lambda: not spool.active)
+            await drained(it)
             assert look(tmp_path).aside == (f"{made[0].id}.refused",)
             with psycopg.connect(database) as db:
                 rows = db.execute(
