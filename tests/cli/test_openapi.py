@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cli.serving import Speaker, serving
 from tests.openapi_documents import document
 
 LISTING = {
@@ -29,10 +27,10 @@ DOCUMENT = document(
 )
 
 
-class Api(BaseHTTPRequestHandler):
+class Api(Speaker):
     """Serves its own document, and five things, two at a time, to who has the key."""
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802  # called so by the base class
         where, _, query = self.path.partition("?")
         given = dict(pair.split("=") for pair in query.split("&") if "=" in pair)
         content: Any = DOCUMENT
@@ -42,29 +40,14 @@ class Api(BaseHTTPRequestHandler):
             content = [{"id": n} for n in range(5)][start : start + int(given.get("limit", 2))]
             if self.headers["X-Key"] != "s3cret":
                 status, content = 403, {"message": "no such key"}
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+        self.answer(status, content)
 
 
 @pytest.fixture
 def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, junctor: Any) -> Iterator[str]:
     del junctor  # its environment comes first
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    monkeypatch.setenv("JUNCTOR_EGRESS_ALLOW", f"127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("JUNCTOR_CONNECTORS_DIR", str(tmp_path / "connectors"))
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Api, tmp_path, monkeypatch) as origin:
+        yield origin
 
 
 def test_a_document_is_added_connected_and_called(junctor: Any, api: str) -> None:

@@ -5,14 +5,13 @@ when it changes or goes.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
+from tests.cli.serving import Speaker, serving
 from tests.openapi_documents import document
 
 TEXT = {"type": "string"}
@@ -43,42 +42,27 @@ def notes(*, field: str = "text", operation: str = "addNote") -> dict[str, Any]:
     )
 
 
-class Notes(BaseHTTPRequestHandler):
+class Notes(Speaker):
     """Keeps notes for who has the key."""
 
     kept: ClassVar[list[tuple[str, Any]]] = []
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802  # called so by the base class
         given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         status, content = 201, {"id": len(self.kept) + 1, **given}
         if self.headers["Authorization"] != "Bearer s3cret":
             status, content = 401, {"message": "no such key"}
         else:
             self.kept.append((self.path, given))
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+        self.answer(status, content)
 
 
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, junctor: Any) -> Iterator[str]:
     del junctor  # its environment comes first
     Notes.kept = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Notes)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    monkeypatch.setenv("JUNCTOR_EGRESS_ALLOW", f"127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("JUNCTOR_CONNECTORS_DIR", str(tmp_path / "connectors"))
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Notes, tmp_path, monkeypatch) as origin:
+        yield f"{origin}/v1"
 
 
 def scenario(module: str) -> dict[str, Any]:

@@ -61,7 +61,10 @@ def play(name: str, connector: Connector, story: Callable[[Do, Simulator], Await
 
                 async def do(module: str, /, **mapper: Any) -> list[Bundle]:
                     definition = connector.modules[module]
-                    return await perform(definition, bind(definition, mapper, {}), send)
+                    since = mapper.pop("since", None)
+                    return await perform(
+                        definition, bind(definition, mapper, {}), send, since=since
+                    )
 
                 test = connection.test
                 assert test is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from test_connectors_simulated import Do, play
 
@@ -208,7 +210,11 @@ def test_polling_lists_what_there_is() -> None:
         poll = highlevel.modules["pollFormSubmissions"].poll
         assert poll is not None
         assert poll.date is not None
-        assert poll.date(row) is not None
+        made = poll.date(row)
+        assert made is not None
+        for days, found in ((0, [row]), (2, []), (-40, [row])):
+            since = made + timedelta(days=days)
+            assert await do("pollFormSubmissions", since=since) == found
         assert await do("pollSurveySubmissions") == []
         [contact] = await do("searchContacts", limit=1)
         await do("createTask", contactId=contact["id"], title="T", dueDate="2026-12-01")

@@ -8,19 +8,17 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
 import pytest
-import structlog
 
 from junctor.app.handover import inherited, listen, tell_ready
 from junctor.app.supervisor import Child, Supervisor, junctor_command
-from tests.durability import kit
-from tests.durability.test_outage import Sender as KeepingSender
-from tests.durability.test_outage import answering, once
+from tests.durability import kit, outages
+from tests.durability.outages import Crowd, answering, once
 from tests.integration.runtime.door import SET, WEBHOOK, Door, flow, idle, plant_hook, request
 from tests.integration.runtime.test_waits import sends
 from tests.support import SOURCE, asynchronous, run
@@ -38,13 +36,6 @@ os.execv(sys.executable, [sys.executable, "-m", "junctor", "server"])
 """
 
 
-@pytest.fixture(autouse=True)
-def plain_logs() -> Iterator[None]:
-    """Log entries are kept, not drawn."""
-    with structlog.testing.capture_logs():
-        yield
-
-
 def environment(url: str, folder: Path, **more: str) -> dict[str, str]:
     return {
         "PYTHONPATH": str(SOURCE.parent),
@@ -56,16 +47,16 @@ def environment(url: str, folder: Path, **more: str) -> dict[str, str]:
     }
 
 
-class Sender(KeepingSender):
+class Sender(outages.Sender):
     """A new connection for every call; whatever goes wrong with one is kept."""
 
-    def __init__(self, path: str, first: int) -> None:
-        super().__init__(path, first)
+    def __init__(self, path: str, first: int, step: int) -> None:
+        super().__init__(path, first, step)
         self.broken: list[str] = []
 
     async def send(self, ports: list[int]) -> None:
         while ports:
-            number, self.next = self.next, self.next + SENDERS
+            number, self.next = self.next, self.next + self.step
             data = request(
                 self.path, json.dumps({"n": number}).encode(), content_type="application/json"
             )
@@ -108,27 +99,20 @@ def test_a_rolling_restart_refuses_and_loses_nothing(database_url: str, tmp_path
             supervisor.start(worker)
             await answering(port)
             first = [server.pid, worker.pid]
-            ports = [port]
-            senders = [Sender(path, number) for number in range(SENDERS)]
-            sending = [asyncio.create_task(sender.send(ports)) for sender in senders]
-
-            def told() -> int:
-                return sum(len(sender.acknowledged) for sender in senders)
-
-            await kit.until(lambda: told() >= 50)
+            crowd = Crowd(path, port, size=SENDERS, kind=Sender)
+            await crowd.more(50)
             assert await supervisor.reload() is None
             second = [server.pid, worker.pid]
             assert None not in second
             assert not set(first) & set(second)
             await kit.until(lambda: not any(psutil.pid_exists(pid) for pid in first if pid))
-            before = told()
-            await kit.until(lambda: told() >= before + 50)
-            ports.clear()
-            await asyncio.gather(*sending)
+            await crowd.more(50)
+            await crowd.stop()
             await idle(database_url)
-            for sender in senders:
+            for sender in crowd.senders:
+                assert isinstance(sender, Sender)
                 assert (sender.broken, sender.refused, sender.unanswered) == ([], {}, [])
-            once(database_url, vendor, senders)  # type: ignore[arg-type]  # they are
+            once(database_url, vendor, crowd)
         sock.close()
 
     run(check())

@@ -6,35 +6,30 @@ import asyncio
 import base64
 import json
 import os
-import shutil
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 import pytest
-import structlog
 
 from junctor.adapters.postgres.embedded import Embedded
-from junctor.adapters.postgres.migrate import migrate
 from junctor.adapters.spool import SpoolFolder, look
 from junctor.language.connector import Delivery
 from junctor.language.ids import uuid7
 from junctor.ports.inbox import AppDelivery, NewDelivery
 from junctor.runtime.envelope import pack_call
 from tests.durability import kit
-from tests.durability.test_outage import (
-    SENDERS,
-    Sender,
+from tests.durability.outages import (
+    Crowd,
     answering,
     free_ports,
-    kill_postgres,
+    lose,
     once,
+    restart,
+    server_process,
 )
 from tests.integration.runtime.door import (
     SET,
@@ -48,35 +43,15 @@ from tests.integration.runtime.door import (
 )
 from tests.integration.runtime.test_fanout import App
 from tests.integration.runtime.test_waits import sends
-from tests.support import SOURCE, run
+from tests.support import run
 
 pytestmark = pytest.mark.timeout(90)
 
 
-@pytest.fixture(autouse=True)
-def plain_logs() -> Iterator[None]:
-    """Log entries are kept, not drawn."""
-    with structlog.testing.capture_logs():
-        yield
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Embedded]:
-    """A server of this module's own that flushes what it commits, to be killed."""
-    folder = Path(tempfile.mkdtemp(prefix="junctor-test-"))
-    server = Embedded(folder, settings={"shared_buffers": "32MB", "max_connections": "50"})
-    try:
-        asyncio.run(migrate(server.start()))
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.fixture
-def database(postgres: Embedded) -> str:
+def database(own_postgres: Embedded) -> str:
     """Its address, with nothing of other tests in it."""
-    url = postgres.url
+    url = own_postgres.url
     with psycopg.connect(url, autocommit=True) as db:
         db.execute(
             "truncate organizations, runs, segments, inbox, backlog, seen, hooks, data_keys,"
@@ -99,23 +74,20 @@ async def ready(it: Door, path: str) -> None:
     await kit.until(lambda: path.removeprefix("/hook/") in hooks._cache)
 
 
+async def drained(it: Door) -> None:
+    """Waits until the spool's deliveries are in the database."""
+    spool = it.ingest.spool
+    assert spool is not None
+    await kit.until(lambda: not spool.active)
+
+
 def copies(folder: Path) -> dict[Path, bytes]:
     """The spool's segments as they are now."""
     return {path: path.read_bytes() for path in folder.glob("*.spool")}
 
 
-async def lose(postgres: Embedded) -> None:
-    await asyncio.to_thread(kill_postgres, postgres)
-    assert not postgres.alive()
-
-
-async def restart(postgres: Embedded) -> None:
-    await asyncio.to_thread(postgres.stop)
-    await asyncio.to_thread(postgres.start)
-
-
 def test_while_the_database_is_away_deliveries_are_taken(
-    postgres: Embedded, database: str, tmp_path: Path
+    own_postgres: Embedded, database: str, tmp_path: Path
 ) -> None:
     async def check() -> None:
         async with (
@@ -124,36 +96,26 @@ def test_while_the_database_is_away_deliveries_are_taken(
             working(database, allow=f"127.0.0.1:{vendor.port}"),
         ):
             path = plant_hook(database, flow(WEBHOOK, SET, sends(vendor.port, "{{1.n}}")))
-            ports = [it.port]
-            senders = [Sender(path, first) for first in range(SENDERS)]
-            sending = [asyncio.create_task(sender.send(ports)) for sender in senders]
-
-            def told() -> int:
-                return sum(len(sender.acknowledged) for sender in senders)
-
-            await kit.until(lambda: told() >= 200)
-            await lose(postgres)
-            before = told()
-            await kit.until(lambda: told() >= before + 300)
+            crowd = Crowd(path, it.port)
+            await crowd.more(200)
+            await lose(own_postgres)
+            await crowd.more(300)
             assert look(tmp_path).deliveries > 200
-            await restart(postgres)
-            before = told()
-            await kit.until(lambda: told() >= before + 100)
-            spool = it.ingest.spool
-            assert spool is not None
-            await kit.until(lambda: not spool.active)  # also while more come in
-            ports.clear()
-            await asyncio.gather(*sending)
+            await restart(own_postgres)
+            await crowd.more(100)
+            await drained(it)  # also while more come in
+            await crowd.stop()
             await idle(database)
-            assert not any(sender.refused or sender.unanswered for sender in senders)
+            assert not crowd.refused
+            assert not crowd.unanswered
             assert look(tmp_path).bytes == 0
-            once(database, vendor, senders)
+            once(database, vendor, crowd)
 
     run(check())
 
 
 def test_their_order_is_kept_and_duplicates_are_found(
-    postgres: Embedded, database: str, tmp_path: Path
+    own_postgres: Embedded, database: str, tmp_path: Path
 ) -> None:
     async def check() -> None:
         async with (
@@ -172,16 +134,17 @@ def test_their_order_is_kept_and_duplicates_are_found(
                 assert answer.status == 200
 
             await post(0, "first")
-            await lose(postgres)
+            await lose(own_postgres)
             for number in range(1, 30):
                 await post(number)
             await post(98, "first")
             await post(30, "second")
             await post(99, "second")
-            back = asyncio.create_task(restart(postgres))
+            back = asyncio.create_task(restart(own_postgres))
             for number in range(31, 200):
                 await post(number)
             await back
+            await drained(it)
             await idle(database)
             assert vendor.order == list(range(200))
             with psycopg.connect(database) as db:
@@ -194,7 +157,7 @@ def test_their_order_is_kept_and_duplicates_are_found(
 
 
 def test_what_is_unknown_or_not_genuine_is_not_taken(
-    postgres: Embedded, database: str, tmp_path: Path
+    own_postgres: Embedded, database: str, tmp_path: Path
 ) -> None:
     async def check() -> None:
         async with spooling(database, tmp_path, most_bytes=4000) as it:
@@ -205,7 +168,7 @@ def test_what_is_unknown_or_not_genuine_is_not_taken(
                 db.execute("notify junctor_hooks")
             for each in (path, keyed, learning):  # none of them was ever called
                 await ready(it, each)
-            await lose(postgres)
+            await lose(own_postgres)
             assert (await it.post(path)).status == 200
             unknown = await it.post("/hook/" + "0" * 32)
             assert unknown.status == 503
@@ -214,7 +177,7 @@ def test_what_is_unknown_or_not_genuine_is_not_taken(
             statuses = [(await it.post(path, bytes(1000))).status for _ in range(5)]
             assert statuses[0] == 200
             assert statuses[-1] == 503  # it is full
-            await restart(postgres)
+            await restart(own_postgres)
             await kit.until(lambda: look(tmp_path).bytes == 0)
             taken = statuses.count(200) + 2
             with psycopg.connect(database) as db:
@@ -244,7 +207,7 @@ def test_a_delivery_the_database_refuses_is_set_aside_and_told(
             for delivery, future in zip((good, bad), futures, strict=True):
                 spool.put(delivery, future)
             await asyncio.gather(*futures)
-            await kit.until(lambda: not spool.active)
+            await drained(it)
             assert look(tmp_path).aside == (f"{bad.id}.refused",)
             with psycopg.connect(database) as db:
                 assert db.execute("select id from inbox").fetchall() == [(good.id,)]
@@ -254,73 +217,45 @@ def test_a_delivery_the_database_refuses_is_set_aside_and_told(
     run(check())
 
 
-@asynccontextmanager
-async def server_process(url: str, folder: Path, port: int) -> AsyncIterator[psutil.Process]:
-    """A real server with a spool."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("JUNCTOR_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "junctor", "server",
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-        env={
-            **kept,
-            "PYTHONPATH": str(SOURCE.parent),
-            "JUNCTOR_DATABASE_URL": url,
-            "JUNCTOR_DATA_DIR": str(folder),
-            "JUNCTOR_SPOOL_DIR": str(folder / "spool"),
-            "JUNCTOR_PORT": str(port),
-            "JUNCTOR_MASTER_KEY": f"test:{base64.b64encode(bytes(32)).decode()}",
-        },
-    )  # fmt: skip
-    try:
-        yield psutil.Process(process.pid)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
 def test_a_server_killed_while_it_spools_loses_nothing_it_acknowledged(
-    postgres: Embedded, database: str, tmp_path: Path
+    own_postgres: Embedded, database: str, tmp_path: Path
 ) -> None:
     async def check() -> None:
         old, new = free_ports(2)
+        settings = {
+            "JUNCTOR_SPOOL_DIR": str(tmp_path / "spool"),
+            "JUNCTOR_MASTER_KEY": f"test:{base64.b64encode(bytes(32)).decode()}",
+        }
         async with (
             kit.vendor() as vendor,
-            server_process(database, tmp_path, old) as victim,
+            server_process(database, tmp_path, old, **settings) as victim,
         ):
             path = plant_hook(database, flow(WEBHOOK, SET, sends(vendor.port, "{{1.n}}")))
             await answering(old)
-            ports = [old]
-            senders = [Sender(path, first) for first in range(SENDERS)]
-            sending = [asyncio.create_task(sender.send(ports)) for sender in senders]
-
-            def told() -> int:
-                return sum(len(sender.acknowledged) for sender in senders)
-
-            await kit.until(lambda: told() >= 100)
-            await lose(postgres)
+            crowd = Crowd(path, old)
+            await crowd.more(100)
+            await lose(own_postgres)
             await kit.until(lambda: look(tmp_path / "spool").deliveries >= 200)
             victim.kill()
-            ports.clear()
-            await asyncio.gather(*sending)
+            await crowd.stop()
             left = look(tmp_path / "spool")
             assert left.deliveries >= 200
-            await restart(postgres)
+            await restart(own_postgres)
             async with (
-                server_process(database, tmp_path, new),
+                server_process(database, tmp_path, new, **settings),
                 working(database, allow=f"127.0.0.1:{vendor.port}"),
             ):
                 await kit.until(lambda: look(tmp_path / "spool").bytes == 0, seconds=40)
                 await idle(database)
             assert look(tmp_path / "spool").aside == ()
-            assert not any(sender.refused for sender in senders)
-            once(database, vendor, senders)
+            assert not crowd.refused
+            once(database, vendor, crowd)
 
     run(check())
 
 
 def test_what_comes_to_an_apps_address_is_taken_and_handed_on_later(
-    postgres: Embedded, database: str, tmp_path: Path
+    own_postgres: Embedded, database: str, tmp_path: Path
 ) -> None:
     async def check() -> None:
         app = App(database)
@@ -333,7 +268,7 @@ def test_what_comes_to_an_apps_address_is_taken_and_handed_on_later(
             again = app.event("TaskCreate")
             assert (await app.tell(it, again)).status == 200
             await idle(database)
-            await lose(postgres)
+            await lose(own_postgres)
             events = [app.event("TaskCreate") for _ in range(5)]
             for event in (*events, events[0], again, app.event("TaskCreate", "L2")):
                 assert (await app.tell(it, event)).status == 200
@@ -342,10 +277,10 @@ def test_what_comes_to_an_apps_address_is_taken_and_handed_on_later(
             assert (unknown.status, unknown.headers["retry-after"]) == (503, "5")
             assert look(tmp_path).deliveries == 8
             copied = copies(tmp_path)
-            await restart(postgres)
+            await restart(own_postgres)
             spool = it.ingest.spool
             assert spool is not None
-            await kit.until(lambda: not spool.active)
+            await drained(it)
             await idle(database)
             assert app.runs(first, second, other) == [6, 6, 1]
             # A crash before the segment was removed: all of it is drained once more.
@@ -381,7 +316,7 @@ def test_what_came_to_an_address_that_is_gone_is_set_aside(database: str, tmp_pa
                 futures.append(asyncio.get_running_loop().create_future())
                 spool.put(raw, futures[-1])
             await asyncio.gather(*futures)
-            await kit.until(lambda: not spool.active)
+            await drained(it)
             assert look(tmp_path).aside == (f"{made[0].id}.refused",)
             with psycopg.connect(database) as db:
                 rows = db.execute(

@@ -138,8 +138,8 @@ def _calendars() -> dict[str, Taken]:
             ("create-appointment-note", "update-appointment-note"), _of("body* userId")
         ),
         "create-block-slot": _of("title calendarId assignedUserId locationId* startTime* endTime*"),
-        "get-forms-submissions": Taken(query=("locationId", "formId", *_PAGE)),
-        "get-surveys-submissions": Taken(query=("locationId", "surveyId", *_PAGE)),
+        "get-forms-submissions": Taken(query=("locationId", "formId", "startAt", *_PAGE)),
+        "get-surveys-submissions": Taken(query=("locationId", "surveyId", "startAt", *_PAGE)),
     }
 
 

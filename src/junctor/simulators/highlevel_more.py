@@ -382,6 +382,8 @@ class More:
         which = request.query.get("formId") or request.query.get("surveyId")
         if which:
             rows = [row for row in rows if which in (row.get("formId"), row.get("surveyId"))]
+        first = request.query.get("startAt") or ""
+        rows = [row for row in rows if row["createdAt"] >= first]
         return self._sim.ok(
             {"submissions": page(rows, request.query), "meta": {"total": len(rows)}}
         )

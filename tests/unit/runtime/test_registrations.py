@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import dataclasses
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import pytest
 
-from junctor.errors import NotFound, NotSent
+from junctor.errors import NotSent
 from junctor.language.connector import (
     Connector,
     Delivery,
@@ -18,14 +16,12 @@ from junctor.language.connector import (
     Request,
     Response,
 )
-from junctor.ports.catalog import Hook, Scenario
 from junctor.runtime.registrations import Registrations
 from junctor.runtime.registry import Registry
 from junctor.testing.transport import FakeTransport
 from tests.support import run
+from tests.unit.runtime.registered import CONNECTION, ORG, Rows
 
-ORG, HOOK, SCENARIO, CONNECTION = (UUID(int=n) for n in range(1, 5))
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOKEN = "0123456789abcdef0123456789abcdef"
 URL = f"https://us.example/hook/{TOKEN}"
 
@@ -59,24 +55,15 @@ def by_hand(delivery: Delivery) -> list[Any]:
     return [delivery.json()]
 
 
-class World:
+class World(Rows):
     """A vendor with registrations, and our two rows."""
 
     def __init__(self, *rows: tuple[str, str, str], active: bool = True, **hook: Any) -> None:
+        super().__init__(TOKEN, **{"connector": "vendor", "kind": "newCall", **hook})
         self.rows = {row[0]: row for row in rows}
         self.active = active
         self.failing: JunctorFailure = {}
-        self.noted: list[tuple[Any, str | None]] = []
         self.transport = FakeTransport(self.answer)
-        values: dict[str, Any] = {
-            "organization_id": ORG, "id": HOOK, "team_id": ORG, "scenario_id": SCENARIO,
-            "module": 1, "name": "Calls", "connector": "vendor", "kind": "newCall",
-            "token": TOKEN, "connection_id": CONNECTION, "settings": {}, "sealed": None,
-            "registration": None, "registration_error": None, "enabled": True, "refused": 0,
-            "revision": 1, "created_at": NOW, "created_by": "a", "updated_at": NOW,
-            "updated_by": "a",
-        }  # fmt: skip
-        self.hook = Hook(**{**values, **hook})
         self.registrations = Registrations(
             self,
             self,
@@ -104,32 +91,6 @@ class World:
     async def send(self, organization_id: UUID, connection_id: UUID, request: Request) -> Response:
         assert (organization_id, connection_id) == (ORG, CONNECTION)
         return await self.transport.send(request)
-
-    async def scenario(self, organization_id: UUID, id: UUID) -> Scenario:  # noqa: A002 - the port's name
-        assert organization_id == ORG
-        if id != SCENARIO:
-            raise NotFound(what="The scenario")
-        return Scenario(
-            organization_id=ORG, id=SCENARIO, team_id=ORG, name="S", active=self.active, draft=1,
-            published=1, detail="full", retention="standard", confidential=False,
-            revision=1, created_at=NOW, created_by="a", updated_at=NOW, updated_by="a",
-        )  # fmt: skip
-
-    async def note_registration(
-        self,
-        organization_id: UUID,
-        id: UUID,  # noqa: A002 - the port's name
-        *,
-        actor: str,
-        registration: dict[str, str] | None,
-        error: str | None,
-    ) -> Hook:
-        assert (organization_id, id, actor) == (ORG, HOOK, "system")
-        self.noted.append((registration, error))
-        self.hook = dataclasses.replace(
-            self.hook, registration=registration, registration_error=error
-        )
-        return self.hook
 
     def reconcile(self) -> list[str]:
         """The methods sent."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +12,10 @@ import pytest
 from junctor.connectors.signalwire import signalwire
 from junctor.errors import NotSent
 from junctor.language.connector import Request, Response
-from junctor.ports.catalog import Hook, Scenario
 from junctor.runtime.registrations import Registrations
 from tests.support import run
+from tests.unit.runtime.registered import CONNECTION, ORG, Rows
 
-ORG, HOOK, SCENARIO, CONNECTION = (UUID(int=n) for n in range(1, 5))
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOKEN = "0123456789abcdef0123456789abcdef"
 URL = f"https://us.example/hook/{TOKEN}"
 BEFORE = {
@@ -32,23 +29,15 @@ BEFORE = {
 }
 
 
-class World:
+class World(Rows):
     """A project with two numbers, and our rows."""
 
     def __init__(self, **hook: Any) -> None:
         self.numbers: dict[str, dict[str, Any]] = {"n1": dict(BEFORE), "n2": dict(BEFORE)}
-        self.active = True
+        mine = {"connector": "signalwire", "kind": "watchCalls", "settings": {"number": "n1"}}
+        super().__init__(TOKEN, **{**mine, **hook})
         self.lost = False
         self.sent: list[str] = []
-        values: dict[str, Any] = {
-            "organization_id": ORG, "id": HOOK, "team_id": ORG, "scenario_id": SCENARIO,
-            "module": 1, "name": "Calls", "connector": "signalwire", "kind": "watchCalls",
-            "token": TOKEN, "connection_id": CONNECTION, "settings": {"number": "n1"},
-            "sealed": None, "registration": None, "registration_error": None, "enabled": True,
-            "refused": 0, "revision": 1, "created_at": NOW, "created_by": "a", "updated_at": NOW,
-            "updated_by": "a",
-        }  # fmt: skip
-        self.hook = Hook(**{**values, **hook})
         self.registrations = Registrations(
             self,
             self,
@@ -69,28 +58,6 @@ class World:
             if self.lost:
                 raise NotSent(host="example", reason=f"lost on the way to {URL}")
         return Response(200, {}, msgspec.json.encode(number))
-
-    async def scenario(self, organization_id: UUID, id: UUID) -> Scenario:  # noqa: A002 - the port's name
-        return Scenario(
-            organization_id=organization_id, id=id, team_id=ORG, name="S", active=self.active,
-            draft=1, published=1, detail="full", retention="standard", confidential=False,
-            revision=1, created_at=NOW, created_by="a", updated_at=NOW, updated_by="a",
-        )  # fmt: skip
-
-    async def note_registration(
-        self,
-        organization_id: UUID,
-        id: UUID,  # noqa: A002 - the port's name
-        *,
-        actor: str,
-        registration: dict[str, str] | None,
-        error: str | None,
-    ) -> Hook:
-        del organization_id, id, actor
-        self.hook = dataclasses.replace(
-            self.hook, registration=registration, registration_error=error
-        )
-        return self.hook
 
     def reconcile(self, **change: Any) -> list[str]:
         self.hook = dataclasses.replace(self.hook, **change)

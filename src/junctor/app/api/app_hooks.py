@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,19 +11,18 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from junctor.app import app_hooks as service
+from junctor.app.api.hooks import based_on
 from junctor.app.api.http import (
     ApiRequest,
     IfMatch,
     Page,
     core_of,
-    lost,
     read_id,
     revision_of,
     tagged,
 )
 from junctor.app.core import Core
 from junctor.app.logs import redact
-from junctor.errors import Conflict
 from junctor.language import ids
 from junctor.ports.catalog_apps import AppHook
 
@@ -149,9 +149,9 @@ async def change_app_hook(
     """Stops and starts receiving, or changes the address's settings."""
     core = core_of(request)
     expected = revision_of(if_match)
-    organization_id, found_id = request.user.organization_id, read_id("app", app_hook_id)
-    found = await core.catalog.app_hook(organization_id, found_id)
-    try:
+    read = partial(core.catalog.app_hook, request.user.organization_id, read_id("app", app_hook_id))
+    found = await read()
+    async with based_on(expected, read):
         found = await service.change(
             core,
             found,
@@ -160,9 +160,6 @@ async def change_app_hook(
             enabled=data.enabled,
             values=data.values,
         )
-    except Conflict as error:
-        current = await core.catalog.app_hook(organization_id, found_id)
-        raise lost(error, expected, current.revision) from error
     return tagged(await view(core, found), found.revision)
 
 
@@ -174,13 +171,10 @@ async def delete_app_hook(
     organization_id, found_id = request.user.organization_id, read_id("app", app_hook_id)
     expected = revision_of(if_match)
     catalog = core_of(request).catalog
-    try:
+    async with based_on(expected, partial(catalog.app_hook, organization_id, found_id)):
         await catalog.delete_app_hook(
             organization_id, found_id, actor=request.user.actor, revision=expected
         )
-    except Conflict as error:
-        current = await catalog.app_hook(organization_id, found_id)
-        raise lost(error, expected, current.revision) from error
 
 
 router = Router(

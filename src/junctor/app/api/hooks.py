@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
@@ -28,7 +31,14 @@ from junctor.errors import Conflict
 from junctor.language import ids
 from junctor.ports import catalog
 
-__all__ = ["HookView", "router", "view"]
+__all__ = ["HookView", "based_on", "router", "view"]
+
+
+class Revised(Protocol):
+    """What counts its changes."""
+
+    @property
+    def revision(self) -> int: ...
 
 
 class HookView(msgspec.Struct, kw_only=True):
@@ -90,6 +100,17 @@ async def view(core: Core, found: catalog.Hook) -> HookView:
     )
 
 
+@asynccontextmanager
+async def based_on(
+    expected: int | None, read: Callable[[], Awaitable[Revised]]
+) -> AsyncIterator[None]:
+    """A write that starts from this revision: one that lost says which there is by now."""
+    try:
+        yield
+    except Conflict as error:
+        raise lost(error, expected, (await read()).revision) from error
+
+
 @get("/hooks", summary="List hooks")
 async def list_hooks(
     request: ApiRequest,
@@ -126,9 +147,9 @@ async def change_hook(
     """Renames it, stops and starts receiving, or changes its settings and secrets."""
     core = core_of(request)
     expected = revision_of(if_match)
-    organization_id, found_id = request.user.organization_id, read_id("hok", hook_id)
-    found = await core.catalog.hook(organization_id, found_id)
-    try:
+    read = partial(core.catalog.hook, request.user.organization_id, read_id("hok", hook_id))
+    found = await read()
+    async with based_on(expected, read):
         found = await service.change_hook(
             core,
             found,
@@ -138,9 +159,6 @@ async def change_hook(
             enabled=data.enabled,
             values=data.values,
         )
-    except Conflict as error:
-        current = await core.catalog.hook(organization_id, found_id)
-        raise lost(error, expected, current.revision) from error
     return tagged(await view(core, found), found.revision)
 
 

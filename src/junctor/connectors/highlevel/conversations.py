@@ -74,17 +74,8 @@ def search_conversations(
         Literal["last_manual_message_date", "last_message_date", "score_profile"] | None,
         Field(label="Sort by", key="sortBy", advanced=True),
     ] = None,
-    limit: Annotated[int, Field(label="Limit", help="The most results.", minimum=1)] = 100,
-    location_id: Annotated[
-        str,
-        Field(
-            label="Location ID",
-            help="Empty: the connection's own.",
-            key="locationId",
-            advanced=True,
-            options=lists.location,
-        ),
-    ] = "",
+    limit: lists.Limit = 100,
+    location_id: lists.LocationId = "",
 ) -> Flow:
     """Finds conversations, those with the newest messages first."""
     given: dict[str, Any] = {
@@ -201,7 +192,7 @@ def list_messages(
         list[str],
         Field(label="Kinds", help="Such as TYPE_SMS, TYPE_CALL; none: all.", key="type"),
     ] = [],  # noqa: B006  # a form's default; `bind` copies it
-    limit: Annotated[int, Field(label="Limit", help="The most results.", minimum=1)] = 100,
+    limit: lists.Limit = 100,
 ) -> Flow:
     """Lists the messages of a conversation, newest first."""
     found: list[dict[str, Any]] = []

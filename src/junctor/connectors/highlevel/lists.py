@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from junctor.connectors.highlevel.account import LOCATION, V3, highlevel
-from junctor.connectors.highlevel.table import field, limit_of, location, millis, operation
+from junctor.connectors.highlevel.table import (
+    In,
+    LocationId,
+    Place,
+    field,
+    limit_of,
+    location,
+    millis,
+    operation,
+)
 from junctor.language.connector import Field, Flow, Paging, Request, path
 
 __all__ = [
+    "Limit",
+    "LocationId",
     "business",
     "calendar",
     "calendar_group",
@@ -29,164 +41,130 @@ __all__ = [
     "workflow",
 ]
 
-SKIP = Paging(style="skip", param="skip")
+Limit = Annotated[int, Field(label="Limit", help="The most results.", minimum=1)]
 
-user = operation(
+
+def _listing(
+    label: str, where: str, about: str, *fields: In, size: int | None = None, **more: Any
+) -> Callable[..., Any]:
+    """A list of the location: whole, or in pages of this size."""
+    if size is not None:
+        fields = (*fields, limit_of())
+        more["paging"] = Paging(style="skip", param="skip", size=size)
+    place: Place = "path" if "{locationId}" in where else "query"
+    return operation(label, "GET", where, about, *fields, search=True, location=place, **more)
+
+
+user = _listing(
     "List users",
-    "GET",
     "/users/",
     "Lists the people of the location.\n\nThe vendor calls this operation deprecated; its "
     "successor, *Search users*, needs the agency's ID.",
     name="listUsers",
     items="users",
-    search=True,
-    location="query",
     version="2021-07-28",
 )
-tag = operation(
+tag = _listing(
     "List tags",
-    "GET",
     "/locations/{locationId}/tags",
     "Lists all tags of the location.",
     name="listTags",
     items="tags",
-    search=True,
-    location="path",
 )
-calendar = operation(
+calendar = _listing(
     "List calendars",
-    "GET",
     "/calendars/",
     "Lists the calendars of the location.",
     field("groupId", "Group ID", advanced=True),
     field("showDrafted", "With drafts", bool, default=None, advanced=True),
     name="listCalendars",
     items="calendars",
-    search=True,
-    location="query",
 )
-calendar_group = operation(
+calendar_group = _listing(
     "List calendar groups",
-    "GET",
     "/calendars/groups",
     "Lists the groups of calendars.",
     name="listCalendarGroups",
     items="groups",
-    search=True,
-    location="query",
 )
-custom_field = operation(
+custom_field = _listing(
     "List custom fields",
-    "GET",
     "/locations/{locationId}/customFields",
     "Lists the custom fields of contacts or opportunities, with their IDs and keys.",
     field("model", "Of", Literal["contact", "opportunity", "all"]),
     name="listCustomFields",
     items="customFields",
-    search=True,
-    location="path",
 )
-custom_value = operation(
+custom_value = _listing(
     "List custom values",
-    "GET",
     "/locations/{locationId}/customValues",
     "Lists the custom values of the location.",
     name="listCustomValues",
     items="customValues",
-    search=True,
-    location="path",
 )
-business = operation(
+business = _listing(
     "List businesses",
-    "GET",
     "/businesses/",
     "Lists the businesses (companies) of the location.",
-    limit_of(),
     name="listBusinesses",
     items="businesses",
-    search=True,
-    location="query",
-    paging=SKIP,
+    size=100,
 )
-pipeline = operation(
+pipeline = _listing(
     "List pipelines",
-    "GET",
     "/opportunities/pipelines",
     "Lists the pipelines of opportunities, each with its stages.",
     name="listPipelines",
     items="pipelines",
-    search=True,
-    location="query",
 )
-lost_reason = operation(
+lost_reason = _listing(
     "List lost reasons",
-    "GET",
     "/opportunities/lost-reason",
     "Lists the reasons for which opportunities are lost.",
     field("query", "Search for"),
-    limit_of(),
     name="listLostReasons",
     items="lostReasons",
-    search=True,
-    location="query",
-    paging=SKIP,
+    size=100,
 )
-campaign = operation(
+campaign = _listing(
     "List campaigns",
-    "GET",
     "/campaigns/",
     "Lists the campaigns of the location.",
     field("status", "Status", Literal["draft", "published"]),
     name="listCampaigns",
     items="campaigns",
-    search=True,
-    location="query",
 )
-workflow = operation(
+workflow = _listing(
     "List workflows",
-    "GET",
     "/workflows/",
     "Lists the workflows of the location.",
     name="listWorkflows",
     items="workflows",
-    search=True,
-    location="query",
 )
-form = operation(
+form = _listing(
     "List forms",
-    "GET",
     "/forms/",
     "Lists the forms of the location.",
     field("type", "Folder or form", Literal["folder"], advanced=True),
-    limit_of(),
     name="listForms",
     items="forms",
-    search=True,
-    location="query",
-    paging=Paging(style="skip", param="skip", size=50),
+    size=50,
 )
-survey = operation(
+survey = _listing(
     "List surveys",
-    "GET",
     "/surveys/",
     "Lists the surveys of the location.",
     field("type", "Folder or survey", Literal["folder"], advanced=True),
-    limit_of(),
     name="listSurveys",
     items="surveys",
-    search=True,
-    location="query",
-    paging=Paging(style="skip", param="skip", size=50),
+    size=50,
 )
-link = operation(
+link = _listing(
     "List trigger links",
-    "GET",
     "/links/",
     "Lists the trigger links of the location.",
     name="listLinks",
     items="links",
-    search=True,
-    location="query",
 )
 
 

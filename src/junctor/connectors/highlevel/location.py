@@ -7,6 +7,7 @@ from typing import Any, Literal
 from junctor.connectors.highlevel import lists, probes
 from junctor.connectors.highlevel.fields import PHONE_HELP
 from junctor.connectors.highlevel.table import (
+    In,
     field,
     flag,
     limit_of,
@@ -15,7 +16,7 @@ from junctor.connectors.highlevel.table import (
     operation,
     texts,
 )
-from junctor.language.connector import Paging
+from junctor.language.connector import Paging, Probe
 
 SKIP = Paging(style="skip", param="skip")
 
@@ -159,25 +160,40 @@ operation(
 
 # Tags
 
-_TAG = need("tagId", "Tag", options=lists.tag)
-for _label, _method, _name, _about in (
+_Row = tuple[str, str, str, str]
+"""Label, method, name and help."""
+
+
+def _kept(
+    template: str, item: str, which: In, content: tuple[In, ...], probe: Probe, *rows: _Row
+) -> None:
+    """What is made, read, changed and deleted by the same few fields."""
+    for label, method, name, about in rows:
+        operation(
+            label,
+            method,
+            template + ("" if method == "POST" else f"/{{{which.key}}}"),
+            about,
+            *(() if method == "POST" else (which,)),
+            *(content if method in {"POST", "PUT"} else ()),
+            name=name,
+            items=None if method == "DELETE" else item,
+            probe=probe if method == "POST" else None,
+            location="path",
+        )
+
+
+_kept(
+    "/locations/{locationId}/tags",
+    "tag",
+    need("tagId", "Tag", options=lists.tag),
+    (need("name", "Name"),),
+    probes.TAG,
     ("Create a tag", "POST", "createTag", "Creates a tag that contacts may carry."),
     ("Get a tag", "GET", "getTag", "Gives a tag by its ID."),
     ("Rename a tag", "PUT", "updateTag", "Gives a tag another name."),
     ("Delete a tag", "DELETE", "deleteTag", "Deletes a tag."),
-):
-    operation(
-        _label,
-        _method,
-        "/locations/{locationId}/tags" + ("" if _method == "POST" else "/{tagId}"),
-        _about,
-        *(() if _method == "POST" else (_TAG,)),
-        *((need("name", "Name"),) if _method in {"POST", "PUT"} else ()),
-        name=_name,
-        items=None if _method == "DELETE" else "tag",
-        probe=probes.TAG if _method == "POST" else None,
-        location="path",
-    )
+)
 
 # Custom fields and values
 
@@ -241,26 +257,17 @@ operation(
     name="deleteCustomField",
     location="path",
 )
-_VALUE = need("id", "Custom value", options=lists.custom_value)
-_CONTENT = (need("name", "Name"), need("value", "Value", multiline=True))
-for _label, _method, _name, _about in (
+_kept(
+    "/locations/{locationId}/customValues",
+    "customValue",
+    need("id", "Custom value", options=lists.custom_value),
+    (need("name", "Name"), need("value", "Value", multiline=True)),
+    probes.CUSTOM_VALUE,
     ("Create a custom value", "POST", "createCustomValue", "Creates a custom value."),
     ("Get a custom value", "GET", "getCustomValue", "Gives a custom value by its ID."),
     ("Update a custom value", "PUT", "updateCustomValue", "Changes a custom value."),
     ("Delete a custom value", "DELETE", "deleteCustomValue", "Deletes a custom value."),
-):
-    operation(
-        _label,
-        _method,
-        "/locations/{locationId}/customValues" + ("" if _method == "POST" else "/{id}"),
-        _about,
-        *(() if _method == "POST" else (_VALUE,)),
-        *(_CONTENT if _method in {"POST", "PUT"} else ()),
-        name=_name,
-        items=None if _method == "DELETE" else "customValue",
-        probe=probes.CUSTOM_VALUE if _method == "POST" else None,
-        location="path",
-    )
+)
 
 # Trigger links
 

@@ -62,17 +62,8 @@ def search_opportunities(
     with_events: Annotated[
         bool | None, Field(label="With appointments", key="getCalendarEvents", advanced=True)
     ] = None,
-    limit: Annotated[int, Field(label="Limit", help="The most results.", minimum=1)] = 100,
-    location_id: Annotated[
-        str,
-        Field(
-            label="Location ID",
-            help="Empty: the connection's own.",
-            key="locationId",
-            advanced=True,
-            options=lists.location,
-        ),
-    ] = "",
+    limit: lists.Limit = 100,
+    location_id: lists.LocationId = "",
 ) -> Flow:
     """Finds opportunities by text, pipeline, stage, status, contact and person."""
     given: dict[str, Any] = {

@@ -1,10 +1,15 @@
 """Triggers that look again and again: for what HighLevel sends no event about, and for connections
 by a private integration, which get no events at all.
+
+Only submissions are asked for by date. Payments and subscriptions can be, but by when they were
+made: one that changes later would be missed.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from junctor.connectors.highlevel import lists
@@ -13,7 +18,7 @@ from junctor.connectors.highlevel.conversations import newest_conversations
 from junctor.connectors.highlevel.opportunities import newest_opportunities
 from junctor.connectors.highlevel.search import newest_contacts, search_contacts
 from junctor.connectors.highlevel.since import dated
-from junctor.language.connector import Bundle, Field, Flow, Poll, Request
+from junctor.language.connector import Bundle, Field, Flow, Paging, Poll, Request
 
 __all__: list[str] = []
 
@@ -42,6 +47,8 @@ Contact = Annotated[
 ]
 PAGE = 100
 
+_polls = partial(highlevel.module, kind="trigger", effect="read", limit_field="looked_at")
+
 
 def _changed(*keys: str) -> Poll:
     """New is what has another date than before, by the first of these fields that is filled."""
@@ -61,24 +68,50 @@ def _added(key: str) -> Poll:
     return Poll(id=lambda item: str(item.get("id")), date=lambda item: dated(item, key))
 
 
-@highlevel.module(
-    "Watch new contacts (polling)",
-    kind="trigger",
-    name="pollNewContacts",
-    effect="read",
-    poll=_added("dateAdded"),
+def _submitted_since(request: Request, since: datetime) -> Request:
+    # From the start of a day on, in a time zone that is not documented: the day before has begun
+    # everywhere. Without it, HighLevel lists a month.
+    day = (since.astimezone(UTC) - timedelta(days=1)).date().isoformat()
+    return replace(request, query={**dict(request.query), "startAt": day})
+
+
+_submissions = partial(
+    _polls,
+    items="submissions",
+    paging=Paging(style="page", param="page", first=1, size=PAGE),
+    poll=replace(_added("createdAt"), since=_submitted_since),
 )
+_payments = partial(
+    _polls,
+    items="data",
+    paging=Paging(style="offset", param="offset", size=PAGE),
+    poll=_changed("updatedAt", "createdAt"),
+)
+
+
+def _filled_in(path: str, **which: str) -> Request:
+    given = {key: value for key, value in which.items() if value}
+    return Request("GET", path, query={"locationId": LOCATION, **given}, headers={"Version": V3})
+
+
+def _paid(path: str, contact: str) -> Request:
+    """HighLevel does not say how its lists of payments are sorted: taken as newest first."""
+    query = {"altId": LOCATION, "altType": "location"}
+    if contact:
+        query["contactId"] = contact
+    return Request("GET", path, query=query, headers={"Version": V3})
+
+
+@_polls("Watch new contacts (polling)", name="pollNewContacts", poll=_added("dateAdded"))
 def poll_new_contacts(limit: Limit = 10, looked_at: Looked = 100) -> Flow:
     """Starts when a contact was added. *Watch contacts* tells sooner, for marketplace apps."""
     del limit
     return (yield from newest_contacts("dateAdded", looked_at))
 
 
-@highlevel.module(
+@_polls(
     "Watch updated contacts (polling)",
-    kind="trigger",
     name="pollUpdatedContacts",
-    effect="read",
     poll=_changed("dateUpdated", "dateAdded"),
 )
 def poll_updated_contacts(limit: Limit = 10, looked_at: Looked = 100) -> Flow:
@@ -87,13 +120,7 @@ def poll_updated_contacts(limit: Limit = 10, looked_at: Looked = 100) -> Flow:
     return (yield from newest_contacts("dateUpdated", looked_at))
 
 
-@highlevel.module(
-    "Watch new opportunities (polling)",
-    kind="trigger",
-    name="pollNewOpportunities",
-    effect="read",
-    poll=_added("createdAt"),
-)
+@_polls("Watch new opportunities (polling)", name="pollNewOpportunities", poll=_added("createdAt"))
 def poll_new_opportunities(
     pipeline: Annotated[
         str, Field(label="Pipeline", key="pipelineId", options=lists.pipeline)
@@ -106,11 +133,9 @@ def poll_new_opportunities(
     return (yield from newest_opportunities(looked_at, pipeline))
 
 
-@highlevel.module(
+@_polls(
     "Watch active conversations (polling)",
-    kind="trigger",
     name="pollConversations",
-    effect="read",
     poll=_changed("lastMessageDate", "dateUpdated"),
 )
 def poll_conversations(
@@ -128,55 +153,26 @@ def poll_conversations(
     return (yield from newest_conversations(looked_at, direction or "", kind))
 
 
-def _submissions(kind: str, key: str, which: str, most: int) -> Flow:
-    found: list[Bundle] = []
-    for number in range(1, -(-most // PAGE) + 1):
-        query: dict[str, Any] = {"locationId": LOCATION, "page": number, "limit": PAGE}
-        answer = yield Request(
-            "GET",
-            f"/{kind}/submissions",
-            query={**query, **({key: which} if which else {})},
-            headers={"Version": V3},
-        )
-        rows = answer.json().get("submissions") or []
-        found += rows
-        if len(rows) < PAGE:
-            break
-    return found[:most]
-
-
-@highlevel.module(
-    "Watch form submissions",
-    kind="trigger",
-    name="pollFormSubmissions",
-    effect="read",
-    poll=_added("createdAt"),
-)
+@_submissions("Watch form submissions", name="pollFormSubmissions")
 def poll_form_submissions(
     form: Annotated[str, Field(label="Form", key="formId", options=lists.form)] = "",
     limit: Limit = 10,
     looked_at: Looked = 100,
-) -> Flow:
+) -> Request:
     """Starts when someone has filled in a form; HighLevel sends no event about it."""
-    del limit
-    return (yield from _submissions("forms", "formId", form, looked_at))
+    del limit, looked_at
+    return _filled_in("/forms/submissions", formId=form)
 
 
-@highlevel.module(
-    "Watch survey submissions",
-    kind="trigger",
-    name="pollSurveySubmissions",
-    effect="read",
-    poll=_added("createdAt"),
-)
+@_submissions("Watch survey submissions", name="pollSurveySubmissions")
 def poll_survey_submissions(
     survey: Annotated[str, Field(label="Survey", key="surveyId", options=lists.survey)] = "",
     limit: Limit = 10,
     looked_at: Looked = 100,
-) -> Flow:
+) -> Request:
     """Starts when someone has filled in a survey; HighLevel sends no event about it."""
-    del limit
-    return (yield from _submissions("surveys", "surveyId", survey, looked_at))
+    del limit, looked_at
+    return _filled_in("/surveys/submissions", surveyId=survey)
 
 
 def _state_of(task: Bundle) -> str:
@@ -184,13 +180,7 @@ def _state_of(task: Bundle) -> str:
     return "|".join([str(task.get("id") or task.get("_id")), *(str(value) for value in shown)])
 
 
-@highlevel.module(
-    "Watch tasks of the location (polling)",
-    kind="trigger",
-    name="pollTasks",
-    effect="read",
-    poll=Poll(id=_state_of),
-)
+@_polls("Watch tasks of the location (polling)", name="pollTasks", poll=Poll(id=_state_of))
 def poll_tasks(
     assigned_to: Annotated[
         list[str], Field(label="Assigned to", key="assignedTo", options=lists.user)
@@ -217,75 +207,37 @@ def poll_tasks(
     return found
 
 
-def _pages(path: str, items: str, step: str, most: int, query: Bundle) -> Flow:
-    """The first items of a list that is counted from a start."""
-    found: list[Bundle] = []
-    while len(found) < most:
-        size = min(PAGE, most - len(found))
-        answer = yield Request(
-            "GET",
-            path,
-            query={**query, "limit": size, step: len(found)},
-            headers={"Version": V3},
-        )
-        rows = answer.json().get(items) or []
-        found += rows
-        if len(rows) < size:
-            break
-    return found
-
-
-def _paid(path: str, contact: str, most: int) -> Flow:
-    """HighLevel does not say how its lists of payments are sorted: taken as newest first."""
-    query = {"altId": LOCATION, "altType": "location"}
-    if contact:
-        query["contactId"] = contact
-    return (yield from _pages(path, "data", "offset", most, query))
-
-
-@highlevel.module(
-    "Watch payments (polling)",
-    kind="trigger",
-    name="pollTransactions",
-    effect="read",
-    poll=_changed("updatedAt", "createdAt"),
-)
+@_payments("Watch payments (polling)", name="pollTransactions")
 def poll_transactions(
     contact: Contact = "",
     limit: Limit = 10,
     looked_at: Looked = 100,
-) -> Flow:
+) -> Request:
     """Starts when a payment was made or changed (refunded, say); there is no event about it."""
-    del limit
-    return (yield from _paid("/payments/transactions", contact, looked_at))
+    del limit, looked_at
+    return _paid("/payments/transactions", contact)
 
 
-@highlevel.module(
-    "Watch subscriptions (polling)",
-    kind="trigger",
-    name="pollSubscriptions",
-    effect="read",
-    poll=_changed("updatedAt", "createdAt"),
-)
+@_payments("Watch subscriptions (polling)", name="pollSubscriptions")
 def poll_subscriptions(
     contact: Contact = "",
     limit: Limit = 10,
     looked_at: Looked = 100,
-) -> Flow:
+) -> Request:
     """Starts when a subscription was taken out or changed; there is no event about it."""
-    del limit
-    return (yield from _paid("/payments/subscriptions", contact, looked_at))
+    del limit, looked_at
+    return _paid("/payments/subscriptions", contact)
 
 
-@highlevel.module(
+@_polls(
     "Watch businesses (polling)",
-    kind="trigger",
     name="pollBusinesses",
-    effect="read",
+    items="businesses",
+    paging=Paging(style="skip", param="skip", size=PAGE),
     poll=_changed("updatedAt", "createdAt"),
 )
-def poll_businesses(limit: Limit = 10, looked_at: Looked = 1000) -> Flow:
+def poll_businesses(limit: Limit = 10, looked_at: Looked = 1000) -> Request:
     """Starts when a business was added or changed; there is no event about it."""
-    del limit
+    del limit, looked_at
     query = {"locationId": LOCATION}
-    return (yield from _pages("/businesses/", "businesses", "skip", looked_at, query))
+    return Request("GET", "/businesses/", query=query, headers={"Version": V3})

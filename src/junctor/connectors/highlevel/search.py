@@ -39,17 +39,8 @@ def search_contacts(
     query: Annotated[str, Field(label="Search for", help="In name, e-mail and phone.")] = "",
     filters: Annotated[list[Condition], Field(label="Filters", help="All of them must hold.")] = [],  # noqa: B006  # a form's default; `bind` copies it
     sort: Annotated[list[Order], Field(label="Sort by", advanced=True)] = [],  # noqa: B006  # as above
-    limit: Annotated[int, Field(label="Limit", help="The most results.", minimum=1)] = 100,
-    location_id: Annotated[
-        str,
-        Field(
-            label="Location ID",
-            help="Empty: the connection's own.",
-            key="locationId",
-            advanced=True,
-            options=lists.location,
-        ),
-    ] = "",
+    limit: lists.Limit = 100,
+    location_id: lists.LocationId = "",
 ) -> Flow:
     """Finds contacts by text and by conditions on their fields, newest first unless sorted."""
     rules = []
@@ -112,23 +103,14 @@ def pages(
 @highlevel.search("List contacts (deprecated)", limit_field="limit")
 def list_contacts(
     query: Annotated[str, Field(label="Search for")] = "",
-    limit: Annotated[int, Field(label="Limit", help="The most results.", minimum=1)] = 100,
+    limit: lists.Limit = 100,
     start_after: Annotated[
         str, Field(label="Start after", help="Milliseconds.", key="startAfter", advanced=True)
     ] = "",
     start_after_id: Annotated[
         str, Field(label="Start after contact", key="startAfterId", advanced=True)
     ] = "",
-    location_id: Annotated[
-        str,
-        Field(
-            label="Location ID",
-            help="Empty: the connection's own.",
-            key="locationId",
-            advanced=True,
-            options=lists.location,
-        ),
-    ] = "",
+    location_id: lists.LocationId = "",
 ) -> Flow:
     """Lists contacts, newest first.
 

@@ -24,6 +24,7 @@ __all__ = [
     "LIMIT",
     "MADE",
     "In",
+    "LocationId",
     "address",
     "custom_fields",
     "field",
@@ -288,16 +289,17 @@ location = operation(
     paging=Paging(style="skip", param="skip"),
 )
 """Registered here, since all forms with a location name it."""
+LocationId = Annotated[
+    str,
+    Field(
+        label="Location ID",
+        help="Empty: the connection's own.",
+        key="locationId",
+        advanced=True,
+        options=location,
+    ),
+]
 _WHERE = In(
     key="locationId",
-    hint=Annotated[
-        str,
-        Field(
-            label="Location ID",
-            help="Empty: the connection's own.",
-            key="locationId",
-            advanced=True,
-            options=location,
-        ),
-    ],
+    hint=LocationId,
 )

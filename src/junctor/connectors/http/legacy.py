@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from junctor.connectors.http.base import http
 from junctor.connectors.http.building import (
-    FILE_BYTES,
     REDIRECTS,
     FormRow,
     Headers,
@@ -18,7 +17,6 @@ from junctor.connectors.http.building import (
     Timeout,
     Url,
     content_of,
-    file_name,
     method_of,
     parts_of,
     raise_refusal,
@@ -28,10 +26,9 @@ from junctor.connectors.http.building import (
     with_type,
 )
 from junctor.connectors.http.keychains import basic, check_pem
-from junctor.connectors.http.sharing import Steps, exchange
+from junctor.connectors.http.sharing import Steps, exchange, fetch
 from junctor.language.calls import header_rows, method_effect, parsed, query_rows
-from junctor.language.connector import Field, Multipart, Needs, Request, Response, Tls
-from junctor.language.files import IN_MEMORY
+from junctor.language.connector import Field, Multipart, Needs, Request, Tls
 
 __all__ = ["action_get_file", "action_send_data"]
 
@@ -184,7 +181,7 @@ def action_send_data(
         raise_refusal(response, request)
     return {
         "statusCode": response.status,
-        "headers": _header_rows(response),
+        "headers": _header_rows(response.headers),
         "data": parsed(response, always=True) if parse_response else unparsed(response),
         "cookieHeaders": response.headers.get("set-cookie", "").splitlines(),
         "fileSize": len(response.body),
@@ -254,26 +251,15 @@ def action_get_file(
         query=query_rows(query),
         headers=header_rows(headers),
         timeout=timeout,
-        max_bytes=FILE_BYTES,
-        keep_above=IN_MEMORY,
         redirects=REDIRECTS,
-        raises=False,
     )
-    response = yield from exchange(request, share=share_cookies)
-    if handle_errors:
-        raise_refusal(response, request)
-    return {
-        "fileName": file_name(response),
-        "data": response.content(),
-        "statusCode": response.status,
-        "headers": _header_rows(response),
-        "fileSize": response.size,
-    }
+    file = yield from fetch(request, share=share_cookies, stop=handle_errors)
+    return {**file, "headers": _header_rows(file["headers"])}
 
 
-def _header_rows(response: Response) -> list[dict[str, str]]:
+def _header_rows(headers: Mapping[str, str]) -> list[dict[str, str]]:
     return [
         {"name": name, "value": value}
-        for name, joined in response.headers.items()
+        for name, joined in headers.items()
         for value in (joined.split("\n") if name == "set-cookie" else [joined])
     ]

@@ -10,7 +10,6 @@ import msgspec
 
 from junctor.connectors.http.base import http
 from junctor.connectors.http.building import (
-    FILE_BYTES,
     REDIRECTS,
     FormRow,
     Headers,
@@ -20,7 +19,6 @@ from junctor.connectors.http.building import (
     Timeout,
     Url,
     content_of,
-    file_name,
     method_of,
     parts_of,
     raise_refusal,
@@ -29,11 +27,11 @@ from junctor.connectors.http.building import (
     with_type,
 )
 from junctor.connectors.http.paging import Pages, PagingKind
-from junctor.connectors.http.sharing import Steps, exchange
+from junctor.connectors.http.sharing import Steps, exchange, fetch
 from junctor.errors import BundleInvalid, DataError
 from junctor.language.calls import header_rows, method_effect, parsed, query_rows
 from junctor.language.connector import Field, Multipart, Request, Response
-from junctor.language.files import IN_MEMORY, Content
+from junctor.language.files import Content
 from junctor.language.values import plain
 
 __all__ = ["download_file", "make_request"]
@@ -322,21 +320,9 @@ def download_file(
         query=query_rows(query),
         headers=header_rows(headers),
         timeout=timeout,
-        max_bytes=FILE_BYTES,
-        keep_above=IN_MEMORY,
         redirects=REDIRECTS if allow_redirects else 0,
-        raises=False,
     )
-    response = yield from exchange(request, share=share_cookies)
-    if stop_on_error:
-        raise_refusal(response, request)
-    return {
-        "fileName": file_name(response),
-        "data": response.content(),
-        "statusCode": response.status,
-        "headers": dict(response.headers),
-        "fileSize": response.size,
-    }
+    return (yield from fetch(request, share=share_cookies, stop=stop_on_error))
 
 
 def _all(request: Request, pages: Pages, *, share: bool, parse: bool, stop: bool) -> Steps:

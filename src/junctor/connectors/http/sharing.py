@@ -1,4 +1,4 @@
-"""Cookies that the HTTP modules of a run share, if they say so."""
+"""How the HTTP modules send: with the cookies that a run shares, if they say so, and for files."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Generator, Mapping
 from typing import Any
 
+from junctor.connectors.http.building import FILE_BYTES, file_name, raise_refusal
 from junctor.language.asks.records import ReadState, WriteState
 from junctor.language.connector import Ask, Request, Response
 from junctor.language.cookies import Cookie
+from junctor.language.files import IN_MEMORY
 
-__all__ = ["JAR", "Exchange", "Steps", "exchange", "shares"]
+__all__ = ["JAR", "Exchange", "Steps", "exchange", "fetch", "shares"]
 
 JAR = "http.cookies"
 """What the jar is called among what the modules of a run share."""
@@ -31,6 +33,21 @@ def exchange(request: Request, *, share: bool) -> Exchange:
     if response.cookies != jar:
         yield WriteState([list(cookie) for cookie in response.cookies], "run", shared=JAR)
     return response
+
+
+def fetch(request: Request, *, share: bool, stop: bool) -> Steps:
+    """Fetches a file, as a bundle. ``stop``: a refusal is an error."""
+    request = dataclasses.replace(request, max_bytes=FILE_BYTES, keep_above=IN_MEMORY, raises=False)
+    response = yield from exchange(request, share=share)
+    if stop:
+        raise_refusal(response, request)
+    return {
+        "fileName": file_name(response),
+        "data": response.content(),
+        "statusCode": response.status,
+        "headers": dict(response.headers),
+        "fileSize": response.size,
+    }
 
 
 def shares(mapper: Mapping[str, Any]) -> bool:

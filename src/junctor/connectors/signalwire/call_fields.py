@@ -8,6 +8,17 @@ from junctor.connectors.signalwire.fields import HttpMethod
 from junctor.connectors.signalwire.lists import list_applications, number_field
 from junctor.language.connector import Field
 
+
+def _address(label: str, key: str, help_text: str = "") -> Field:
+    """Where something else than the call's own cXML is asked for or told."""
+    return Field(label=label, key=key, help=help_text, format="uri", advanced=True)
+
+
+def _between(least: int, most: int, label: str, help_text: str, key: str = "") -> Field:
+    """A number that the vendor bounds."""
+    return Field(label=label, key=key, help=help_text, minimum=least, maximum=most, advanced=True)
+
+
 Identifier = Annotated[
     Literal["url", "applicationSid"] | None,
     Field(
@@ -38,10 +49,7 @@ CallUrl = Annotated[
         example="https://example.com/call.xml",
     ),
 ]
-From = Annotated[
-    str,
-    number_field("From", "A number of the project, or a SIP address."),
-]
+From = Annotated[str, number_field("From", "A number of the project, or a SIP address.")]
 To = Annotated[
     str,
     Field(
@@ -67,12 +75,10 @@ FallbackMethod = Annotated[
 ]
 FallbackUrl = Annotated[
     str,
-    Field(
-        label="Fallback URL",
-        key="fallbackUrl",
-        help="Asked for cXML if the call URL fails. Not used with an application.",
-        format="uri",
-        advanced=True,
+    _address(
+        "Fallback URL",
+        "fallbackUrl",
+        "Asked for cXML if the call URL fails. Not used with an application.",
     ),
 ]
 Detection = Annotated[
@@ -87,13 +93,8 @@ Detection = Annotated[
 ]
 DetectionTimeout = Annotated[
     int | None,
-    Field(
-        label="Machine detection timeout",
-        key="machineDetectionTimeout",
-        help="In seconds; 30 if empty.",
-        minimum=1,
-        maximum=120,
-        advanced=True,
+    _between(
+        1, 120, "Machine detection timeout", "In seconds; 30 if empty.", "machineDetectionTimeout"
     ),
 ]
 Method = Annotated[
@@ -118,13 +119,10 @@ Channels = Annotated[
 ]
 RecordingCallback = Annotated[
     str,
-    Field(
-        label="Recording status callback",
-        key="recordingStatusCallback",
-        help="Told when the recording is ready; the address of a *Watch recordings* trigger will "
-        "do.",
-        format="uri",
-        advanced=True,
+    _address(
+        "Recording status callback",
+        "recordingStatusCallback",
+        "Told when the recording is ready; the address of a *Watch recordings* trigger will do.",
     ),
 ]
 RecordingEvents = Annotated[
@@ -138,9 +136,10 @@ RecordingEvents = Annotated[
 ]
 RecordingMethod = Annotated[
     HttpMethod | None,
-    Field(label="Recording status callback method", key="recordingStatusCallbackMethod",
-          advanced=True),
-]  # fmt: skip
+    Field(
+        label="Recording status callback method", key="recordingStatusCallbackMethod", advanced=True
+    ),
+]
 SipUser = Annotated[
     str,
     Field(
@@ -166,12 +165,10 @@ Digits = Annotated[
 ]
 StatusCallback = Annotated[
     str,
-    Field(
-        label="Status callback",
-        key="statusCallback",
-        help="Told of the call's progress; the address of a *Watch call status* trigger will do.",
-        format="uri",
-        advanced=True,
+    _address(
+        "Status callback",
+        "statusCallback",
+        "Told of the call's progress; the address of a *Watch call status* trigger will do.",
     ),
 ]
 StatusEvents = Annotated[
@@ -192,14 +189,7 @@ StatusMethod = Annotated[
     Field(label="Status callback method", key="statusCallbackMethod", advanced=True),
 ]
 Timeout = Annotated[
-    int | None,
-    Field(
-        label="Timeout",
-        help="Seconds that it may ring; 60 if empty.",
-        minimum=1,
-        maximum=600,
-        advanced=True,
-    ),
+    int | None, _between(1, 600, "Timeout", "Seconds that it may ring; 60 if empty.")
 ]
 Trim = Annotated[
     Literal["trim-silence", "do-not-trim"] | None,
@@ -210,46 +200,42 @@ Trim = Annotated[
 
 SpeechThreshold = Annotated[
     int | None,
-    Field(
-        label="Speech threshold",
-        key="machineDetectionSpeechThreshold",
-        help="Milliseconds of voice that only a machine speaks for; 2,400 if empty.",
-        minimum=1000,
-        maximum=6000,
-        advanced=True,
+    _between(
+        1000,
+        6000,
+        "Speech threshold",
+        "Milliseconds of voice that only a machine speaks for; 2,400 if empty.",
+        "machineDetectionSpeechThreshold",
     ),
 ]
 SpeechEnd = Annotated[
     int | None,
-    Field(
-        label="Speech end threshold",
-        key="machineDetectionSpeechEndThreshold",
-        help="Milliseconds of silence after which the voice has finished; 1,200 if empty.",
-        minimum=500,
-        maximum=5000,
-        advanced=True,
+    _between(
+        500,
+        5000,
+        "Speech end threshold",
+        "Milliseconds of silence after which the voice has finished; 1,200 if empty.",
+        "machineDetectionSpeechEndThreshold",
     ),
 ]
 SilenceTimeout = Annotated[
     int | None,
-    Field(
-        label="Silence timeout",
-        key="machineDetectionSilenceTimeout",
-        help="Milliseconds to wait for a voice; 5,000 if empty.",
-        minimum=2000,
-        maximum=10_000,
-        advanced=True,
+    _between(
+        2000,
+        10_000,
+        "Silence timeout",
+        "Milliseconds to wait for a voice; 5,000 if empty.",
+        "machineDetectionSilenceTimeout",
     ),
 ]
 WordsThreshold = Annotated[
     int | None,
-    Field(
-        label="Words threshold",
-        key="machineWordsThreshold",
-        help="So many words that only a machine says; 6 if empty.",
-        minimum=1,
-        maximum=100,
-        advanced=True,
+    _between(
+        1,
+        100,
+        "Words threshold",
+        "So many words that only a machine says; 6 if empty.",
+        "machineWordsThreshold",
     ),
 ]
 Background = Annotated[
@@ -262,13 +248,7 @@ Background = Annotated[
     ),
 ]
 BackgroundCallback = Annotated[
-    str,
-    Field(
-        label="Background detection callback",
-        key="asyncAmdStatusCallback",
-        format="uri",
-        advanced=True,
-    ),
+    str, _address("Background detection callback", "asyncAmdStatusCallback")
 ]
 BackgroundMethod = Annotated[
     HttpMethod | None,

@@ -76,14 +76,8 @@ def search_calls(
         Field(label="End time is", key="endTimeType", help="Only with an end time.", advanced=True),
     ] = "at",
     end_time: Annotated[datetime | None, Field(label="End time", key="endTime")] = None,
-    from_: Annotated[
-        str,
-        number_field("From", "Calls from this number."),
-    ] = "",
-    to: Annotated[
-        str,
-        number_field("To", "Calls to this number."),
-    ] = "",
+    from_: Annotated[str, number_field("From", "Calls from this number.")] = "",
+    to: Annotated[str, number_field("To", "Calls to this number.")] = "",
     parent_call_sid: Annotated[
         str,
         Field(label="Parent call SID", help="Legs that this call created.", key="parentCallSid"),

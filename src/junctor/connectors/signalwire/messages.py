@@ -48,14 +48,8 @@ def search_messages(
         datetime | None,
         Field(label="Date sent", key="dateSent", help="Only its day counts, in UTC."),
     ] = None,
-    from_: Annotated[
-        str,
-        number_field("From", "Messages from this number."),
-    ] = "",
-    to: Annotated[
-        str,
-        number_field("To", "Messages to this number."),
-    ] = "",
+    from_: Annotated[str, number_field("From", "Messages from this number.")] = "",
+    to: Annotated[str, number_field("To", "Messages to this number.")] = "",
     status: Annotated[MessageStatus | None, Field(label="Status")] = None,
     limit: Limit = 10,
 ) -> Request:

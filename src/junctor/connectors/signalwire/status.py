@@ -29,6 +29,7 @@ from junctor.language.verifiers import check_secret
 
 __all__ = ["CallStatusSettings", "MessageStatusSettings", "RecordingSettings"]
 
+_told = partial(HookDef, verify=SIGNED, order_key=call_of, answer=cxml.answered(cxml.EMPTY))
 
 Everything = Annotated[
     bool,
@@ -74,13 +75,10 @@ class CallStatusSettings(Keyed):
 
 @signalwire.instant(
     "Watch call status",
-    hook=HookDef(
-        verify=SIGNED,
+    hook=_told(
         dedup=call_status,
-        order_key=call_of,
         register=CALL_STATUS,
         settings=CallStatusSettings,
-        answer=cxml.answered(cxml.EMPTY),
         backfill=partial(missed_call_states, CALL_ENDED),
     ),
 )
@@ -107,12 +105,9 @@ class MessageStatusSettings(Keyed):
 
 @signalwire.instant(
     "Watch message status",
-    hook=HookDef(
-        verify=SIGNED,
+    hook=_told(
         dedup=message_status,
-        order_key=call_of,
         settings=MessageStatusSettings,
-        answer=cxml.answered(cxml.EMPTY),
         backfill=missed_message_states,
     ),
 )
@@ -134,12 +129,9 @@ class RecordingSettings(Keyed):
 
 @signalwire.instant(
     "Watch recordings",
-    hook=HookDef(
-        verify=SIGNED,
+    hook=_told(
         dedup=recording_status,
-        order_key=call_of,
         settings=RecordingSettings,
-        answer=cxml.answered(cxml.EMPTY),
         backfill=missed_recordings,
     ),
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from junctor.connectors.toky.account import BASE, said, toky
@@ -50,14 +52,11 @@ def list_contacts(limit: Limit = 10) -> Request:
     return Request("GET", "/contacts")
 
 
-@toky.module(
-    "Watch new contacts",
-    kind="trigger",
-    effect="read",
-    items="results",
-    paging=PAGES,
-    poll=Poll(id=lambda contact: str(contact.get("phone")), newest_first=False),
-)
+_BY_PHONE = Poll(id=lambda contact: str(contact.get("phone")), newest_first=False)
+_directory = partial(toky.module, kind="trigger", effect="read", items="results", paging=PAGES)
+
+
+@_directory("Watch new contacts", poll=_BY_PHONE)
 def watch_new_contacts(limit: Limit = 10) -> Request:
     """Starts when a phone number is new in the phone directory.
 
@@ -67,14 +66,7 @@ def watch_new_contacts(limit: Limit = 10) -> Request:
     return Request("GET", "/contacts")
 
 
-@toky.module(
-    "Watch new and changed contacts",
-    kind="trigger",
-    effect="read",
-    items="results",
-    paging=PAGES,
-    poll=Poll(id=lambda contact: str(contact.get("phone")), newest_first=False, mark=_mark),
-)
+@_directory("Watch new and changed contacts", poll=replace(_BY_PHONE, mark=_mark))
 def watch_contacts(limit: Limit = 10) -> Request:
     """Starts when a contact of the phone directory is new, or differs from what it was.
 

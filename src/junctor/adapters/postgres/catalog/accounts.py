@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from junctor.adapters.postgres.catalog.base import Base, given, json_or_none, unpack
+from junctor.adapters.postgres.catalog.base import Base, given, json_or_none
 from junctor.errors import Conflict, Misconfigured
 from junctor.language.ids import show
 from junctor.ports.catalog import Connection, Hook, Json, Page
@@ -38,7 +38,7 @@ class PostgresAccounts(Base):
         team_id: UUID | None = None,
     ) -> Connection:
         async with self._writing("A connection", organization_id) as connection:
-            made = await self._row(
+            return await self._add(
                 connection,
                 Connection,
                 "create_connection",
@@ -54,17 +54,9 @@ class PostgresAccounts(Base):
                     "sealed": sealed,
                     "actor": actor,
                 },
-            )
-            assert made is not None
-            await self._audit(
-                connection,
-                organization_id,
-                actor,
-                "create",
-                show("con", id),
+                "con",
                 {"name": name, "connector": connector, "base_url": base_url},
             )
-        return made
 
     async def connections(
         self,
@@ -74,16 +66,8 @@ class PostgresAccounts(Base):
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page[Connection]:
-        return await self._page(
-            Connection,
-            "connections",
-            {
-                "organization": organization_id,
-                "connector": connector,
-                "before": unpack(cursor, UUID),
-            },
-            limit=limit,
-            last=lambda row: str(row.id),
+        return await self._newest(
+            Connection, "connections", organization_id, cursor, limit, connector=connector
         )
 
     async def connection(self, organization_id: UUID, id: UUID) -> Connection:
@@ -192,15 +176,14 @@ class PostgresAccounts(Base):
         sealed: bytes | None = None,
         team_id: UUID | None = None,
     ) -> Hook:
-        id_ = id or self._ids.new()
         async with self._writing("A hook", organization_id) as connection:
-            made = await self._row(
+            return await self._add(
                 connection,
                 Hook,
                 "create_hook",
                 {
                     "organization": organization_id,
-                    "id": id_,
+                    "id": id or self._ids.new(),
                     "team": await self._team(connection, organization_id, team_id),
                     "scenario": scenario_id,
                     "module": module,
@@ -213,17 +196,9 @@ class PostgresAccounts(Base):
                     "sealed": sealed,
                     "actor": actor,
                 },
-            )
-            assert made is not None
-            await self._audit(
-                connection,
-                organization_id,
-                actor,
-                "create",
-                show("hok", id_),
+                "hok",
                 {"name": name, "connector": connector, "kind": kind},
             )
-        return made
 
     async def hooks(
         self,
@@ -233,16 +208,8 @@ class PostgresAccounts(Base):
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page[Hook]:
-        return await self._page(
-            Hook,
-            "hooks",
-            {
-                "organization": organization_id,
-                "scenario": scenario_id,
-                "before": unpack(cursor, UUID),
-            },
-            limit=limit,
-            last=lambda row: str(row.id),
+        return await self._newest(
+            Hook, "hooks", organization_id, cursor, limit, scenario=scenario_id
         )
 
     async def hook(self, organization_id: UUID, id: UUID) -> Hook:

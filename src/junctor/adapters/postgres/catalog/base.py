@@ -7,7 +7,7 @@ import binascii
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from psycopg import errors
@@ -18,10 +18,17 @@ from junctor.adapters.postgres.database import Connection, Pool, tenant
 from junctor.adapters.postgres.queries import load
 from junctor.adapters.system import system_ids
 from junctor.errors import Conflict, Misconfigured, NotFound
-from junctor.language.ids import Ids
+from junctor.language.ids import Ids, show
 from junctor.ports.catalog import Json, Page
 
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
 T = TypeVar("T")
+Row = TypeVar("Row", bound=_Identified)
 Parameters = Mapping[str, Any]
 
 _MOST = 500
@@ -106,6 +113,19 @@ class Base:
             return Page(rows, None)
         return Page(rows[:size], pack(last(rows[size - 1])))
 
+    async def _newest(
+        self,
+        kind: type[Row],
+        name: str,
+        organization_id: UUID,
+        cursor: str | None,
+        limit: int,
+        **more: object,
+    ) -> Page[Row]:
+        """A page of rows that are listed newest first, by their ids."""
+        parameters = {"organization": organization_id, "before": unpack(cursor, UUID), **more}
+        return await self._page(kind, name, parameters, limit=limit, last=lambda row: str(row.id))
+
     @asynccontextmanager
     async def _writing(self, what: str, organization_id: UUID) -> AsyncIterator[Connection]:
         """A transaction of the organisation; refusals of the database become ours."""
@@ -118,6 +138,24 @@ class Base:
             raise NotFound(
                 f"{what} names something that was not found ({error.diag.constraint_name})"
             ) from error
+
+    async def _add(
+        self,
+        connection: Connection,
+        kind: type[T],
+        name: str,
+        parameters: Parameters,
+        prefix: str,
+        details: Json,
+    ) -> T:
+        """Makes one row, with its audit line; ``prefix`` is that of its id."""
+        made = await self._row(connection, kind, name, parameters)
+        assert made is not None
+        thing = show(prefix, parameters["id"])
+        await self._audit(
+            connection, parameters["organization"], parameters["actor"], "create", thing, details
+        )
+        return made
 
     async def _change(
         self,

@@ -127,7 +127,7 @@ class PostgresOrganizations(Base):
     ) -> tuple[Token, Secret]:
         text = Secret(TOKEN_PREFIX + secrets.token_urlsafe(32))
         async with self._writing("A token", organization_id) as connection:
-            made = await self._row(
+            made = await self._add(
                 connection,
                 Token,
                 "create_token",
@@ -140,14 +140,7 @@ class PostgresOrganizations(Base):
                     "actor": actor,
                     "expires_at": expires_at,
                 },
-            )
-            assert made is not None
-            await self._audit(
-                connection,
-                organization_id,
-                actor,
-                "create",
-                show("tok", made.id),
+                "tok",
                 {"name": name, "scopes": list(scopes)},
             )
         return made, text

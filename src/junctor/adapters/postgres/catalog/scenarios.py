@@ -43,7 +43,7 @@ class PostgresScenarios(Base):
     ) -> Scenario:
         id_ = self._ids.new()
         async with self._writing(_WHAT, organization_id) as connection:
-            made = await self._row(
+            made = await self._add(
                 connection,
                 Scenario,
                 "create_scenario",
@@ -57,8 +57,9 @@ class PostgresScenarios(Base):
                     "confidential": confidential,
                     "actor": actor,
                 },
+                "scn",
+                {"name": name},
             )
-            assert made is not None
             await connection.execute(
                 self._sql["create_version"],
                 {
@@ -70,9 +71,6 @@ class PostgresScenarios(Base):
                     "actor": actor,
                 },
             )
-            await self._audit(
-                connection, organization_id, actor, "create", show("scn", id_), {"name": name}
-            )
         return made
 
     async def scenarios(
@@ -83,12 +81,8 @@ class PostgresScenarios(Base):
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page[Scenario]:
-        return await self._page(
-            Scenario,
-            "scenarios",
-            {"organization": organization_id, "active": active, "before": unpack(cursor, UUID)},
-            limit=limit,
-            last=lambda row: str(row.id),
+        return await self._newest(
+            Scenario, "scenarios", organization_id, cursor, limit, active=active
         )
 
     async def scenario(self, organization_id: UUID, id: UUID) -> Scenario:

@@ -30,37 +30,27 @@ class PostgresStores(Base):
         structure_id: UUID | None = None,
         team_id: UUID | None = None,
     ) -> DataStore:
-        id_ = self._ids.new()
         async with self._writing("A data store", organization_id) as connection:
-            made = await self._row(
+            return await self._add(
                 connection,
                 DataStore,
                 "create_store",
                 {
                     "organization": organization_id,
-                    "id": id_,
+                    "id": self._ids.new(),
                     "team": await self._team(connection, organization_id, team_id),
                     "name": name,
                     "structure": structure_id,
                     "actor": actor,
                 },
+                "dst",
+                {"name": name},
             )
-            assert made is not None
-            await self._audit(
-                connection, organization_id, actor, "create", show("dst", id_), {"name": name}
-            )
-        return made
 
     async def stores(
         self, organization_id: UUID, *, cursor: str | None = None, limit: int = 50
     ) -> Page[DataStore]:
-        return await self._page(
-            DataStore,
-            "stores",
-            {"organization": organization_id, "before": unpack(cursor, UUID)},
-            limit=limit,
-            last=lambda row: str(row.id),
-        )
+        return await self._newest(DataStore, "stores", organization_id, cursor, limit)
 
     async def store(self, organization_id: UUID, id: UUID) -> DataStore:
         parameters = {"organization": organization_id, "id": id}

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from junctor.adapters.postgres.catalog.base import Base, given, unpack
+from junctor.adapters.postgres.catalog.base import Base, given
 from junctor.errors import Conflict
 from junctor.language.ids import show
 from junctor.ports.catalog import DataStructure, Page
@@ -31,38 +31,28 @@ class PostgresStructures(Base):
         strict: bool = False,
         team_id: UUID | None = None,
     ) -> DataStructure:
-        id_ = self._ids.new()
         async with self._writing("A data structure", organization_id) as connection:
-            made = await self._row(
+            return await self._add(
                 connection,
                 DataStructure,
                 "create_structure",
                 {
                     "organization": organization_id,
-                    "id": id_,
+                    "id": self._ids.new(),
                     "team": await self._team(connection, organization_id, team_id),
                     "name": name,
                     "spec": Jsonb(list(spec)),
                     "strict": strict,
                     "actor": actor,
                 },
+                "str",
+                {"name": name},
             )
-            assert made is not None
-            await self._audit(
-                connection, organization_id, actor, "create", show("str", id_), {"name": name}
-            )
-        return made
 
     async def structures(
         self, organization_id: UUID, *, cursor: str | None = None, limit: int = 50
     ) -> Page[DataStructure]:
-        return await self._page(
-            DataStructure,
-            "structures",
-            {"organization": organization_id, "before": unpack(cursor, UUID)},
-            limit=limit,
-            last=lambda row: str(row.id),
-        )
+        return await self._newest(DataStructure, "structures", organization_id, cursor, limit)
 
     async def structure(self, organization_id: UUID, id: UUID) -> DataStructure:
         parameters = {"organization": organization_id, "id": id}

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from junctor.adapters.postgres.catalog.base import Base, unpack
+from junctor.adapters.postgres.catalog.base import Base
 from junctor.language.ids import show
 from junctor.ports.catalog import Json, Page, Variable
 
@@ -27,37 +27,27 @@ class PostgresVariables(Base):
         value: Json,
         team_id: UUID | None = None,
     ) -> Variable:
-        id_ = self._ids.new()
         async with self._writing("A variable", organization_id) as connection:
-            made = await self._row(
+            return await self._add(
                 connection,
                 Variable,
                 "create_variable",
                 {
                     "organization": organization_id,
-                    "id": id_,
+                    "id": self._ids.new(),
                     "team": team_id,
                     "name": name,
                     "value": Jsonb(value),
                     "actor": actor,
                 },
+                "var",
+                {"name": name},
             )
-            assert made is not None
-            await self._audit(
-                connection, organization_id, actor, "create", show("var", id_), {"name": name}
-            )
-        return made
 
     async def variables(
         self, organization_id: UUID, *, cursor: str | None = None, limit: int = 50
     ) -> Page[Variable]:
-        return await self._page(
-            Variable,
-            "variables",
-            {"organization": organization_id, "before": unpack(cursor, UUID)},
-            limit=limit,
-            last=lambda row: str(row.id),
-        )
+        return await self._newest(Variable, "variables", organization_id, cursor, limit)
 
     async def variable(self, organization_id: UUID, id: UUID) -> Variable:
         parameters = {"organization": organization_id, "id": id}
