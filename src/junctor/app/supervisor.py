@@ -217,8 +217,7 @@ class Supervisor:
     ) -> None:
         """Lets a process that was replaced finish what it does."""
         assert child.retire is not None
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(child.retire)
+        _tell(process, child.retire)
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait(
             {ended, stopping}, timeout=child.retire_seconds, return_when=asyncio.FIRST_COMPLETED
@@ -230,15 +229,22 @@ class Supervisor:
     async def _end(
         self, child: Child, process: asyncio.subprocess.Process, ended: asyncio.Task[int]
     ) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
+        _tell(process, signal.SIGTERM)
         try:
             await asyncio.wait_for(asyncio.shield(ended), GRACE)
         except TimeoutError:
             self._on_event(child.name, f"did not end within {GRACE} s; killed")
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            _tell(process, signal.SIGKILL)
             await ended
+
+
+def _tell(process: asyncio.subprocess.Process, number: int) -> None:
+    """Sends a signal. `send_signal` would first reap a process that has just ended; then asyncio
+    could not say any more how.
+    """
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def _say(code: int) -> str:

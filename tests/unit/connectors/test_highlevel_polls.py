@@ -37,8 +37,8 @@ def listed(
         assert request.url == path
         query = dict(request.query)
         asked.append(query)
-        size = query["limit"]
-        start = (query[step] - 1) * size if step == "page" else query[step]
+        size, place = int(query["limit"]), int(query[step])
+        start = (place - 1) * size if step == "page" else place
         rows = [{own: str(number)} for number in range(start, min(start + size, total))]
         return Response(200, {}, json.dumps({items: rows}).encode())
 
