@@ -214,6 +214,30 @@ async def test_a_message_that_was_not_sent_is_sent_once_that_is_sure(
 
 
 @asynchronous
+async def test_a_word_that_comes_again_settles_nothing_that_came_after_it(
+    database_url: str, folder: Path
+) -> None:
+    async with standing(database_url, folder) as it, own_worker(it.core):
+        path, run = await uncertain(it, "cut_before")
+        stopped = (await it.client.get(f"{run}/stopped")).json()
+        first = {"outcome": "not-done", "attempt_id": stopped["attempt_id"]}
+        await it.admin("/faults", {"kind": "cut_after", "match": {"path": "/sms/send"}})
+        assert (await it.client.post(f"{run}/settle", json=first)).status_code == 200
+        while len(it.sim.state.sms) < 1:  # the suite's time limit ends what never comes
+            await asyncio.sleep(0)
+        await it.ended(path, 1, state="uncertain")
+        again = await it.client.post(f"{run}/settle", json=first)
+        assert again.status_code == 409
+        now = again.json()["error"]["params"]["attempt_id"]
+        assert now == (await it.client.get(f"{run}/stopped")).json()["attempt_id"]
+        assert now != first["attempt_id"]
+        done = {"outcome": "done", "attempt_id": now}
+        assert (await it.client.post(f"{run}/settle", json=done)).status_code == 200
+        await it.ended(path, 1)
+        assert len(it.sim.state.sms) == 1
+
+
+@asynchronous
 async def test_a_person_says_how_it_was(database_url: str, folder: Path) -> None:
     async with standing(database_url, folder) as it, own_worker(it.core):
         path, run = await uncertain(it, "cut_after")

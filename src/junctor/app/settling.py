@@ -74,14 +74,17 @@ async def settle(
     *,
     actor: str,
     bundle: Bundle | None = None,
+    attempt_id: str | None = None,
     now: datetime | None = None,
 ) -> tuple[Run, Found]:
     """Settles what keeps an uncertain run from going on; the run as it is then.
 
     ``done``: it happened, and gave ``bundle`` (nothing in it, if not said). ``not-done``: it did
     not, and the run tries it again. ``probe``: the vendor is asked; what it can't tell leaves the
-    run as it is; ``now`` decides whether a no counts yet. `Conflict` if the run is not uncertain,
-    or somebody was faster; `Misconfigured` if its module can't be asked.
+    run as it is; ``now`` decides whether a no counts yet. ``attempt_id`` says which attempt is
+    meant (`Doubt.attempt_id`): without it, it is the one in doubt now. `Conflict` if the run is not
+    uncertain, another attempt is in doubt, or somebody was faster; `Misconfigured` if its module
+    can't be asked.
     """
     run = await core.catalog.run(organization_id, run_id)
     shown = ids.show("run", run_id)
@@ -95,6 +98,13 @@ async def settle(
     doubt = doubt_in(pieces)
     if doubt is None:
         raise Conflict(f"Nothing of {shown} is in doubt any more.", run=shown)
+    if attempt_id not in {None, doubt.attempt_id}:
+        raise Conflict(
+            f"The attempt {attempt_id} of {shown} is not what is in doubt now: that is "
+            f"{doubt.attempt_id}. Look at it again before you settle it.",
+            run=shown,
+            attempt_id=doubt.attempt_id,
+        )
     found = Found("done" if outcome == "done" else "not-done", "as somebody said", bundle or {})
     if outcome == "probe":
         found = await _probed(core, run, doubt, now or datetime.now(UTC))

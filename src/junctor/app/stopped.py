@@ -47,6 +47,8 @@ class Stopped:
     """The module's evaluated mapping; ``None`` if that can't be told."""
     request: Any
     """The request that comes of it, without what a connection adds."""
+    attempt_id: str | None
+    """Of an unknown outcome: what a word about it names."""
     probe: bool
     """Whether the vendor can be asked if it happened."""
     bundles: list[dict[str, Any]] = field(default_factory=list)
@@ -98,6 +100,7 @@ async def stopped(core: Core, organization_id: UUID, run_id: UUID) -> Stopped:
         sent_at=doubt.at if doubt is not None else None,
         input=redact_bundle(arguments),
         request=redact_bundle(request),
+        attempt_id=doubt.attempt_id if doubt is not None else None,
         probe=call is not None and call.module.probe is not None,
         bundles=[
             {

@@ -31,6 +31,12 @@ class Doubt:
     steps: Mapping[int, Any] = field(default_factory=dict)
     """Answers to the requests that the module sent before the one in doubt."""
 
+    @property
+    def attempt_id(self) -> str:
+        """What a word about this attempt names, so that it is never taken for another's."""
+        cycle, module, path, attempt = self.address
+        return f"{cycle}:{module}:{'.'.join(map(str, path))}:{attempt}"
+
 
 def doubt_in(segments: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Doubt | None:
     """What keeps an uncertain run from going on; ``None`` if that is settled, or nothing does.

@@ -42,10 +42,14 @@ class BackfillView(msgspec.Struct):
 
 
 class Settlement(msgspec.Struct, forbid_unknown_fields=True):
-    """How it was: ``probe`` asks the vendor. ``bundle`` is what the operation gave, if done."""
+    """How it was: ``probe`` asks the vendor. ``bundle`` is what the operation gave, if done.
+    ``attempt_id``, of `GET …/stopped`, says which attempt is meant: if another one is in doubt by
+    now, the answer is 409, so that a request that is sent again can't settle what came after it.
+    """
 
     outcome: Literal["probe", "done", "not-done"] = "probe"
     bundle: dict[str, Any] | None = None
+    attempt_id: str | None = None
 
 
 class SettledView(msgspec.Struct):
@@ -100,6 +104,7 @@ async def settle(
         data.outcome,
         actor=request.user.actor,
         bundle=data.bundle,
+        attempt_id=data.attempt_id,
     )
     return SettledView(found.verdict, found.says, run_view(run))
 

@@ -227,6 +227,11 @@ def show_stopped(out: Any, why: Any) -> None:
         out.print(f"Tried again by itself at {ago(why.again_at)}", markup=False)
     if why.state == "uncertain":
         probe = " --probe," if why.probe else ""
-        out.print(f"Go on: junctor run settle {why.run}{probe} --done or --not-done", markup=False)
+        at = f" --attempt {why.attempt_id}" if why.attempt_id is not None else ""
+        out.print(
+            f"Go on: junctor run settle {why.run}{at}{probe} --done or --not-done",
+            markup=False,
+            soft_wrap=True,
+        )
     else:
         out.print(f"Go on: junctor run retry {why.run} [--set MODULE.path=value]", markup=False)
