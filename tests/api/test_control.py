@@ -156,3 +156,22 @@ async def test_status_shows_processes_and_the_database(api: Any) -> None:
         assert set(found["runs"]) == {"waiting", "incomplete", "uncertain"}
         headers = await it.token_with("runs:read")
         assert (await it.client.get("/api/v1/status", headers=headers)).status_code == 403
+
+
+@asynchronous
+async def test_queues_have_pages_and_their_users_keys(api: Any, database_url: str) -> None:
+    async with api() as it:
+        hook = await hook_of(it, TRIGGER)
+        with psycopg.connect(database_url, autocommit=True) as db:
+            for key in ("k:a", "k:b", "~manual"):
+                db.execute(
+                    "insert into inbox (organization_id, id, scenario_id, order_key, payload)"
+                    " values (%s, %s, %s, %s, '')",
+                    (it.organization_id, it.core.ids.new(), ids.read("scn", hook["scenario"]), key),
+                )
+        path = f"/queues?scenario={hook['scenario']}&limit=2"
+        first = await got(it, path)
+        assert [each["order_key"] for each in first["queues"]] == ["a", "b"]
+        rest = await got(it, f"{path}&cursor={first['next']}")
+        assert ([each["order_key"] for each in rest["queues"]], rest["next"]) == (["~manual"], None)
+        assert "cursor" in (await got(it, f"{path}&cursor=x", 400))["error"]["message"]

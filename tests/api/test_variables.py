@@ -136,6 +136,7 @@ async def test_a_run_shows_its_name_and_what_it_returned(api: Any, database_url:
         status, headers, body = pack_outputs({"greeting": "Hello", "token": "jct_" + "x" * 43})
         journal = Journal()
         journal.answered(Address(0, 2, (0,)), (status, headers, body), sent=True)
+        journal.operation(0, 3, (0,), 0, {"n": 1})
         taken = journal.take()
         assert taken is not None
         keyring = await it.core.vault.keyring(it.organization_id)
@@ -166,6 +167,12 @@ async def test_a_run_shows_its_name_and_what_it_returned(api: Any, database_url:
         assert later["outputs"] == first["outputs"], "the journal says it too"
         operations = (await it.client.get(f"{path}/operations")).json()["operations"]
         assert operations[0]["bundles"] == [first["outputs"]]
+        page = (await it.client.get(f"{path}/operations?limit=1")).json()
+        assert page["operations"] == operations[:1]
+        rest = f"{path}/operations?limit=1&cursor={page['next']}"
+        page = (await it.client.get(rest)).json()
+        assert (page["operations"], page["next"]) == (operations[1:], None)
+        assert (await it.client.get(f"{path}/operations?cursor=W10")).status_code == 400
         for text, found in (("order", 1), ("4711", 1), ("%", 0)):
             listed = (await it.client.get("/api/v1/runs", params={"name": text})).json()["items"]
             assert len(listed) == found, text

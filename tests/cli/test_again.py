@@ -49,6 +49,10 @@ def test_a_stopped_run_is_looked_into_edited_and_goes_on(junctor: Any, tmp_path:
     assert "Stopped at module 2 util:SetVariables" in said.out
     assert "junctor run retry" in said.out
     shown = junctor("run", "show", run, "--json").json
+    first = junctor("run", "show", run, "--limit", "1")
+    assert "the first 1 of about 2 operations" in " ".join(first.out.split())
+    assert "--limit 0" not in junctor("run", "show", run, "--limit", "0").out
+    assert len(junctor("run", "show", run, "--limit", "1", "--json").json["operations_list"]) == 1
     (bundle,) = shown["stopped"]["bundles"]
     assert (bundle["module"], bundle["bundle"]["n"]) == (1, "none")
     assert junctor("run", "retry", run, "--set", "n=5").code == 1

@@ -160,6 +160,7 @@ def test_a_scenario_from_import_to_run(junctor: Any, tmp_path: Path) -> None:
     assert once.json["state"] == "finished"
     shown = junctor("run", "show", once.json["id"], "--json").json
     assert {"greeting": "hello"} in [b for o in shown["operations_list"] for b in o["bundles"]]
+    assert not shown["more_operations"]
     assert "util:SetVariables" in junctor("run", "show", once.json["id"]).out
     listed = junctor("runs", "--scenario", key, "--state", "finished", "--json").json["runs"]
     assert [each["id"] for each in listed] == [once.json["id"]]

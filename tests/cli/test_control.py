@@ -68,7 +68,7 @@ def test_a_changed_blueprint_is_saved_as_the_draft(
 
 
 def test_what_waits_and_how_all_does(junctor: Any) -> None:
-    assert junctor("queues", "--json").json == {"queues": []}
+    assert junctor("queues", "--json").json == {"queues": [], "more": False}
     assert junctor("queues", "--blocked").code == 0
     found = junctor("status", "--json").json
     assert found["queues"]["deliveries"] == 0

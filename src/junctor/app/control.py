@@ -62,7 +62,7 @@ async def waiting(core: Core, scenario: Scenario) -> Waiting:
     queues = await core.catalog.queues(
         scenario.organization_id, scenario_id=scenario.id, limit=1_000_000
     )
-    return Waiting(scenario, queues)
+    return Waiting(scenario, queues.items)
 
 
 async def stop(

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from junctor.adapters.postgres.catalog.base import pack, unpack
 from junctor.adapters.postgres.database import tenant
 from junctor.adapters.postgres.queries import load as queries
 from junctor.app.core import Core
-from junctor.app.history import operations_of
+from junctor.app.history import Operations, place_of
 from junctor.errors import Conflict, JunctorError, Misconfigured, NotFound
 from junctor.language import ids
 from junctor.language.blueprint import load
-from junctor.ports.catalog import Run
+from junctor.ports.catalog import Page, Run
 from junctor.runtime.flight import segment_aad
 
 __all__ = [
     "ENDED",
     "Piece",
     "as_bundles",
+    "first_operations",
     "journal_of",
     "operations",
     "resolve",
@@ -34,6 +36,9 @@ Piece = tuple[bytes, Mapping[bytes, bytes]]
 """An opened segment and its blobs, by hash."""
 ENDED = frozenset({"finished", "incomplete", "uncertain", "discarded"})
 _SOON = timedelta(seconds=1)
+_PAGE = 200
+_BATCH = 50
+"""Segments read at once."""
 ALIVE = 15.0
 """Seconds after its last heartbeat that a worker counts as alive."""
 
@@ -93,28 +98,63 @@ def _stays(run: Run) -> bool:
     return run.state == "waiting" and (due is None or due > datetime.now(UTC) + _SOON)
 
 
-async def operations(core: Core, run: Run) -> list[dict[str, Any]]:
-    """A run's operations with their bundles, secrets masked, from its journal."""
-    pieces, _ = await journal_of(core, run)
-    return operations_of(pieces, await _names(core, run))
+async def operations(
+    core: Core, run: Run, *, cursor: str | None = None, limit: int = 200
+) -> Page[dict[str, Any]]:
+    """A page of a run's operations with their bundles, secrets masked, from its journal.
+
+    No more than the page is ever in memory, however long the run is.
+    """
+    since = unpack(cursor, place_of) or (0, 0, frozenset())
+    found = Operations(await _names(core, run), limit=limit, since=since)
+    async for seq, data, blobs in _opened(core, run, after=since[0] - 1):
+        if not found.read(seq, data, blobs):
+            break
+    return Page(found.shown, None if found.next is None else pack(found.next))
+
+
+async def first_operations(
+    core: Core, run: Run, most: int | None
+) -> tuple[list[dict[str, Any]], bool]:
+    """The first operations of a run (``None``: all), and whether there are more."""
+    made: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while most is None or len(made) < most:
+        limit = _PAGE if most is None else min(_PAGE, most - len(made))
+        page = await operations(core, run, cursor=cursor, limit=limit)
+        made += page.items
+        cursor = page.cursor
+        if cursor is None:
+            return made, False
+    return made, True
 
 
 async def journal_of(core: Core, run: Run) -> tuple[list[Piece], int]:
     """A run's segments, opened, in order; and the number that the next one gets."""
+    pieces: list[Piece] = []
+    following = 0
+    async for seq, data, blobs in _opened(core, run):
+        pieces.append((data, blobs))
+        following = seq + 1
+    return pieces, following
+
+
+async def _opened(
+    core: Core, run: Run, *, after: int = -1
+) -> AsyncIterator[tuple[int, bytes, Mapping[bytes, bytes]]]:
+    """Segments with their numbers, opened one by one."""
     organization_id = run.organization_id
     keyring = await core.vault.keyring(organization_id)
-    pieces: list[Piece] = []
-    after = -1
     while True:
-        segments = await core.catalog.segments(organization_id, run.id, after=after, limit=100)
+        segments = await core.catalog.segments(organization_id, run.id, after=after, limit=_BATCH)
         if not segments:
-            return pieces, after + 1
+            return
         for segment in segments:
             blobs = {
                 name: await core.blobs.get(organization_id, run.id, name) for name in segment.blobs
             }
             aad = segment_aad(organization_id, run.id, segment.seq)
-            pieces.append((keyring.open(segment.data, aad), blobs))
+            yield segment.seq, keyring.open(segment.data, aad), blobs
         after = segments[-1].seq
 
 

@@ -23,9 +23,15 @@ __all__ = [
     "RunView",
     "backtest_view",
     "compared_view",
+    "key_shown",
     "queue_view",
     "run_view",
 ]
+
+
+def key_shown(order_key: str) -> str:
+    """An order key as its scenario made it. One that began by hand stands in no line: ``~…``."""
+    return order_key.removeprefix("k:")
 
 
 class RunView(msgspec.Struct, kw_only=True):
@@ -65,7 +71,7 @@ def run_view(found: Run) -> RunView:
         due_at=found.due_at,
         trigger=found.trigger,
         actor=found.actor,
-        order_key=found.order_key,
+        order_key=key_shown(found.order_key),
         started_at=found.started_at,
         ended_at=found.ended_at,
         operations=found.operations,
@@ -183,7 +189,7 @@ def queue_view(found: Queue) -> QueueView:
         )
     return QueueView(
         scenario=ids.show("scn", found.scenario_id),
-        order_key=found.order_key,
+        order_key=key_shown(found.order_key),
         deliveries=found.deliveries,
         parked=found.parked,
         oldest_at=found.oldest_at,

@@ -451,8 +451,13 @@ class History(Protocol):
         """Segments after number ``after``, in order; none of a run that isn't there."""
 
     async def queues(
-        self, organization_id: UUID, *, scenario_id: UUID | None = None, limit: int = 1000
-    ) -> list[Queue]:
+        self,
+        organization_id: UUID,
+        *,
+        scenario_id: UUID | None = None,
+        cursor: str | None = None,
+        limit: int = 1000,
+    ) -> Page[Queue]:
         """What waits: what is blocked before the rest, the oldest first."""
 
 

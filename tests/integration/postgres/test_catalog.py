@@ -167,12 +167,12 @@ async def test_deleting_a_scenario_takes_what_waits_along(database_url: str) -> 
                 "actor, started_at) values (%s,%s,'standard',%s,1,'incomplete','x',now())",
                 (org, run, made.id),
             )
-        (queue,) = await catalog.queues(org)
+        (queue,) = (await catalog.queues(org)).items
         assert (queue.scenario_id, queue.deliveries, queue.blocked_by_run) == (made.id, 1, run)
         assert [r.id for r in (await catalog.runs(org, states=["incomplete"])).items] == [run]
 
         await catalog.delete_scenario(org, made.id, actor="ann")
-        assert await catalog.queues(org) == []
+        assert (await catalog.queues(org)).items == []
         assert (await catalog.run(org, run)).state == "discarded"
         entry = (await catalog.audit(org)).items[0]
         assert (entry.verb, entry.details) == ("delete", {"name": "S", "deliveries": 1})
@@ -344,3 +344,34 @@ async def test_the_audit_log_shows_every_write_and_every_forgery(database_url: s
             assert await catalog.verify_audit(org) == 5
             owner.execute("delete from audit where organization_id = %s and seq = 5", (org,))
             assert await catalog.verify_audit(org) == 6
+
+
+@asynchronous
+async def test_what_waits_is_listed_page_by_page(database_url: str) -> None:
+    async with tenant_on(database_url) as (catalog, org):
+        made = await catalog.create_scenario(org, actor="ann", name="S", blueprint="{}")
+        with psycopg.connect(database_url, autocommit=True) as owner:
+            for number in range(6):
+                owner.execute(
+                    "insert into inbox (organization_id, id, scenario_id, order_key, payload,"
+                    " received_at) values (%s, %s, %s, %s, '', '2026-01-01'::timestamptz"
+                    " + make_interval(secs => %s))",
+                    (org, IDS.new(), made.id, f"k:{number}", number // 2),
+                )
+            for key in ("k:4", "k:5", "k:gone"):  # nothing stands behind the last
+                owner.execute(
+                    "insert into backlog (organization_id, scenario_id, order_key, blocked_by_run)"
+                    " values (%s, %s, %s, %s)",
+                    (org, made.id, key, IDS.new()),
+                )
+        whole = [each.order_key for each in (await catalog.queues(org)).items]
+        assert whole == ["k:4", "k:5", "k:gone", "k:0", "k:1", "k:2", "k:3"]
+        found: list[str] = []
+        cursor = None
+        while len(found) < len(whole):
+            page = await catalog.queues(org, cursor=cursor, limit=1)
+            found += [each.order_key for each in page.items]
+            cursor = page.cursor
+        assert (found, cursor) == (whole, None)
+        with pytest.raises(Misconfigured, match="cursor"):
+            await catalog.queues(org, cursor="bm9uZQ")

@@ -51,9 +51,12 @@ class StopView(msgspec.Struct):
 
 
 class QueuesView(msgspec.Struct):
-    """What waits: what is blocked before the rest, the oldest first."""
+    """What waits: what is blocked before the rest, the oldest first. ``next`` is the cursor of what
+    follows, ``null`` at the end.
+    """
 
     queues: list[QueueView]
+    next: str | None
 
 
 async def _hold(
@@ -128,15 +131,20 @@ async def skip(request: ApiRequest, run_id: FromPath[str]) -> RunView:
 async def list_queues(
     request: ApiRequest,
     scenario: FromQuery[str | None] = None,
+    cursor: Annotated[
+        str | None,
+        QueryParameter(name="cursor", description="`next` of the page before.", max_length=3000),
+    ] = None,
     limit: Annotated[int, QueryParameter(name="limit", ge=1, le=1000)] = 200,
 ) -> QueuesView:
     """Queues by scenario and order key: how much, since when, who is at it, what blocks it."""
     found = await core_of(request).catalog.queues(
         request.user.organization_id,
         scenario_id=read_id("scn", scenario) if scenario else None,
+        cursor=cursor,
         limit=limit,
     )
-    return QueuesView([queue_view(queue) for queue in found])
+    return QueuesView([queue_view(queue) for queue in found.items], found.cursor)
 
 
 @get("/status", summary="How everything does")

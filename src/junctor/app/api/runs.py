@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Router, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 
 from junctor.app import running
-from junctor.app.api.http import ApiRequest, core_of, read_id
+from junctor.app.api.http import ApiRequest, Limit, core_of, read_id
 from junctor.app.api.permissions import may
 from junctor.app.approvals import WaitView, open_waits
 from junctor.app.views import RunView, run_view
@@ -17,6 +17,11 @@ from junctor.language import ids
 from junctor.ports import catalog
 
 __all__ = ["router"]
+
+_Cursor = Annotated[
+    str | None,
+    QueryParameter(name="cursor", description="`next` of the page before.", max_length=6000),
+]
 
 
 class RunDetail(RunView, kw_only=True):
@@ -29,10 +34,13 @@ class RunDetail(RunView, kw_only=True):
 
 
 class OperationsView(msgspec.Struct):
-    """All operations of a run, in the order they were first recorded, secrets masked."""
+    """Operations of a run, in the order they were first recorded, secrets masked. ``next`` is the
+    cursor of what follows, ``null`` at the end.
+    """
 
     run: str
     operations: list[dict[str, Any]]
+    next: str | None
 
 
 @get("/runs/{run_id:str}", summary="A run")
@@ -52,13 +60,17 @@ async def read_run(request: ApiRequest, run_id: FromPath[str]) -> RunDetail:
 
 
 @get("/runs/{run_id:str}/operations", summary="A run's operations")
-async def read_operations(request: ApiRequest, run_id: FromPath[str]) -> OperationsView:
-    """Every operation with its bundles."""
+async def read_operations(
+    request: ApiRequest, run_id: FromPath[str], cursor: _Cursor = None, limit: Limit = 200
+) -> OperationsView:
+    """Every operation with its bundles, page by page.
+
+    A page may have fewer than ``limit``, if they hold much. A long list of bundles goes on in the
+    next page: the operation is there again, and ``first`` numbers the first bundle shown.
+    """
     found = await _find(request, run_id)
-    return OperationsView(
-        run=ids.show("run", found.id),
-        operations=await running.operations(core_of(request), found),
-    )
+    page = await running.operations(core_of(request), found, cursor=cursor, limit=limit)
+    return OperationsView(run=ids.show("run", found.id), operations=page.items, next=page.cursor)
 
 
 @post("/runs/{run_id:str}/discard", summary="Discard a run", status_code=200)

@@ -28,24 +28,26 @@ def register(app: typer.Typer) -> None:
         from junctor.app.cli.output import ago, console, print_json, print_table
         from junctor.app.cli.session import run_async, session
         from junctor.app.scenarios import all_scenarios, find_scenario
-        from junctor.app.views import queue_view
+        from junctor.app.views import key_shown, queue_view
         from junctor.language import ids
         from junctor.ports.catalog import Queue, Scenario
 
-        async def main() -> tuple[list[Queue], dict[Any, Scenario]]:
+        async def main() -> tuple[list[Queue], bool, dict[Any, Scenario]]:
             async with session() as (core, organization_id):
                 only = await find_scenario(core, organization_id, scenario) if scenario else None
                 found = await core.catalog.queues(
                     organization_id, scenario_id=only.id if only else None, limit=limit
                 )
                 every = await all_scenarios(core, organization_id)
-                return found, {each.id: each for each in every}
+                more = found.cursor is not None
+                return found.items, more, {each.id: each for each in every}
 
-        found, scenarios = run_async(main())
+        found, more, scenarios = run_async(main())
         if blocked:
             found = [queue for queue in found if queue.blocked_by_run is not None]
         if as_json:
-            print_json({"queues": [msgspec.to_builtins(queue_view(queue)) for queue in found]})
+            queues = [msgspec.to_builtins(queue_view(queue)) for queue in found]
+            print_json({"queues": queues, "more": more})
             return
         print_table(
             "",
@@ -55,7 +57,7 @@ def register(app: typer.Typer) -> None:
                     scenarios[queue.scenario_id].name
                     if queue.scenario_id in scenarios
                     else "(deleted)",
-                    queue.order_key.removeprefix("k:"),
+                    key_shown(queue.order_key),
                     queue.deliveries,
                     queue.parked or "",
                     ago(queue.oldest_at),
@@ -65,6 +67,8 @@ def register(app: typer.Typer) -> None:
                 for queue in found
             ),
         )
+        if more:
+            console().print("\nThere are more: --limit shows up to 1000.", markup=False)
         stopped = [queue for queue in found if queue.blocked_by_run is not None]
         if stopped and stopped[0].blocked_by_run is not None:
             run = ids.show("run", stopped[0].blocked_by_run)

@@ -13,6 +13,9 @@ from junctor.app.cli import again, run_control
 
 __all__ = ["register"]
 
+_MOST = 1_000
+"""Operations shown, unless more are asked for."""
+
 
 class _Group(TyperGroup):
     """`junctor run ID` shows the run."""
@@ -33,6 +36,9 @@ def register(app: typer.Typer) -> None:
     @group.command("show")
     def show(
         run: Annotated[str, typer.Argument(help="Its id.")],
+        limit: Annotated[
+            int, typer.Option(min=0, help="How many operations at most; 0: all.")
+        ] = _MOST,
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
         """Shows a run: every operation with its bundles, from its journal; of one that stopped also
@@ -42,7 +48,7 @@ def register(app: typer.Typer) -> None:
         from junctor.app.cli.session import run_async, session
         from junctor.app.cli.waits import wait_record
         from junctor.app.inputs import outputs
-        from junctor.app.running import operations
+        from junctor.app.running import first_operations
         from junctor.app.stopped import stopped
         from junctor.errors import Conflict
         from junctor.language import ids
@@ -58,11 +64,12 @@ def register(app: typer.Typer) -> None:
                 waits = []
                 if found.state == "waiting":
                     waits = await open_waits(core, organization_id, run_id=found.id, links=True)
-                shown = await operations(core, found), await outputs(core, found)
-                return found, *shown, why, [wait_record(each) for each in waits]
+                made, more = await first_operations(core, found, limit or None)
+                gave = await outputs(core, found)
+                return found, made, gave, why, [wait_record(each) for each in waits], more
 
-        found, made, gave, why, waits = run_async(main())
-        show_run(found, made, gave, why, waits, as_json=as_json)
+        *shown, more = run_async(main())
+        show_run(*shown, more=more, as_json=as_json)
 
     @group.command("once")
     def once(
@@ -105,7 +112,7 @@ def register(app: typer.Typer) -> None:
         from junctor.app.cli.session import actor, run_async, session
         from junctor.app.inputs import checked, outputs
         from junctor.app.oneshot import run_scenario
-        from junctor.app.running import as_bundles, operations
+        from junctor.app.running import as_bundles, first_operations
         from junctor.app.scenarios import find_scenario
         from junctor.errors import Conflict, Misconfigured
         from junctor.language import ids
@@ -119,7 +126,7 @@ def register(app: typer.Typer) -> None:
                 raise typer.Exit(1)
             return
 
-        async def main() -> tuple[Run, list[dict[str, Any]], dict[str, Any] | None]:
+        async def main() -> tuple[Run, list[dict[str, Any]], bool, dict[str, Any] | None]:
             async with session() as (core, organization_id):
                 found = await find_scenario(core, organization_id, scenario)
                 bundles = await checked(core, found, version or found.draft, given, path="input")
@@ -139,10 +146,11 @@ def register(app: typer.Typer) -> None:
                         "says how far it is.",
                         run=shown,
                     )
-                return done, await operations(core, done), await outputs(core, done)
+                made, more = await first_operations(core, done, _MOST)
+                return done, made, more, await outputs(core, done)
 
-        done, made, gave = run_async(main())
-        show_run(done, made, gave, as_json=as_json)
+        done, made, more, gave = run_async(main())
+        show_run(done, made, gave, more=more, as_json=as_json)
         if done.state != "finished":
             raise typer.Exit(1)
 
@@ -159,6 +167,12 @@ def register(app: typer.Typer) -> None:
         bundle: Annotated[
             str | None,
             typer.Option(help="With --done: what it gave, as a JSON object; @FILE reads one."),
+        ] = None,
+        attempt: Annotated[
+            str | None,
+            typer.Option(
+                help="Which attempt, as `junctor run show` has it; refused if another is in doubt."
+            ),
         ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
@@ -187,6 +201,7 @@ def register(app: typer.Typer) -> None:
                     outcome,
                     actor=actor(),
                     bundle=given,
+                    attempt_id=attempt,
                 )
 
         found_run, found = run_async(main())
@@ -249,6 +264,7 @@ def show_run(
     why: Any = None,
     waits: list[dict[str, Any]] | None = None,
     *,
+    more: bool = False,
     as_json: bool,
 ) -> None:
     """Prints a run with its operations, what it returned, why it stopped and what it waits for."""
@@ -261,6 +277,7 @@ def show_run(
     if as_json:
         shown = {**run_record(run), "outputs": outputs, "waits": waits or []}
         shown["operations_list"] = operations
+        shown["more_operations"] = more
         print_json(shown if why is None else {**shown, "stopped": asdict(why)})
         return
     from rich.text import Text
@@ -284,6 +301,10 @@ def show_run(
         out.print(Text(f"{run.error.get('type', '')}: {run.error.get('message', '')}", style="red"))
     for operation in operations:
         _show_operation(out, operation)
+    if more:
+        rest = f"These are the first {len(operations):,} of about {run.operations:,} operations"
+        all_ = f"`junctor run show {ids.show('run', run.id)} --limit 0` shows all."
+        out.print(Text(f"{rest}; {all_}", style="yellow"))
     if outputs is not None:
         out.print(Text("Returned " + line(outputs), style="bold"))
     for wait in waits or ():

@@ -6,12 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from junctor.adapters.postgres.catalog.base import Base, unpack
+import msgspec
+
+from junctor.adapters.postgres.catalog.base import Base, pack, unpack
 from junctor.ports.catalog import Page, Queue, Run, Segment
 from junctor.ports.inbox import Answered
+
+_After = tuple[bool, datetime | None, UUID, str]
+"""The queue before a page: whether no run blocks it, its oldest delivery, scenario, order key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,27 @@ class PostgresHistory(Base):
         )
 
     async def queues(
-        self, organization_id: UUID, *, scenario_id: UUID | None = None, limit: int = 1000
-    ) -> list[Queue]:
-        parameters = {"organization": organization_id, "scenario": scenario_id, "limit": limit}
-        return await self._list(Queue, "queues", parameters)
+        self,
+        organization_id: UUID,
+        *,
+        scenario_id: UUID | None = None,
+        cursor: str | None = None,
+        limit: int = 1000,
+    ) -> Page[Queue]:
+        after = unpack(cursor, msgspec.json.Decoder(_After).decode)
+        free, oldest, scenario, key = after or (None, None, None, None)
+        parameters = {
+            "organization": organization_id,
+            "scenario": scenario_id,
+            "free": free,
+            "oldest": oldest,
+            "after": scenario,
+            "key": key,
+            "limit": limit + 1,
+        }
+        rows = await self._list(Queue, "queues", parameters)
+        if len(rows) <= limit:
+            return Page(rows, None)
+        last = rows[limit - 1]
+        place = (last.blocked_by_run is None, last.oldest_at, last.scenario_id, last.order_key)
+        return Page(rows[:limit], pack(msgspec.json.encode(place).decode()))

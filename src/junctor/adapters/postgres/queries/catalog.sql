@@ -346,8 +346,11 @@ full join (
   where organization_id = %(organization)s and (%(scenario)s::uuid is null or scenario_id = %(scenario)s)
 ) b on b.scenario_id = i.scenario_id and b.order_key = i.order_key
 left join runs r on r.organization_id = %(organization)s and r.id = b.blocked_by_run
-where i.scenario_id is not null or b.blocked_by_run is not null
-order by b.blocked_by_run is null, i.oldest_at nulls last, 1, 2 limit %(limit)s
+where (i.scenario_id is not null or b.blocked_by_run is not null)
+  and (%(free)s::boolean is null or (b.blocked_by_run is null, coalesce(i.oldest_at, 'infinity'),
+      coalesce(i.scenario_id, b.scenario_id), coalesce(i.order_key, b.order_key))
+    > (%(free)s, coalesce(%(oldest)s::timestamptz, 'infinity'), %(after)s::uuid, %(key)s::text))
+order by b.blocked_by_run is null, coalesce(i.oldest_at, 'infinity'), 1, 2 limit %(limit)s
 
 -- name: create_store
 insert into data_stores (organization_id, id, team_id, name, structure_id, created_by, updated_by)
