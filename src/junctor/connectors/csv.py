@@ -210,14 +210,30 @@ class _Table:
 
     def result(self) -> Bundle:
         """All rows in one text."""
-        out = StringIO(newline="")
-        end = "\r\n" if self._form.newline == "crlf" else "\n"
-        writer = reader.writer(out, delimiter=self._char, lineterminator=end)
+        out = _Written("\r\n" if self._form.newline == "crlf" else "\n")
+        writer = reader.writer(out, delimiter=self._char, lineterminator=_END)
         if self._form.headers and self._columns:
             writer.writerow(self._columns)
         columns = list(self._columns)
         writer.writerows([row.get(name, "") for name in columns] for row in self._rows)
-        return {"text": out.getvalue()}
+        return {"text": out.text.getvalue()}
+
+
+_END = "\r\n"
+
+
+class _Written:
+    """Rows as text. The library is told that they end with CR and LF, whatever they do, because it
+    quotes only what has a character of their end, and a bare CR would end a row for most readers.
+    """
+
+    def __init__(self, end: str) -> None:
+        self.text = StringIO(newline="")
+        self._end = end
+
+    def write(self, row: str) -> int:
+        """Takes one row and its end."""
+        return self.text.write(row.removesuffix(_END) + self._end)
 
 
 def _named(value: Any) -> Mapping[str, Any]:

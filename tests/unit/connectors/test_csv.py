@@ -6,6 +6,8 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from junctor.connectors.csv import csv, parse_csv
 from junctor.errors import BundleInvalid, DataError
@@ -139,3 +141,29 @@ def test_creating_is_bounded() -> None:
 def test_the_forms_have_labels() -> None:
     for module in csv.modules.values():
         assert all(field.get("title") for field in schema_of(module)["properties"].values())
+
+
+CELL = st.text(st.sampled_from("ab \"',;|\t\r\n\0é"), max_size=6)
+
+
+@given(
+    table=st.integers(1, 4).flatmap(
+        lambda width: st.lists(
+            st.lists(CELL, min_size=width, max_size=width), min_size=1, max_size=4
+        )
+    ),
+    newline=st.sampled_from(["lf", "crlf"]),
+    delimiter=st.sampled_from(["comma", "semicolon", "tab", "space", "pipe"]),
+)
+def test_what_is_made_is_read_again(table: list[list[str]], newline: str, delimiter: str) -> None:
+    end = {"newline": newline, "delimiterType": delimiter}
+    made = csv.modules["CreateCSV"].function({**end, "includeHeaders": False})
+    for row in table:
+        made.add({f"col{number}": cell for number, cell in enumerate(row, start=1)})
+    assert rows(made.result()["text"], delimiterType=delimiter) == table
+
+
+def test_a_bare_carriage_return_ends_no_row() -> None:
+    made = csv.modules["CreateCSV"].function({"includeHeaders": False})
+    made.add({"a": "1\r2", "b": "3"})
+    assert made.result() == {"text": '"1\r2",3\n'}
