@@ -26,7 +26,7 @@ from junctor.app.backup import Made, bring_up_to_date, make_backup, verify
 from junctor.app.backup_job import back_up
 from junctor.app.cli.session import await_schema
 from junctor.app.core import open_core
-from junctor.app.restore import How, Restored, restore_backup
+from junctor.app.restore import How, Restored, alone, restore_backup
 from junctor.app.settings import Settings
 from junctor.app.worker_process import keep_house
 from junctor.errors import Conflict, Misconfigured
@@ -171,6 +171,9 @@ async def test_a_restore_that_was_cut_off_starts_nothing_and_begins_anew(
         ):
             with pytest.raises(Misconfigured, match="half restored"):
                 await start
+        async with alone(copy):  # somebody else begins anew
+            with pytest.raises(Conflict, match="Somebody restores into the database"):
+                await restored(settings, copy, made)
         await restored(settings, copy, made)
         await await_schema(copy, within=0)
 

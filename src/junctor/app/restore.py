@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -28,12 +30,14 @@ from junctor.app import backup_files as files
 from junctor.app.backup import Progress, Silent, compare_tables
 from junctor.app.backup_files import Manifest
 from junctor.app.settings import Settings
-from junctor.errors import Misconfigured
+from junctor.errors import Conflict, Misconfigured
 
-__all__ = ["How", "Restored", "restore_backup"]
+__all__ = ["How", "Restored", "alone", "restore_backup"]
 
 How = Literal["copy", "active", "moved"]
 
+_LOCK = 0x6A6374_02
+"""Held in a database while a backup is restored into it."""
 MESSAGE = (
     "It had not ended when the backup was made that this is restored from; "
     "it may have ended since, in the original."
@@ -69,9 +73,9 @@ async def restore_backup(
 ) -> Restored:
     """Restores into the empty database at ``url``; until it has ended nothing starts on that.
 
-    `Conflict` if the database holds something, `Misconfigured` if the backup is damaged, of a newer
-    schema, or its master key is neither here nor (with the ``passphrase``) in it. Whatever stops
-    it, running it again begins anew.
+    `Conflict` if the database holds something or another restore is at it, `Misconfigured` if the
+    backup is damaged, of a newer schema, or its master key is neither here nor (with the
+    ``passphrase``) in it. Whatever stops it, running it again begins anew.
     """
     progress = progress or Silent()
     folder, manifest = files.opened(place)
@@ -92,21 +96,39 @@ async def restore_backup(
     masters = _master_keys(settings, folder, manifest, passphrase)
     done = Restored(manifest=manifest, how=how)
     progress.begin("Restoring", max(1, len(manifest.tables)))
-    await dump.load(url, folder / files.DUMP, on_table=lambda _: progress.advance(1))
-    progress.begin("Comparing", 1)
-    await compare_tables(url, manifest.tables)
-    done.keys = await _open_keys(url, masters)
-    done.migrations = await migrate(url, half=True)
-    connection = await connect(url, "owner")
-    async with connection, connection.transaction():
-        await _stand_still(connection, done, actor)
-        await dump.finish(connection)
+    async with alone(url):
+        await dump.load(url, folder / files.DUMP, on_table=lambda _: progress.advance(1))
+        progress.begin("Comparing", 1)
+        await compare_tables(url, manifest.tables)
+        done.keys = await _open_keys(url, masters)
+        done.migrations = await migrate(url, half=True)
+        connection = await connect(url, "owner")
+        async with connection, connection.transaction():
+            await _stand_still(connection, done, actor)
+            await dump.finish(connection)
     if files.CONNECTORS in manifest.files:
         packed = folder / files.CONNECTORS
         done.connectors_kept = await asyncio.to_thread(
             files.unpack, packed, settings.connectors_dir
         )
     return done
+
+
+@asynccontextmanager
+async def alone(url: str) -> AsyncIterator[None]:
+    """Nobody else restores into this database meanwhile: they would take each other's half-filled
+    tables for those of a restore that was cut off, and empty them. `Conflict` if somebody does.
+    """
+    connection = await connect(url, "owner")
+    async with connection:
+        cursor = await connection.execute("select pg_try_advisory_lock(%s)", (_LOCK,))
+        row = await cursor.fetchone()
+        if row is None or not row[0]:
+            raise Conflict(
+                f"Somebody restores into the database {connection.info.dbname} just now: wait "
+                "until that has ended, or name another one with --into."
+            )
+        yield
 
 
 def _master_keys(
