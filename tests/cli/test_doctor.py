@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from junctor.app.settings import Settings
+
 
 def audit_finding(junctor: Any) -> Any:
     found = junctor("doctor", "--json").json
@@ -73,6 +75,18 @@ def test_channels_that_fail_and_notices_that_nobody_hears_are_shown(
         assert "2 of the last week could not be told" in found["message"]
         assert "junctor notifications test" in found["mend"]
         db.execute("truncate notices, notification_channels cascade")
+
+
+def test_a_spooled_file_that_nobody_can_read_is_shown(junctor: Any) -> None:
+    assert finding(junctor, "spool")["ok"] is True
+    folder = Settings.from_env().spool_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    unread = folder / "unread.spool"
+    unread.mkdir()
+    found = finding(junctor, "spool")
+    unread.rmdir()
+    assert found["ok"] is False
+    assert "can't be read, so nothing drains them: unread.spool" in found["message"]
 
 
 def test_status_says_what_lies_in_each_servers_spool(junctor: Any, database_url: str) -> None:

@@ -15,6 +15,7 @@ import fcntl
 import os
 import shutil
 import struct
+import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ SEGMENT_BYTES = 8 * 1024 * 1024
 KEEP_FREE = 64 * 1024 * 1024
 """Bytes that stay free on the disk."""
 _ENDING = ".spool"
+_NEW = ".new"
+_MAKING = 60.0
+"""Seconds after which nobody is making a segment any more; it takes an instant."""
 _ASIDE = "aside"
 
 
@@ -165,17 +169,23 @@ class SpoolState:
     """When the first of them came, in seconds since 1970, or ``None``."""
     aside: tuple[str, ...] = ()
     """Files that somebody must look at: damaged segments, and deliveries the database refused."""
+    unread: tuple[str, ...] = ()
+    """Segments that can't be opened by who looks."""
 
 
 def look(folder: Path) -> SpoolState:
     """Counts what lies in a spool, without taking anything; for `status`, `doctor` and metrics."""
     segments = deliveries = size = 0
     oldest: float | None = None
+    unread: list[str] = []
     for path in sorted(folder.glob(f"*{_ENDING}")):
         try:
             data = path.read_bytes()
+        except FileNotFoundError:
+            continue  # drained at this moment
         except OSError:
-            continue  # drained at this moment, or not ours to read
+            unread.append(path.name)
+            continue
         count = len(scan(data).records)
         segments += bool(data)
         if data and oldest is None:
@@ -183,7 +193,7 @@ def look(folder: Path) -> SpoolState:
         deliveries += count
         size += len(data)
     aside = sorted(path.name for path in (folder / _ASIDE).glob("*"))
-    return SpoolState(segments, deliveries, size, oldest, tuple(aside))
+    return SpoolState(segments, deliveries, size, oldest, tuple(aside), tuple(unread))
 
 
 class SpoolFolder:
@@ -207,10 +217,13 @@ class SpoolFolder:
         self._ids = system_ids()
         self._current: Segment | None = None
         self._waiting: list[Segment] = []
+        self.unread: dict[str, str] = {}
+        """Segments that could not be opened when they were last looked at, and why."""
         make_folder(folder, 0o700)
         probe = folder / f".{self._ids.new().hex}"
         probe.touch(mode=0o600)
         probe.unlink()
+        self._sweep()
 
     @property
     def size(self) -> int:
@@ -231,16 +244,32 @@ class SpoolFolder:
         current = [self._current] if self._current is not None else []
         return [*self._waiting, *current]
 
+    def _sweep(self) -> None:
+        """Removes what a crash left of a segment that was just being made: nothing is in it yet."""
+        for path in self.folder.glob(f"*{_NEW}"):
+            try:
+                found = path.stat()
+                if found.st_size == 0 and found.st_mtime < time.time() - _MAKING:
+                    path.unlink()
+            except OSError:
+                continue  # somebody else was faster, or it is not ours
+
     def adopt(self) -> int:
-        """Takes over segments whose process is gone; how many."""
+        """Takes over segments whose process is gone; how many. One that can't be opened is left
+        where it is, and noted in `unread`.
+        """
         mine = {each.path for each in (*self._waiting, self._current) if each is not None}
         taken = 0
+        self.unread = {}
         for path in sorted(self.folder.glob(f"*{_ENDING}")):
             if path in mine:
                 continue
             try:
                 fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             except FileNotFoundError:
+                continue
+            except OSError as error:  # another user's, or the disk's
+                self.unread[path.name] = str(error)
                 continue
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -250,8 +279,13 @@ class SpoolFolder:
             if not there:
                 os.close(fd)
                 continue
-            size = os.fstat(fd).st_size
-            self._waiting.append(Segment(path, fd, size, _count(fd, size)))
+            try:
+                size = os.fstat(fd).st_size
+                self._waiting.append(Segment(path, fd, size, _count(fd, size)))
+            except OSError as error:
+                os.close(fd)
+                self.unread[path.name] = str(error)
+                continue
             taken += 1
         self._waiting.sort(key=lambda each: each.path.name)
         return taken
@@ -337,7 +371,7 @@ class SpoolFolder:
 
     def _open(self) -> Segment:
         path = self.folder / f"{self._ids.new()}{_ENDING}"
-        new = path.with_suffix(".new")  # nobody adopts it before it is locked
+        new = path.with_suffix(_NEW)  # nobody adopts it before it is locked
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         fd = os.open(new, flags, 0o600)
         try:

@@ -134,6 +134,14 @@ async def _spool(settings: Settings) -> Finding:
             f"brought into the database: {', '.join(state.aside[:5])}",
             mend="The servers' logs say why. Remove a file once its deliveries are dealt with.",
         )
+    if state.unread:
+        return Finding(
+            "spool",
+            ok=False,
+            message=f"{len(state.unread)} files of {settings.spool_dir} can't be read, so nothing "
+            f"drains them: {', '.join(state.unread[:5])}",
+            mend="Give them to the user that the server runs as; it takes them over by itself.",
+        )
     if state.deliveries:
         since = datetime.fromtimestamp(state.oldest_at or 0, UTC)
         return Finding(

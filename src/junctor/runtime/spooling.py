@@ -77,6 +77,7 @@ class Spooling:
         self._rings = rings
         self._waiting: list[_Waiting] = []
         self._weight = 0
+        self._unread: frozenset[str] = frozenset()
         self._wake = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -115,6 +116,10 @@ class Spooling:
         except OSError as error:
             log.warning("spool_not_read", error=str(error))
             return
+        for name, why in self._folder.unread.items():
+            if name not in self._unread:  # said once; `doctor` and `status` go on saying it
+                log.warning("spool_segment_not_opened", segment=name, error=why)
+        self._unread = frozenset(self._folder.unread)
         if taken:
             self._look()
             log.info("spool_found", segments=taken)

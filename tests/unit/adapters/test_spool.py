@@ -190,3 +190,37 @@ def test_a_segment_is_counted_up_to_its_damage(tmp_path: Path) -> None:
     heir = folder(tmp_path)
     assert heir.adopt() == 1
     assert (heir.records, heir.oldest_at) == (3, 5.0)
+
+
+def test_a_segment_that_can_not_be_opened_keeps_no_other_from_it(tmp_path: Path) -> None:
+    spool = folder(tmp_path, segment_bytes=1)
+    for record in THREE:
+        spool.append([pack(record)])
+    spool.close()
+    first, *_ = sorted((tmp_path / "spool").glob("*.spool"))
+    data = first.read_bytes()
+    first.unlink()
+    first.mkdir()  # nobody can open it for writing, whoever runs this
+    heir = folder(tmp_path)
+    assert heir.adopt() == 2
+    assert list(heir.unread) == [first.name]
+    assert look(tmp_path / "spool").unread == (first.name,)
+    assert drained(heir) == THREE[1:]
+    first.rmdir()
+    first.write_bytes(data)
+    assert heir.adopt() == 1
+    assert (heir.unread, drained(heir)) == ({}, [THREE[0]])
+    heir.close()
+
+
+def test_what_a_crash_left_of_making_a_segment_is_removed(tmp_path: Path) -> None:
+    where = tmp_path / "spool"
+    where.mkdir()
+    left, full, made_now = (where / f"{name}.new" for name in ("left", "full", "now"))
+    for path in (left, full, made_now):
+        path.touch()
+    full.write_bytes(b"x")
+    for path in (left, full):
+        os.utime(path, (1, 1))
+    folder(tmp_path)
+    assert {path.name for path in where.iterdir()} == {"full.new", "now.new"}
