@@ -70,7 +70,9 @@ class Flight:
     error: JunctorError | None = None
     """What ended it, if it failed."""
     returns: bool = False
-    """Whether something of it is due later, by itself."""
+    """Whether something of it is due later, by itself: it, or what it set aside."""
+    again: bool = False
+    """Whether it is tried again by itself, having stopped."""
     forks: list[Write] = field(default_factory=list)
     """Bundles set aside, to be stored with the next write."""
     stands: UUID | None = None

@@ -121,7 +121,7 @@ class Notices:
             # Not what was said: that stays in the run, whose journal is encrypted and goes in time.
             "params": {"state": flight.state, "code": error.code, "type": error.make_type},
         }
-        if flight.state in {"incomplete", "uncertain"} and not flight.returns:
+        if flight.state in {"incomplete", "uncertain"} and not flight.again:
             await self.add("run_stopped", claim.organization_id, **about)
         if flight.trigger not in _BY_ITSELF:
             return

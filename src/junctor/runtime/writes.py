@@ -79,7 +79,7 @@ def last_write(flight: Flight, result: Result, now: float) -> Write:
     due = None
     if result.again is not None:
         due = datetime.fromtimestamp(now + result.again, UTC)
-        flight.returns = True
+        flight.returns = flight.again = True
     write = next_write(flight)
     write.due_at = due
     write.row = RunRow(

@@ -94,6 +94,27 @@ async def test_a_broken_bundle_is_tried_again_by_itself_and_gives_up(database_ur
         assert told == [("run_stopped", fork)]
 
 
+@asynchronous
+async def test_a_run_that_stops_is_told_though_a_bundle_of_it_is_tried_again(
+    database_url: str,
+) -> None:
+    stops = '{{if(2.value = 3; parseNumber("x"); 2.value)}}'
+    last = ("util:SetVariables", {**CHECK[1], "variables": [{"name": "m", "value": stops}]})
+    made = json.loads(flow(WEBHOOK, EACH, CHECK, last))
+    mapper = {"retry": True, "count": "2", "interval": "1"}
+    directive = {"id": 10, "module": "builtin:Break", "version": 1, "parameters": {}}
+    made["flow"][2]["onerror"] = [{**directive, "mapper": mapper}]
+    scenario = kit.plant(database_url, json.dumps(made))
+    async with working(database_url):
+        runs = await kit.deliver(database_url, scenario, [7])
+        (run,) = runs
+        assert await kit.settle(database_url, runs) == {run: "incomplete"}
+        look = "select kind, run_id from notices where scenario_id = %s"
+        await eventually(lambda: rows(database_url, look, scenario) == [("run_stopped", run)])
+    ((_, due),) = forks(database_url, run)
+    assert due is not None
+
+
 async def eventually(look: Callable[[], bool]) -> None:
     """Waits until it is so; looking opens a connection, so the worker beside needs its turns."""
     async with asyncio.timeout(40):
