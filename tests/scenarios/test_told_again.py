@@ -13,10 +13,10 @@ import pytest
 from scenario_cases import CASES, Drive, drive_of, load
 
 from junctor.engine.journal import decode_segment, encode_segment
-from junctor.engine.plan import Plan
+from junctor.engine.plan import Plan, downstream
 from junctor.runtime.compared import compare
 from junctor.runtime.plans import Prepared
-from junctor.runtime.repeats import OUTCOMES, Repeat, downstream, look
+from junctor.runtime.repeats import OUTCOMES, Repeat, look
 from junctor.runtime.retold import Answers, tell
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

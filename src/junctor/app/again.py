@@ -22,6 +22,7 @@ from junctor.app.running import Piece, journal_of, resolve
 from junctor.engine.commands import Address
 from junctor.engine.journal import Journal, Tag, encode_segment
 from junctor.engine.nodes import Path, Step
+from junctor.engine.plan import downstream
 from junctor.errors import Conflict, JunctorError, Misconfigured, NotFound, VendorUnavailable
 from junctor.language import ids
 from junctor.language.connector import Bundle
@@ -29,7 +30,7 @@ from junctor.ports.catalog import Run, Scenario
 from junctor.runtime.flight import segment_aad
 from junctor.runtime.held import Held, held
 from junctor.runtime.plans import Plans, Prepared
-from junctor.runtime.repeats import Past, Repeat, downstream, look, records_of
+from junctor.runtime.repeats import Past, Repeat, look, records_of
 from junctor.runtime.retold import Answers, tell
 
 __all__ = ["Source", "Version", "opened", "prepared_of", "replay", "retry", "version_of"]

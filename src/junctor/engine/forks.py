@@ -15,6 +15,7 @@ from junctor.engine.bundles import Groups, collected
 from junctor.engine.commands import Aside, Command, Result
 from junctor.engine.journal import Journal, error_record
 from junctor.engine.nodes import Halt, Node, Path
+from junctor.engine.plan import downstream
 from junctor.errors import Fault, Reconnect, Stop
 from junctor.language.retry import again_after
 
@@ -40,6 +41,10 @@ def fork(
     ``again``: ``count`` and ``interval`` (seconds) of automatic retries, or ``None``: those that
     every incomplete run has.
     """
+    # What modules after it gave was of the bundle before this one: on this way they never were.
+    later = run.later.get(node.id)
+    if later is None:
+        later = run.later[node.id] = downstream(run.plan, node.id)
     start = {
         "module": node.id,
         "cycle": run.cycle,
@@ -47,7 +52,7 @@ def fork(
         "env": {
             str(each.id): env[each.slot]
             for each in run.plan.nodes.values()
-            if each is not node and env[each.slot] is not None
+            if each.id not in later and env[each.slot] is not None
         },
         "open": [[source.id, list(place)] for source, place in run.sources],
         "variables": {name: list(held) for name, held in run.variables.items()},

@@ -24,7 +24,7 @@ from junctor.language.forms import bind
 from junctor.language.retry import RetryPolicy, timeout_of
 from junctor.language.scenario import Filter, Module, Scenario
 
-__all__ = ["Plan", "compile_plan"]
+__all__ = ["Plan", "compile_plan", "downstream"]
 
 Find = Callable[[str], ModuleDef | None]
 
@@ -409,3 +409,39 @@ def _sides(given: Filter | None) -> Iterator[Any]:
 def _of_branch(output: Mapping[str, Any], index: int) -> Any:
     mappings = output.get("mappings") or ()
     return mappings[index] if index < len(mappings) else None
+
+
+def downstream(plan: Plan, module: int) -> frozenset[int]:
+    """A module and all that may run after it, on every way: what it gives may reach them.
+
+    After a module of an error handler also comes what follows the one that failed, as *Resume* goes
+    on there.
+    """
+    if module not in plan.nodes:
+        raise Misconfigured(
+            f"There is no module {module} in version {plan.version}; "
+            f"its modules are {', '.join(map(str, sorted(plan.nodes)))}.",
+            module=module,
+        )
+    reached: dict[int, Node] = {}
+    _reach(plan.nodes[module], reached)
+    while True:
+        known = {node.id for node in reached.values()}
+        before = len(reached)
+        for node in plan.nodes.values():
+            if node.handler is not None and node.id not in known:
+                inside: dict[int, Node] = {}
+                _reach(node.handler, inside)
+                if known.intersection(each.id for each in inside.values()):
+                    _reach(node.next, reached)
+        if len(reached) == before:
+            return frozenset(known)
+
+
+def _reach(node: Node | None, reached: dict[int, Node]) -> None:
+    todo = [node]
+    while todo:
+        node = todo.pop()
+        if node is not None and id(node) not in reached:
+            reached[id(node)] = node  # two branches' ends of an if-else share one module's number
+            todo += [node.next, node.handler, node.fallback, *(head for _, head in node.routes)]

@@ -80,6 +80,8 @@ class Run:
         self.edits = edits or {}
         self.warnings = 0
         """Bundles that were set aside."""
+        self.later: dict[int, frozenset[int]] = {}
+        """By module at which bundles were set aside: all that may run after it."""
         self.variables: dict[str, tuple[Any, str]] = {}
         """What modules have set: value and scope."""
         self.recording = recording

@@ -10,9 +10,9 @@ from junctor.engine.bundles import found
 from junctor.engine.commands import Address
 from junctor.engine.journal import CHUNK, Tag
 from junctor.engine.nodes import Node, Path, Step
-from junctor.engine.plan import Plan
+from junctor.engine.plan import Plan, downstream
 from junctor.language.connector import Bundle
-from junctor.runtime.repeats import Past, downstream
+from junctor.runtime.repeats import Past
 
 __all__ = ["Held", "held"]
 
@@ -34,7 +34,8 @@ def held(plan: Plan, past: Past, records: Iterable[list[Any]], at: Address) -> d
     seen: dict[int, Held] = {}
     if past.fork is not None:
         cycle, path = past.fork["cycle"], tuple(past.fork["path"])
-        # It holds what every module gave last, also those after it, for the bundle before this one.
+        # One that an earlier release set aside also holds what the modules after it gave last, for
+        # the bundle before this one.
         later = downstream(plan, past.fork["module"]) if past.fork["module"] in plan.nodes else ()
         for module, bundle in past.fork["env"].items():
             if int(module) not in later:

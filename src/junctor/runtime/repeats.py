@@ -21,14 +21,14 @@ from junctor.engine.journal import (
     decode_segment,
     encode_segment,
 )
-from junctor.engine.nodes import Node, Path, Step
-from junctor.engine.plan import Plan
-from junctor.errors import Conflict, Misconfigured, Uncertain
+from junctor.engine.nodes import Path, Step
+from junctor.engine.plan import Plan, downstream
+from junctor.errors import Conflict, Uncertain
 from junctor.language.connector import Bundle
 from junctor.language.files import File, file_of
 from junctor.runtime.plans import Prepared
 
-__all__ = ["OUTCOMES", "Past", "Piece", "Repeat", "downstream", "look", "records_of"]
+__all__ = ["OUTCOMES", "Past", "Piece", "Repeat", "look", "records_of"]
 
 Piece = tuple[bytes, Mapping[bytes, bytes]]
 """An opened segment and its blobs, by hash."""
@@ -113,42 +113,6 @@ def look(records: Iterable[list[Any]]) -> Past:
                 past.bundles = record[5] if isinstance(record[5], list) else []
             first = False
     return past
-
-
-def downstream(plan: Plan, module: int) -> frozenset[int]:
-    """A module and all that may run after it, on every way: what it gives may reach them.
-
-    After a module of an error handler also comes what follows the one that failed, as *Resume* goes
-    on there.
-    """
-    if module not in plan.nodes:
-        raise Misconfigured(
-            f"There is no module {module} in version {plan.version}; "
-            f"its modules are {', '.join(map(str, sorted(plan.nodes)))}.",
-            module=module,
-        )
-    reached: dict[int, Node] = {}
-    _reach(plan.nodes[module], reached)
-    while True:
-        known = {node.id for node in reached.values()}
-        before = len(reached)
-        for node in plan.nodes.values():
-            if node.handler is not None and node.id not in known:
-                inside: dict[int, Node] = {}
-                _reach(node.handler, inside)
-                if known.intersection(each.id for each in inside.values()):
-                    _reach(node.next, reached)
-        if len(reached) == before:
-            return frozenset(known)
-
-
-def _reach(node: Node | None, reached: dict[int, Node]) -> None:
-    todo = [node]
-    while todo:
-        node = todo.pop()
-        if node is not None and id(node) not in reached:
-            reached[id(node)] = node  # two branches' ends of an if-else share one module's number
-            todo += [node.next, node.handler, node.fallback, *(head for _, head in node.routes)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

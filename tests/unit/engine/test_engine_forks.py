@@ -77,6 +77,23 @@ def test_what_was_set_aside_goes_on_from_the_failed_module() -> None:
     assert [call.arguments for call in again.world.calls] == [{"n": 2}, {"n": 2, "of": "Ada"}]
 
 
+def test_what_others_gave_later_on_their_ways_is_not_taken_along() -> None:
+    drive = Drive(plan_of(*flow()), refusing(2, 3))
+    drive.run(NAMED)
+    for aside in drive.asides:  # the first bundle went all the way
+        assert set(aside.header["fork"]["env"]) == {"1", "2"}
+
+
+def test_one_that_an_earlier_release_set_aside_goes_on_with_all_it_has() -> None:
+    drive = Drive(plan_of(*flow()), refusing(2))
+    drive.run(NAMED)
+    (aside,) = drive.asides
+    aside.header["fork"]["env"] |= {"4": {"n": 1}}
+    again = taken_up(drive, aside, refusing())
+    assert again.run(resume=True).status == "finished"
+    assert [call.arguments for call in again.world.calls] == [{"n": 2}, {"n": 2, "of": "Ada"}]
+
+
 def test_one_that_fails_again_is_as_it_was() -> None:
     drive = Drive(plan_of(*flow()), refusing(2))
     drive.run(NAMED)

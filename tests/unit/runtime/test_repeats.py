@@ -13,12 +13,12 @@ from engine_kit import Drive, World, module, plan_of, route, when
 from junctor.engine.commands import Address
 from junctor.engine.forks import journal_of
 from junctor.engine.journal import Journal, Tag, decode_segment, encode_segment
-from junctor.engine.plan import Plan
+from junctor.engine.plan import Plan, downstream
 from junctor.errors import Conflict, DataError, Misconfigured, NotSent, Uncertain
 from junctor.runtime.compared import Change, beside, compare
 from junctor.runtime.held import held
 from junctor.runtime.plans import Prepared
-from junctor.runtime.repeats import OUTCOMES, Repeat, downstream, look
+from junctor.runtime.repeats import OUTCOMES, Repeat, look
 from junctor.runtime.retold import Answers, Told, tell
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
