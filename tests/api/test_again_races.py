@@ -189,3 +189,37 @@ async def test_a_long_journal_is_stored_without_keeping_its_worker_from_renewing
         assert (await it.ended(new))["state"] == "finished"
         assert free
         assert free[0] > 0
+
+
+@pytest.mark.parametrize("verb", ["retry", "discard", "skip"])
+@asynchronous
+async def test_who_meets_another_at_the_run_and_its_queue_waits_for_him(
+    database_url: str, folder: Path, verb: str
+) -> None:
+    """The other has locked the queue and wants the run, as a worker's commit and an edit do."""
+    async with standing(database_url, folder) as it:
+        port = it.vendor.port
+        path = await it.scenario(blueprint(WEBHOOK, sends(port, "{{1.n}}"), sequential=True))
+        it.vendor.script = {6: [(422, {})]}
+        (run,) = await it.deliver(path, {"n": 6})
+        id_ = ids.read("run", run["id"])
+        async with await psycopg.AsyncConnection.connect(database_url) as other:
+            await other.execute("set deadlock_timeout = '1min'")  # so it is not the one to give way
+            locked = await other.execute(
+                "select from backlog where blocked_by_run = %s for update", (id_,)
+            )
+            assert locked.rowcount == 1
+            asked = asyncio.create_task(it.client.post(f"/api/v1/runs/{run['id']}/{verb}"))
+            while not (
+                await (
+                    await other.execute(
+                        "select from pg_locks where not granted"
+                        " and pg_backend_pid() = any(pg_blocking_pids(pid))"
+                    )
+                ).fetchall()
+            ):
+                await asyncio.sleep(0)
+            await other.execute("select from runs where id = %s for update", (id_,))
+            await other.commit()
+        answer = await asked
+        assert answer.status_code == 200, answer.text

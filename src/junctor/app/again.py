@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from junctor.adapters.postgres.database import Connection
+from junctor.adapters.postgres.database import Connection, unlocked
 from junctor.adapters.postgres.queries import load as queries
 from junctor.app.core import Core
 from junctor.app.edits import Edit, patched
@@ -339,10 +339,14 @@ async def _edit(core: Core, source: Source, changes: Sequence[Change]) -> None:
         "data": keyring.seal(encode_segment(segment.raw), aad),
         "blobs": list(segment.blobs),
     }
-    async with _transaction(core) as connection:
-        await _hold(connection, source)
-        for query in ("append", "edited", "wake"):
-            await connection.execute(queries("again")[query], values)
+
+    async def written() -> None:
+        async with _transaction(core) as connection:
+            await _hold(connection, source)
+            for query in ("append", "edited", "wake"):
+                await connection.execute(queries("again")[query], values)
+
+    await unlocked(written)
 
 
 @asynccontextmanager
@@ -454,14 +458,17 @@ async def _begin(
             "origin": source.run.id,
             "edited": bool(repeat.edits) or repeat.keeps_edits,
         }
-        async with _transaction(core) as connection:
-            await _store(connection, rows, values)
-            if instead:
-                await _hold(connection, source)
-                await connection.execute(
-                    queries("again")["supersede"], {**_names(source.run), "by": run_id}
-                )
-            await connection.execute(queries("again")["wake"], values)
+
+        async def written() -> None:
+            async with _transaction(core) as connection:
+                await _store(connection, rows, values)
+                if instead:
+                    await _hold(connection, source)
+                    superseded = {**_names(source.run), "by": run_id}
+                    await connection.execute(queries("again")["supersede"], superseded)
+                await connection.execute(queries("again")["wake"], values)
+
+        await unlocked(written)
     except JunctorError:  # of anything else, nobody knows whether it was stored all the same
         await core.blobs.delete(organization_id, run_id)
         raise

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from junctor.adapters.postgres.database import unlocked
 from junctor.adapters.postgres.queries import load as queries
 from junctor.adapters.postgres.waits import PostgresWaits
 from junctor.app.core import Core
@@ -182,6 +183,9 @@ async def decide(
 
 
 async def _rows(core: Core, query: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
-    async with core.engine.connection() as connection:
-        cursor = await connection.execute(queries("waits")[query], parameters)
-        return await cursor.fetchall()
+    async def asked() -> list[tuple[Any, ...]]:
+        async with core.engine.connection() as connection:
+            cursor = await connection.execute(queries("waits")[query], parameters)
+            return await cursor.fetchall()
+
+    return await unlocked(asked)

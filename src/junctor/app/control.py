@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from junctor.adapters.postgres.database import tenant
+from junctor.adapters.postgres.database import tenant, unlocked
 from junctor.adapters.postgres.queries import load as queries
 from junctor.app import activation
 from junctor.app.core import Core
@@ -75,12 +75,8 @@ async def stop(
     it has ended, or is uncertain; `NotFound` if there is no such run.
     """
     shown = ids.show("run", run_id)
-    async with tenant(core.api, organization_id) as connection:
-        cursor = await connection.execute(
-            queries("stops")["stop"],
-            {"organization": organization_id, "run": run_id, "keep": keep, "actor": actor},
-        )
-        row = await cursor.fetchone()
+    values = {"organization": organization_id, "run": run_id, "keep": keep, "actor": actor}
+    row = await _one(core, organization_id, "stop", values)
     assert row is not None
     was, wanted = row[0], row[1]
     if not wanted:
@@ -127,11 +123,8 @@ async def skip(core: Core, organization_id: UUID, run_id: UUID, *, actor: str) -
     """
     run = await core.catalog.run(organization_id, run_id)
     shown = ids.show("run", run_id)
-    async with tenant(core.api, organization_id) as connection:
-        cursor = await connection.execute(
-            queries("stops")["skip"], {"organization": organization_id, "run": run_id}
-        )
-        row = await cursor.fetchone()
+    values = {"organization": organization_id, "run": run_id}
+    row = await _one(core, organization_id, "skip", values)
     if row is None:
         why = "has been skipped already" if run.skipped else f"is {run.state}"
         raise Conflict(
@@ -143,6 +136,17 @@ async def skip(core: Core, organization_id: UUID, run_id: UUID, *, actor: str) -
         organization_id, actor=actor, verb="run.skip", object=shown, details={"state": run.state}
     )
     return await core.catalog.run(organization_id, run_id)
+
+
+async def _one(
+    core: Core, organization_id: UUID, query: str, values: dict[str, Any]
+) -> tuple[Any, ...] | None:
+    async def asked() -> tuple[Any, ...] | None:
+        async with tenant(core.api, organization_id) as connection:
+            cursor = await connection.execute(queries("stops")[query], values)
+            return await cursor.fetchone()
+
+    return await unlocked(asked)
 
 
 async def end_drained(core: Core) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from junctor.adapters.postgres.catalog.base import pack, unpack
-from junctor.adapters.postgres.database import tenant
+from junctor.adapters.postgres.database import tenant, unlocked
 from junctor.adapters.postgres.queries import load as queries
 from junctor.app.core import Core
 from junctor.app.history import Operations, place_of
@@ -174,16 +174,19 @@ async def resolve(core: Core, organization_id: UUID, run_id: UUID, *, actor: str
     """
     run = await core.catalog.run(organization_id, run_id)
     name = {"retry": "resume", "discard": "discard"}[verb]
-    async with tenant(core.api, organization_id) as connection:
-        cursor = await connection.execute(
-            queries("hot")[name], {"organization": organization_id, "run": run_id}
+    names = {"organization": organization_id, "run": run_id}
+
+    async def changed() -> bool:
+        async with tenant(core.api, organization_id) as connection:
+            cursor = await connection.execute(queries("hot")[name], names)
+            return await cursor.fetchone() is not None
+
+    if not await unlocked(changed):
+        raise Conflict(
+            f"The run is {run.state}; {_allowed(verb)}.",
+            state=run.state,
+            run=ids.show("run", run_id),
         )
-        if await cursor.fetchone() is None:
-            raise Conflict(
-                f"The run is {run.state}; {_allowed(verb)}.",
-                state=run.state,
-                run=ids.show("run", run_id),
-            )
     await core.catalog.note(
         organization_id,
         actor=actor,

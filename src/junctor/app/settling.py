@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from psycopg import errors
 
+from junctor.adapters.postgres.database import unlocked
 from junctor.adapters.postgres.hot import is_lost
 from junctor.adapters.postgres.queries import load as queries
 from junctor.app.core import Core
@@ -268,20 +269,22 @@ async def _write(
         await core.blobs.put(organization_id, run.id, name, content)
     keyring = await core.vault.keyring(organization_id)
     sealed = keyring.seal(encode_segment(segment.raw), segment_aad(organization_id, run.id, seq))
+    values = {
+        "organization": organization_id,
+        "run": run.id,
+        "seq": seq,
+        "data": sealed,
+        "blobs": list(segment.blobs),
+    }
+
+    async def written() -> Any:
+        async with core.engine.connection() as connection, connection.transaction():
+            cursor = await connection.execute(queries("settling")["settle"], values)
+            return await cursor.fetchone()
+
     row = None
     try:
-        async with core.engine.connection() as connection, connection.transaction():
-            cursor = await connection.execute(
-                queries("settling")["settle"],
-                {
-                    "organization": organization_id,
-                    "run": run.id,
-                    "seq": seq,
-                    "data": sealed,
-                    "blobs": list(segment.blobs),
-                },
-            )
-            row = await cursor.fetchone()
+        row = await unlocked(written)
     except errors.UniqueViolation:
         log.info("settle.late", run=str(run.id))
     if row is None:

@@ -11,9 +11,9 @@ The sign-in user must be a member of the two roles; migration grants that to who
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -23,7 +23,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from junctor.errors import Misconfigured, NotSent
 
-__all__ = ["Connection", "Pool", "Role", "connect", "pool", "tenant"]
+__all__ = ["Connection", "Pool", "Role", "connect", "pool", "tenant", "unlocked"]
+
+T = TypeVar("T")
 
 Role = Literal["owner", "engine", "api"]
 Connection = AsyncConnection[Any]
@@ -35,6 +37,7 @@ _OLDEST: Final = 150000
 _PREPARE_THRESHOLD: Final = 1
 _PREPARED_MAX: Final = 300
 _CONNECT_TIMEOUT: Final = 10
+_TRIES: Final = 5
 
 
 async def connect(url: str, role: Role, *, autocommit: bool = True) -> Connection:
@@ -135,6 +138,21 @@ async def tenant(source: Pool, organization_id: UUID) -> AsyncIterator[Connectio
             "select set_config('junctor.organization', %s, true)", (str(organization_id),)
         )
         yield connection
+
+
+async def unlocked(work: Callable[[], Awaitable[T]]) -> T:
+    """Does ``work``, a whole transaction, once more if the database ended it to undo a deadlock.
+
+    Some statements lock a run before its backlog row, others the other way round, as a worker's
+    commit does: whichever the database chooses has changed nothing, and finds the other's result
+    when it comes again.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return await work()
+        except errors.DeadlockDetected:  # it took a second to be found: no pause is needed
+            continue
+    return await work()
 
 
 async def _prepare(connection: Connection, role: Role) -> None:
