@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 
 from junctor.adapters.postgres.queries import load
 from junctor.app.core import Core
-from junctor.app.journal_parts import PARTS, decode, encode
+from junctor.app.journal_parts import decode, encode, parts_of
 from junctor.engine.journal import Tag, encode_segment
 from junctor.errors import Misconfigured
 from junctor.language.people import MARK, Person
@@ -139,7 +139,7 @@ async def _segment(
     moved = any(name != other for name, other in kept.items())
     count = 0
     for record in records:
-        for position in PARTS.get(record[0], ()):
+        for position in parts_of(record):
             # A run's own values are times and seeds; texts among them may name somebody.
             plain = record[0] in {Tag.VALUE, Tag.HEADER} and not isinstance(
                 record[position], (dict, list)

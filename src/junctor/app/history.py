@@ -202,6 +202,8 @@ def _merge(entry: dict[str, Any], record: list[Any], *, listed: bool) -> None:
     elif tag == Tag.FAILED:
         entry["status"] = "failed"
         entry["error"] = redact(record[5])
+        if len(record) > 6:  # not of what the engine does by itself, nor of earlier releases
+            entry["input"] = redact_bundle(record[6])
     elif tag == Tag.INTENT and record[7] is not None:
         request = dict(record[7])
         given = request.pop("arguments", None)

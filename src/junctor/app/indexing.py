@@ -19,7 +19,7 @@ import structlog
 from junctor.adapters.postgres.hot import is_lost
 from junctor.adapters.postgres.queries import load
 from junctor.app.core import Core
-from junctor.app.journal_parts import PARTS, decode
+from junctor.app.journal_parts import decode, parts_of
 from junctor.app.logs import redact_bundle
 from junctor.errors import JunctorError
 from junctor.language import ids
@@ -164,7 +164,7 @@ async def index_run(core: Core, organization_id: UUID, run_id: UUID) -> bool:
 
 def _data(records: Iterable[list[Any]]) -> Iterable[Any]:
     for record in records:
-        for position in PARTS.get(record[0], ()):
+        for position in parts_of(record):
             yield record[position]
 
 

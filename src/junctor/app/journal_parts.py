@@ -10,15 +10,15 @@ import zstandard
 from junctor.engine.journal import FORMAT, Tag
 from junctor.errors import Fault, Unsupported
 
-__all__ = ["PARTS", "decode", "encode"]
+__all__ = ["decode", "encode", "parts_of"]
 
-PARTS: Final[dict[int, tuple[int, ...]]] = {
+_PARTS: Final[dict[int, tuple[int, ...]]] = {
     Tag.HEADER: (1,),
     Tag.OPERATION: (5,),
     Tag.INTENT: (7,),
     Tag.DONE: (5, 8),
     Tag.STEP: (6,),
-    Tag.FAILED: (5,),
+    Tag.FAILED: (5, 6),
     Tag.VALUE: (1, 2),
     Tag.END: (1,),
     Tag.WAIT: (),
@@ -26,7 +26,12 @@ PARTS: Final[dict[int, tuple[int, ...]]] = {
     Tag.STAGED: (5,),
     Tag.SETTLED: (2,),
 }
-"""Positions of data in a record; the others are addresses, times, sizes and hashes."""
+
+
+def parts_of(record: list[Any]) -> tuple[int, ...]:
+    """Positions of data in a record; the others are addresses, times, sizes and hashes."""
+    return tuple(each for each in _PARTS.get(record[0], ()) if each < len(record))
+
 
 _encode = msgspec.msgpack.Encoder().encode
 

@@ -14,7 +14,7 @@ the segment is.
     (2, cycle, module, path, attempt, step, hash, summary)            an intent: about to be sent
     (3, cycle, module, path, attempt, output, bytes, ms, arguments)   an effect that is done
     (4, cycle, module, path, attempt, step, response)                 one answer of several
-    (5, cycle, module, path, attempt, error)                          a failed attempt
+    (5, cycle, module, path, attempt, error[, arguments])             a failed attempt
     (6, name, value)                                                  a value of the run
     (7, end)                                                          how the run ended
     (8, cycle, module, path, attempt, due)                            a wait, until epoch seconds
@@ -232,13 +232,14 @@ class Journal:
         """One complete answer of a flow of several requests."""
         self.write((4, *address, step, response))
 
-    def failed(self, address: Address, error: JunctorError) -> None:
-        """An attempt failed. ``retry`` in place of an *uncertain* one settles that it did not
-        happen; `done` in its place, that it did.
+    def failed(self, address: Address, error: JunctorError, arguments: Any = None) -> None:
+        """An attempt failed, and the arguments that it got, of an effect. ``retry`` in place of an
+        *uncertain* one settles that it did not happen; `done` in its place, that it did.
         """
         record = error_record(error)
+        given = () if arguments is None else (arguments,)
         try:
-            self.write((5, *address, record))
+            self.write((5, *address, record, *given))
         except DataError:
             shown = {name: str(value) for name, value in error.params.items()}
             self.write((5, *address, {**record, "params": shown}))

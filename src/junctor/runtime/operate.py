@@ -252,7 +252,7 @@ class Operator:
             error = VendorUnavailable(f"No complete answer: {error.message}", status=0)
         telemetry.METER.effect(call.module.connector, telemetry.outcome_of(error))
         named(error, self._connector(call.module.connector), call.module)
-        flight.journal.failed(call.address, error)
+        flight.journal.failed(call.address, error, call.arguments)
         await self._keeper.settled(flight)
         return Outcome(error=error, bytes=counted)
 

@@ -8,6 +8,7 @@ import pytest
 
 from junctor.app import history
 from junctor.app.history import Operations, operations_of, place_of
+from junctor.app.journal_parts import decode, parts_of
 from junctor.engine.commands import Address
 from junctor.engine.journal import CHUNK, Journal, encode_segment
 from junctor.errors import DataError, NotSent, Uncertain
@@ -29,6 +30,25 @@ def test_what_a_handler_decided_is_no_second_attempt() -> None:
     assert (dropped["handled"], dropped["bundles"]) == (True, [])
     _, resumed = shown({"instead": 1})
     assert (resumed["handled"], resumed["bundles"]) == (True, [{"instead": 1}])
+
+
+def test_a_failed_effect_shows_what_it_was_given_secrets_masked() -> None:
+    journal = Journal("full")
+    given = {"to": "Ada", "token": "jct_" + "x" * 43}
+    journal.failed(Address(0, 3, (0,), 0), NotSent("away"), given)
+    journal.failed(Address(0, 3, (0,), 1), NotSent("away"), {"to": object()})  # can't be recorded
+    journal.failed(Address(0, 4, (0,), 0), DataError(reason="no"))
+    segment = journal.take()
+    assert segment is not None
+    data = encode_segment(segment.raw)
+    sent, odd, computed = operations_of([(data, {})])
+    assert (sent["input"]["to"], sent["status"]) == ("Ada", "failed")
+    assert "redacted" in sent["input"]["token"]
+    assert "input" not in odd
+    assert "input" not in computed
+    parts = [[record[each] for each in parts_of(record)] for record in decode(data)]
+    assert parts[0][1:] == [given], "so it is erased and found"
+    assert len(parts[2]) == 1
 
 
 class Stored:

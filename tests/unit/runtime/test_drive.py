@@ -89,6 +89,9 @@ async def test_what_was_not_sent_is_tried_again() -> None:
     assert flight.state == "finished"
     assert bench.slept == pytest.approx([1.0, 2.0], rel=0.2)
     assert len(bench.records(Tag.FAILED)) == 2
+    assert {str(record[6]) for record in bench.records(Tag.FAILED)} == {
+        str(record[8]) for record in bench.records(Tag.DONE)
+    }
     assert [record[4] for record in bench.records(Tag.INTENT)] == [0, 1, 2]
 
 
