@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from junctor.app import indexing
+from junctor.app import indexing, search
 from junctor.app.indexing import forget_texts, index_history
 from junctor.app.search import Filters, as_csv
 from junctor.language.people import lexemes
@@ -98,6 +98,35 @@ async def test_runs_are_found_by_what_is_in_them(api: Any, database_url: str) ->
         # Nobody else's runs are found.
         with psycopg.connect(database_url, autocommit=True) as db:
             db.execute("update runs set name = 'x' where scenario_id = %s", (scenario,))
+
+
+@asynchronous
+async def test_words_are_looked_up_once_for_many_pages_of_csv(
+    api: Any, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with api() as it:
+        bodies: list[dict[str, Any]] = [{"n": n, "text": "Kumquat"} for n in range(5)]
+        await ran(it, database_url, *bodies)
+        listed = await it.client.get("/api/v1/runs", params={"q": "kumquat", "limit": 3})
+        page = listed.json()
+        rest = {"q": "kumquat", "limit": 3, "cursor": page["next"]}
+        page["items"] += (await it.client.get("/api/v1/runs", params=rest)).json()["items"]
+        assert len(page["items"]) == 5
+        looked: list[int] = []
+        ids_of = search._ids
+
+        async def counted(*given: Any) -> list[UUID]:
+            found = await ids_of(*given)
+            looked.append(len(found))
+            return found
+
+        monkeypatch.setattr(search, "_ids", counted)
+        monkeypatch.setattr(search, "_IDS", 4)
+        monkeypatch.setattr(search, "_PAGE", 2)
+        text = (await it.client.get("/api/v1/runs.csv", params={"q": "kumquat"})).text
+        rows = list(csv.DictReader(io.StringIO(text)))
+        assert [row["run"] for row in rows] == [each["id"] for each in page["items"]]
+        assert looked[-2:] == [4, 1]
 
 
 @asynchronous

@@ -43,6 +43,8 @@ COLUMNS = (
 )
 """Of the CSV. ``duration`` in seconds, times in UTC, ``module`` is the one that failed."""
 _PAGE = 200
+_IDS = 20_000
+"""Runs found at once by their words, when all are wanted."""
 _AGO = re.compile(r"(\d{1,6})\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -75,6 +77,19 @@ async def search(
     limit: int = 50,
 ) -> Page[Run]:
     """A page of runs, newest first. `Misconfigured` on text that holds nothing to look for."""
+    size = max(1, min(limit, _PAGE))
+    before = unpack(cursor, UUID)
+    parameters = await _parameters(core, organization_id, filters)
+    if parameters["words"] is None:
+        rows = await _rows(core, "search", {**parameters, "before": before, "limit": size + 1})
+        found = [row.id for row in rows]
+    else:
+        found = await _ids(core, parameters, before, size + 1)
+        rows = await _of(core, organization_id, found[:size])
+    return Page(rows[:size], pack(str(found[size - 1])) if len(found) > size else None)
+
+
+async def _parameters(core: Core, organization_id: UUID, filters: Filters) -> dict[str, Any]:
     words = None
     if filters.text is not None:
         organization = await core.catalog.organization(organization_id)
@@ -84,8 +99,7 @@ async def search(
                 "There is nothing to search for in that: give a word, a number or an address.",
                 path="q",
             )
-    size = max(1, min(limit, _PAGE))
-    parameters: dict[str, Any] = {
+    return {
         "organization": organization_id,
         "scenario": filters.scenario_id,
         "states": list(filters.states),
@@ -97,19 +111,29 @@ async def search(
         "module": filters.module,
         "min_operations": filters.min_operations,
         "words": words,
-        "before": unpack(cursor, UUID),
-        "limit": size + 1,
     }
+
+
+async def _rows(core: Core, query: str, parameters: Mapping[str, Any]) -> list[Run]:
     async with (
-        tenant(core.api, organization_id) as connection,
+        tenant(core.api, parameters["organization"]) as connection,
         connection.cursor(row_factory=class_row(Run)) as found,
     ):
-        name = "search" if words is None else "search_words"
-        await found.execute(load("history")[name], parameters)
-        rows = await found.fetchall()
-    if len(rows) <= size:
-        return Page(rows, None)
-    return Page(rows[:size], pack(str(rows[size - 1].id)))
+        await found.execute(load("history")[query], parameters)
+        return await found.fetchall()
+
+
+async def _ids(
+    core: Core, parameters: Mapping[str, Any], before: UUID | None, limit: int
+) -> list[UUID]:
+    async with tenant(core.api, parameters["organization"]) as connection:
+        values = {**parameters, "before": before, "limit": limit}
+        cursor = await connection.execute(load("history")["search_words"], values)
+        return [row[0] for row in await cursor.fetchall()]
+
+
+async def _of(core: Core, organization_id: UUID, run_ids: list[UUID]) -> list[Run]:
+    return await _rows(core, "runs_of", {"organization": organization_id, "ids": run_ids})
 
 
 def instant(text: str, now: datetime) -> datetime:
@@ -140,18 +164,35 @@ async def as_csv(
     A spreadsheet must not take data for a formula: what would begin one gets a ``'`` before it.
     """
     yield _lines([COLUMNS])
-    cursor: str | None = None
     left = most
-    while left is None or left > 0:
-        size = _PAGE if left is None else min(_PAGE, left)
-        page = await search(core, organization_id, filters, cursor=cursor, limit=size)
-        if page.items:
-            yield _lines(_row(run, names) for run in page.items)
+    async for rows in _pages(core, organization_id, filters):
         if left is not None:
-            left -= len(page.items)
-        cursor = page.cursor
-        if cursor is None:
+            rows = rows[:left]  # noqa: PLW2901  # the last page may be cut
+            left -= len(rows)
+        if rows:
+            yield _lines(_row(run, names) for run in rows)
+        if left == 0:
             return
+
+
+async def _pages(core: Core, organization_id: UUID, filters: Filters) -> AsyncIterator[list[Run]]:
+    """All that is found, newest first; words are looked up once for many pages."""
+    parameters = await _parameters(core, organization_id, filters)
+    before: UUID | None = None
+    while parameters["words"] is None:
+        values = {**parameters, "before": before, "limit": _PAGE}
+        rows = await _rows(core, "search", values)
+        yield rows
+        if len(rows) < _PAGE:
+            return
+        before = rows[-1].id
+    while True:
+        found = await _ids(core, parameters, before, _IDS)
+        for first in range(0, len(found), _PAGE):
+            yield await _of(core, organization_id, found[first : first + _PAGE])
+        if len(found) < _IDS:
+            return
+        before = found[-1]
 
 
 def _row(run: Run, names: Mapping[UUID, str]) -> tuple[Any, ...]:

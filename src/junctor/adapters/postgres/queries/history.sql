@@ -19,11 +19,9 @@ where r.organization_id = %(organization)s
 order by r.id desc limit %(limit)s
 
 -- name: search_words
--- The same, of runs whose text matches: a query of its own, so that the index of words leads.
-select r.organization_id, r.id, r.scenario_id, r.version, r.retention, r.order_key, r.state, r.wait_reason, r.due_at,
-  r.trigger, r.actor, r.started_at, r.ended_at, r.operations, r.bytes, r.segments, r.error, r.failed_module, r.dropped,
-  r.name, r.warnings, r.origin, r.edited, r.skipped
-from runs r
+-- The same, of runs whose text matches: a query of its own, so that the index of words leads. Only
+-- their ids: the words are looked up once for many, whatever is then read of them at a time.
+select r.id from runs r
 where r.organization_id = %(organization)s
   and (%(scenario)s::uuid is null or r.scenario_id = %(scenario)s)
   and (%(states)s::text[] = '{}' or r.state = any(%(states)s))
@@ -38,6 +36,12 @@ where r.organization_id = %(organization)s
   and r.id in (select t.run_id from run_texts t
     where t.organization_id = %(organization)s and t.words @@ %(words)s::tsquery)
 order by r.id desc limit %(limit)s
+
+-- name: runs_of
+select r.organization_id, r.id, r.scenario_id, r.version, r.retention, r.order_key, r.state, r.wait_reason, r.due_at,
+  r.trigger, r.actor, r.started_at, r.ended_at, r.operations, r.bytes, r.segments, r.error, r.failed_module, r.dropped,
+  r.name, r.warnings, r.origin, r.edited, r.skipped
+from runs r where r.organization_id = %(organization)s and r.id = any(%(ids)s::uuid[]) order by r.id desc
 
 -- name: mark
 select at from history_marks where name = %(name)s
