@@ -55,7 +55,7 @@ def test_a_stopped_run_is_looked_into_edited_and_goes_on(junctor: Any, tmp_path:
     assert len(junctor("run", "show", run, "--limit", "1", "--json").json["operations_list"]) == 1
     (bundle,) = shown["stopped"]["bundles"]
     assert (bundle["module"], bundle["bundle"]["n"]) == (1, "none")
-    assert junctor("run", "retry", run, "--set", "n=5").code == 1
+    assert junctor("run", "retry", run, "--set", "n=5").code == 2
     going = junctor("run", "retry", run, "--set", "1.n=5", "--json")
     assert going.code == 0, going.err
     assert (going.json["state"], going.json["edited"]) == ("waiting", True)

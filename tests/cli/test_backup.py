@@ -34,7 +34,7 @@ def test_a_backup_is_made_listed_verified_and_restored(
     full = junctor("restore", str(place), "--into", database_url)
     assert full.code == 1
     assert "only into an empty one" in full.err
-    assert junctor("restore", str(place), "--active", "--moved").code == 1
+    assert junctor("restore", str(place), "--active", "--moved").code == 2
     name = f"cli_restored_{tmp_path.name}"[:60].replace("-", "_")
     with psycopg.connect(database_url, autocommit=True) as db:
         db.execute(f"create database {name}")

@@ -73,7 +73,9 @@ def test_errors_are_one_line_or_one_envelope(junctor: Any) -> None:
     assert said.code == 1
     assert said.json["error"]["code"] == "not_found"
     assert junctor("import", "/nowhere.json").code == 1
-    assert junctor("runs", "--state", "tired").code == 1
+    assert junctor("runs", "--state", "tired").code == 2
+    assert junctor("runs", "--since", "yesterday").code == 2
+    assert junctor("runs", "--colour").code == 2
     assert junctor("run", "show", "run_wrong").code == 1
 
 
@@ -123,7 +125,7 @@ def test_a_hook_is_given_its_secret(junctor: Any, tmp_path: Path) -> None:
     scenario = junctor("import", str(file), "--json").json["id"]
     hook = junctor("activate", scenario, "--json").json["hooks"][0]["id"]
     empty = junctor("hooks", "set", hook)
-    assert (empty.code, "Say what to change" in empty.err) == (1, True)
+    assert (empty.code, "Say what to change" in empty.err) == (2, True)
     said = junctor("hooks", "set", scenario, "--set", f"api_key={SECRET}", "--json")
     assert said.code == 0, said.out
     assert (said.json["id"], said.json["secrets"]) == (hook, ["api_key"])
@@ -168,6 +170,7 @@ def test_a_scenario_from_import_to_run(junctor: Any, tmp_path: Path) -> None:
     active = junctor("scenarios", "--active", "--json").json["scenarios"]
     assert key in [each["id"] for each in active]
     assert junctor("deactivate", key, "--json").json["active"] is False
+    assert "Hook " not in junctor("deactivate", key).out
 
 
 def test_missing_connections_are_named(junctor: Any) -> None:
@@ -265,7 +268,7 @@ def test_input_that_is_no_json_is_named(junctor: Any, tmp_path: Path) -> None:
     file = tmp_path / "in.json"
     file.write_text("{")
     said = junctor("call", "util", "SetVariables", "--input", f"@{file}")
-    assert (said.code, f"{file} is no JSON" in said.err) == (1, True)
+    assert (said.code, f"{file} is no JSON" in said.err) == (2, True)
     typed = junctor("call", "util", "SetVariables", "--input", "nope")
     assert "'nope' is no JSON" in typed.err
 

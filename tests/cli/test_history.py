@@ -70,7 +70,7 @@ def test_a_person_is_erased(junctor: Any, database_url: str) -> None:
     assert looked["dry_run"]
     assert "Say who: --phone" in junctor("erase").err
     refused = junctor("erase", "--email", "eve@example.com", "--json")
-    assert refused.code == 1
+    assert refused.code == 2
     assert "--yes" in refused.out + refused.err
     assert "records" in junctor("erase", "--email", "eve@example.com", "--yes").out
     again = junctor("erase", "--email", "eve@example.com", "--yes")

@@ -37,8 +37,18 @@ def test_a_trigger_without_a_backfill_says_so(junctor: Any, tmp_path: Path) -> N
     assert said.code == 1
     assert "can fetch what it missed" in said.err
     said = junctor("scenarios", "backfill", "Plain", "--since", "yesterday")
-    assert said.code == 1
+    assert said.code == 2
     assert "'yesterday' is no date" in said.err
+
+
+def test_a_hook_that_is_off_is_not_said_to_be_registered(junctor: Any, tmp_path: Path) -> None:
+    file = tmp_path / "off.json"
+    file.write_text(json.dumps({**BLUEPRINT, "name": "Off"}))
+    assert junctor("import", str(file), "--yes").code == 0
+    assert "what comes in waits" not in junctor("activate", "Off").out
+    said = junctor("deactivate", "Off").out
+    assert "keeps its address, and what comes in waits" in " ".join(said.split())
+    assert "registered" not in said
 
 
 def test_a_run_is_settled_in_one_way(junctor: Any) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from importlib.metadata import PackageNotFoundError, version
 
 from junctor.language.ids import Ids
 
-__all__ = ["now_ms", "release", "system_ids", "uptime"]
+__all__ = ["now_ms", "process_name", "release", "system_ids", "uptime"]
 
 _FETCH = 4096
 
@@ -34,6 +35,11 @@ def release() -> str:
         return version("junctor")
     except PackageNotFoundError:
         return "source"
+
+
+def process_name(what: str) -> str:
+    """What this process is called among the nodes: ``host:server:123``."""
+    return f"{socket.gethostname()}:{what}:{os.getpid()}"
 
 
 def system_ids() -> Ids:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+from junctor.adapters.system import process_name
 from junctor.app.core import Core
 from junctor.app.running import wait_for_run, worker_alive
 from junctor.errors import NotFound
@@ -84,7 +83,7 @@ async def own_worker(core: Core) -> AsyncIterator[None]:
     stop = asyncio.Event()
     worker = Worker(
         core.url,
-        name=f"{socket.gethostname()}:cli:{os.getpid()}",
+        name=process_name("cli"),
         find=core.registry.find,
         connector=core.registry.connector,
         vault=core.vault,

@@ -15,6 +15,7 @@ import structlog
 import uvicorn
 
 from junctor.adapters.spool import SpoolFolder
+from junctor.adapters.system import process_name
 from junctor.app.approval_page import ApprovalPage
 from junctor.app.callback import Callback
 from junctor.app.core import START_PATIENCE, open_core
@@ -202,8 +203,10 @@ async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
     """Serves until SIGTERM or SIGINT, or SIGQUIT and the end of what is in progress; ``fd`` is a
     listening socket handed over by a supervisor.
     """
-    # A channel of the database is named after it, so letters and digits only.
-    name = f"server{secrets.token_hex(6)}"
+    # A channel of the database is named after it, so letters and digits only; people are shown the
+    # other, which has the form of workers' names.
+    channel = f"server{secrets.token_hex(6)}"
+    name = process_name("server")
     sockets = _sockets(settings, fd)
     log = structlog.get_logger("junctor.server")
     files = raise_file_limit(settings.max_connections + OTHER_FILES)
@@ -211,7 +214,7 @@ async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
     limits = Limits(most, max(8, most // 4), settings.trusted_proxies)
     async with (
         watched(settings, url, role="server", process="server"),
-        open_application(settings, url, name=name) as application,
+        open_application(settings, url, name=channel) as application,
     ):
         config = uvicorn.Config(
             application,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-import os
 import signal
-import socket
 from collections.abc import Mapping
 from typing import Any
 
 import structlog
 
+from junctor.adapters.system import process_name
 from junctor.app.control import watch_drains
 from junctor.app.core import START_PATIENCE, Core, open_core
 from junctor.app.handover import tell_ready
@@ -44,7 +43,7 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
         loop.add_signal_handler(number, stop.set)
     log = structlog.get_logger("junctor.worker")
     # A restarted worker must not be taken for the one before: its leases are not ours.
-    unique = f"{socket.gethostname()}:{name}:{os.getpid()}"
+    unique = process_name(name)
     async with (
         watched(settings, url, role="worker", process=name),
         open_core(settings, url, patience=START_PATIENCE) as core,

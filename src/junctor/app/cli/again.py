@@ -40,10 +40,9 @@ def register(group: typer.Typer) -> None:
         --from a new run takes its place.
         """
         from junctor.app.again import retry as retried
-        from junctor.app.cli.inputs import read_json
+        from junctor.app.cli.inputs import Usage, read_json, typed
         from junctor.app.cli.session import actor, run_async, session
         from junctor.app.edits import edits_of, read_set
-        from junctor.errors import Misconfigured
         from junctor.language import ids
         from junctor.ports.catalog import Run
 
@@ -51,9 +50,9 @@ def register(group: typer.Typer) -> None:
         if edit is not None:
             given = read_json(edit, files=True)
             if not isinstance(given, dict):
-                raise Misconfigured("--edit is a JSON object: {module: bundle}.")
-            edits = edits_of(given)
-        edits += [read_set(each) for each in put or ()]
+                raise Usage("--edit is a JSON object: {module: bundle}.")
+            edits = typed(lambda: edits_of(given))
+        edits += typed(lambda: [read_set(each) for each in put or ()])
 
         async def main() -> Run:
             async with session() as (core, organization_id):
@@ -151,12 +150,12 @@ def register(group: typer.Typer) -> None:
 
 def read_version(text: str | None) -> Any:
     """A version as typed."""
-    from junctor.errors import Misconfigured
+    from junctor.app.cli.inputs import Usage
 
     if text is None or text in {"newest", "draft"}:
         return text
     if not (text.isascii() and text.isdigit()):
-        raise Misconfigured(f"'{text}' is no version: give its number, newest or draft.")
+        raise Usage(f"'{text}' is no version: give its number, newest or draft.")
     return int(text)
 
 

@@ -30,15 +30,14 @@ def add(group: typer.Typer) -> None:
         it feeds; makes it if there is none yet. Without a connection: those of all apps.
         """
         from junctor.app import app_hooks
-        from junctor.app.cli.inputs import pairs
+        from junctor.app.cli.inputs import Usage, pairs
         from junctor.app.cli.output import print_json
         from junctor.app.cli.session import actor, run_async, session
         from junctor.app.connections import find_connection
-        from junctor.errors import Misconfigured
 
         values = {key: text or None for key, text in pairs(given or []).items()}
         if connection is None and (values or enabled is not None):
-            raise Misconfigured("Say whose app is to be changed: name a connection by it.")
+            raise Usage("Say whose app is to be changed: name a connection by it.")
 
         async def main() -> list[dict[str, Any]]:
             async with session() as (core, organization_id):

@@ -26,15 +26,14 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Calls one module for real, with its effects, and prints its bundles. Nothing is kept."""
         from junctor.app.calling import Called, call_module
-        from junctor.app.cli.inputs import read_json
+        from junctor.app.cli.inputs import Usage, read_json
         from junctor.app.cli.output import console, print_json, size
         from junctor.app.cli.session import run_async, session
         from junctor.app.logs import redact_bundle
-        from junctor.errors import Misconfigured
 
         arguments = read_json(given)
         if not isinstance(arguments, dict):
-            raise Misconfigured("The input must be a JSON object.")
+            raise Usage("The input must be a JSON object.")
 
         async def main() -> Called:
             async with session() as (core, organization_id):

@@ -117,7 +117,7 @@ def add(group: typer.Typer) -> None:
         Of a connection by OAuth that is the client's secret; without one, it is authorised anew.
         """
         from junctor.app import care
-        from junctor.app.cli.inputs import pairs, read_json
+        from junctor.app.cli.inputs import Usage, pairs, read_json
         from junctor.app.cli.output import console, print_json
         from junctor.app.cli.session import actor, run_async, session
         from junctor.app.connections import definition_of, find_connection
@@ -128,7 +128,7 @@ def add(group: typer.Typer) -> None:
         if stdin:
             read = read_json("-")
             if not isinstance(read, dict):
-                raise Misconfigured("Standard input must hold a JSON object.")
+                raise Usage("Standard input must hold a JSON object.")
             values = {**read, **values}
 
         async def main() -> Any:
@@ -147,7 +147,7 @@ def add(group: typer.Typer) -> None:
                         if typed:
                             values[key] = typed
                 if not values:
-                    raise Misconfigured("There is nothing to change.")
+                    raise Usage("There is nothing to change.")
                 return await care.rotate(core, found, actor=actor(), values=values)
 
         changed = run_async(main())

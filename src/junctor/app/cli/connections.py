@@ -111,16 +111,15 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Adds a connection. Fields come from --set, --stdin, or are asked for, secrets unseen."""
-        from junctor.app.cli.inputs import pairs, read_json
+        from junctor.app.cli.inputs import Usage, pairs, read_json
         from junctor.app.cli.session import actor, run_async, session
         from junctor.app.connections import add_connection, definition_of, test_connection
-        from junctor.errors import Misconfigured
 
         values: dict[str, Any] = dict(pairs(given or []))
         if stdin:
             read = read_json("-")
             if not isinstance(read, dict):
-                raise Misconfigured("Standard input must hold a JSON object.")
+                raise Usage("Standard input must hold a JSON object.")
             values = {**read, **values}
 
         async def main() -> Any:

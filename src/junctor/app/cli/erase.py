@@ -40,18 +40,18 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
         """Erases a person's data from runs, data stores and all else. It can't be undone."""
+        from junctor.app.cli.inputs import Usage
         from junctor.app.cli.output import print_json
         from junctor.app.cli.session import actor, run_async, session
         from junctor.app.erase import erase as do
         from junctor.app.views_erase import erasure_record
-        from junctor.errors import Misconfigured
         from junctor.language.people import Person
 
         if not (phone or email or text):
-            raise Misconfigured("Say who: --phone, --email or --text, several of each if need be.")
+            raise Usage("Say who: --phone, --email or --text, several of each if need be.")
         if not dry_run and not yes:
             if as_json or not sys.stdin.isatty():
-                raise Misconfigured("Say --yes, as what is erased can't be brought back.")
+                raise Usage("Say --yes, as what is erased can't be brought back.")
             typer.confirm("What is erased can't be brought back. Go on?", abort=True)
 
         async def main() -> Report:

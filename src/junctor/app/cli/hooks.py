@@ -88,17 +88,16 @@ def register(app: typer.Typer) -> None:
         as_json: Json = False,
     ) -> None:
         """Changes a hook's settings and secrets; a field that is not named stays as it is."""
-        from junctor.app.cli.inputs import pairs, read_json
+        from junctor.app.cli.inputs import Usage, pairs, read_json
         from junctor.app.cli.session import actor, run_async, session
         from junctor.app.hooks import change_hook, definition_of, find_hook
-        from junctor.errors import Misconfigured
 
         typed = pairs(given or [])
         read = read_json("-") if stdin else {}
         if not isinstance(read, dict):
-            raise Misconfigured("Standard input must hold a JSON object.")
+            raise Usage("Standard input must hold a JSON object.")
         if not typed and not read and name is None and enabled is None:
-            raise Misconfigured(
+            raise Usage(
                 "Say what to change: --set FIELD=VALUE, --stdin, --name, --enable or --disable."
             )
 

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from junctor.errors import Misconfigured
 
-__all__ = ["pairs", "read_bytes", "read_json"]
+__all__ = ["Usage", "pairs", "read_bytes", "read_json", "typed"]
+
+T = TypeVar("T")
+
+
+class Usage(Misconfigured):
+    """The command was not called as it is meant to be: {reason}"""
+
+
+def typed(read: Callable[[], T]) -> T:
+    """What is read of an option's value; what is wrong with it is wrong usage."""
+    try:
+        return read()
+    except Misconfigured as error:
+        raise Usage(error.message, **error.params) from error
 
 
 def read_bytes(path: str) -> bytes:
@@ -38,7 +52,7 @@ def read_json(text: str, *, files: bool = False) -> Any:
     try:
         return msgspec.json.decode(content)
     except (ValueError, RecursionError) as error:
-        raise Misconfigured(f"{what} is no JSON: {error}.") from error
+        raise Usage(f"{what} is no JSON: {error}.") from error
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:
@@ -47,6 +61,6 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
     for each in given:
         key, sign, value = each.partition("=")
         if not sign or not key:
-            raise Misconfigured(f"Write '{key or each}' as key=value.")
+            raise Usage(f"Write '{key or each}' as key=value.")
         out[key.strip()] = value
     return out

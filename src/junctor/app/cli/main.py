@@ -131,7 +131,9 @@ def run(argv: Sequence[str]) -> int:
         if debug:
             raise
         _say(error, argv)
-        return 1
+        from junctor.app.cli.inputs import Usage
+
+        return 2 if isinstance(error, Usage) else 1
     except Exception as error:
         if debug:
             raise

@@ -21,15 +21,15 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Lists what happened that somebody may have to know, newest first, and who was told."""
         from junctor.app.api.notifications import notice_view
+        from junctor.app.cli.inputs import Usage
         from junctor.app.cli.output import ago, print_json, print_table
         from junctor.app.cli.session import run_async, session
         from junctor.app.notifications import notices as found_notices
         from junctor.app.scenarios import find_scenario
-        from junctor.errors import Misconfigured
         from junctor.runtime.notice_texts import KINDS
 
         if kind is not None and kind not in KINDS:
-            raise Misconfigured(f"'{kind}' is no kind of notice. There are: {', '.join(KINDS)}.")
+            raise Usage(f"'{kind}' is no kind of notice. There are: {', '.join(KINDS)}.")
 
         async def main() -> list[Any]:
             async with session() as (core, organization_id):

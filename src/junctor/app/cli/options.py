@@ -31,15 +31,14 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Lists what a module's field may hold, asked of your own account, or of Junctor itself."""
         from junctor.app.cli.call import connection_of
-        from junctor.app.cli.inputs import read_json
+        from junctor.app.cli.inputs import Usage, read_json
         from junctor.app.cli.output import print_json, print_table
         from junctor.app.cli.session import run_async, session
         from junctor.app.picking import choices
-        from junctor.errors import Misconfigured
 
         values = read_json(given)
         if not isinstance(values, dict):
-            raise Misconfigured("The input must be a JSON object.")
+            raise Usage("The input must be a JSON object.")
 
         async def main() -> Any:
             async with session() as (core, organization_id):

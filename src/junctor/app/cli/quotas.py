@@ -75,7 +75,7 @@ def register(app: typer.Typer) -> None:
 
 def _number(text: str) -> int | None:
     """A number, with a unit or not; ``None`` for *none*."""
-    from junctor.errors import Misconfigured
+    from junctor.app.cli.inputs import Usage
 
     plain = text.strip().upper().replace(" ", "").replace(",", "")
     if plain == "NONE":
@@ -84,6 +84,6 @@ def _number(text: str) -> int | None:
     try:
         return int(float(plain[:-2] if unit > 1 else plain) * unit)
     except (ValueError, OverflowError) as error:
-        raise Misconfigured(
+        raise Usage(
             f"'{text}' is no amount: write a number such as 10000 or 2GB, or none."
         ) from error

@@ -45,15 +45,15 @@ def register(app: typer.Typer) -> None:
         import os
         from contextlib import AsyncExitStack
 
+        from junctor.app.cli.inputs import Usage
         from junctor.app.cli.output import print_json
         from junctor.app.cli.progress import VARIABLE, Bar, ask_passphrase
         from junctor.app.cli.session import actor, database, run_async
         from junctor.app.restore import Restored, restore_backup
         from junctor.app.settings import Settings
-        from junctor.errors import Misconfigured
 
         if active and moved:
-            raise Misconfigured("--active and --moved exclude each other: say one.")
+            raise Usage("--active and --moved exclude each other: say one.")
         settings = Settings.from_env()
         passphrase = ask_passphrase(again=False) if with_key else os.environ.get(VARIABLE) or None
 

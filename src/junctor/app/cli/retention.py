@@ -20,14 +20,14 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
         """Shows or sets what scenarios made from now on begin with; others stay as they are."""
+        from junctor.app.cli.inputs import Usage
         from junctor.app.cli.output import console, print_json
         from junctor.app.cli.session import actor, run_async, session
-        from junctor.errors import Misconfigured
         from junctor.ports.catalog_rows import Retention
         from junctor.runtime.maintenance import RETENTION_DAYS
 
         if chosen is not None and chosen not in get_args(Retention):
-            raise Misconfigured(
+            raise Usage(
                 f"'{chosen}' is no retention class: {', '.join(get_args(Retention))}.",
                 path="retention",
             )

@@ -108,19 +108,19 @@ def register(app: typer.Typer) -> None:
 
         With --mock it takes a blueprint's file and needs no database.
         """
-        from junctor.app.cli.inputs import read_json
+        from junctor.app.cli.inputs import Usage, read_json
         from junctor.app.cli.session import actor, run_async, session
         from junctor.app.inputs import checked, outputs
         from junctor.app.oneshot import run_scenario
         from junctor.app.running import as_bundles, first_operations
         from junctor.app.scenarios import find_scenario
-        from junctor.errors import Conflict, Misconfigured
+        from junctor.errors import Conflict
         from junctor.language import ids
         from junctor.ports.catalog import Run
 
         given = None if file is None else read_json(file, files=True)
         if all_routes and not mock:
-            raise Misconfigured("--all-routes is for --mock: a real run obeys its filters.")
+            raise Usage("--all-routes is for --mock: a real run obeys its filters.")
         if mock:
             if not mock_once(scenario, as_bundles(given), all_routes=all_routes, as_json=as_json):
                 raise typer.Exit(1)
@@ -177,19 +177,18 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     ) -> None:
         """Settles an uncertain run, so that it goes on. Exit 1 if it stays uncertain."""
-        from junctor.app.cli.inputs import read_json
+        from junctor.app.cli.inputs import Usage, read_json
         from junctor.app.cli.session import actor, run_async, session
         from junctor.app.settling import Found
         from junctor.app.settling import settle as settled
-        from junctor.errors import Misconfigured
         from junctor.language import ids
         from junctor.ports.catalog import Run
 
         if probe + done + not_done > 1:
-            raise Misconfigured("Choose one of --probe, --done and --not-done.")
+            raise Usage("Choose one of --probe, --done and --not-done.")
         given = read_json(bundle) if bundle is not None else None
         if bundle is not None and (not done or not isinstance(given, dict)):
-            raise Misconfigured("--bundle is a JSON object, and goes with --done.")
+            raise Usage("--bundle is a JSON object, and goes with --done.")
 
         async def main() -> tuple[Run, Found]:
             async with session() as (core, organization_id):

@@ -82,25 +82,25 @@ def register(app: typer.Typer) -> None:
         from datetime import UTC, datetime
 
         from junctor.app.cli.history import write_csv
+        from junctor.app.cli.inputs import Usage, typed
         from junctor.app.cli.output import ago, print_json, print_table, size, span
         from junctor.app.cli.session import run_async, session
         from junctor.app.scenarios import all_scenarios, find_scenario
         from junctor.app.search import STATES, Filters, instant, search
-        from junctor.errors import Misconfigured
         from junctor.language import ids
         from junctor.ports.catalog import Run
 
         for each in state or ():
             if each not in STATES:
-                raise Misconfigured(f"'{each}' is no state of a run: {', '.join(STATES)}.")
+                raise Usage(f"'{each}' is no state of a run: {', '.join(STATES)}.")
         now = datetime.now(UTC)
         filters = Filters(
             text=text,
             states=tuple(state or ()),
             triggers=tuple(trigger or ()),
             name=named,
-            since=instant(since, now) if since else None,
-            until=instant(until, now) if until else None,
+            since=typed(lambda: instant(since, now)) if since else None,
+            until=typed(lambda: instant(until, now)) if until else None,
             error=error,
             module=module,
             min_operations=min_operations,
@@ -195,13 +195,14 @@ def _bulk(
     from datetime import UTC, datetime
 
     from junctor.app.bulk import Filter, act, matching
+    from junctor.app.cli.inputs import typed
     from junctor.app.cli.output import console, counted, print_json
     from junctor.app.cli.session import actor, run_async, session
     from junctor.app.scenarios import find_scenario
     from junctor.app.search import instant
     from junctor.language import ids
 
-    begun = instant(since, datetime.now(UTC)) if since is not None else None
+    begun = typed(lambda: instant(since, datetime.now(UTC))) if since is not None else None
 
     async def main() -> tuple[int, int]:
         async with session() as (core, organization_id):

@@ -221,12 +221,12 @@ def register(app: typer.Typer) -> None:
 def _instant(text: str) -> datetime:
     from datetime import UTC
 
-    from junctor.errors import Misconfigured
+    from junctor.app.cli.inputs import Usage
 
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Misconfigured(
+        raise Usage(
             f"'{text}' is no date; write one such as 2026-11-21 or 2026-11-21T08:30Z."
         ) from error
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -91,9 +91,9 @@ def add(group: typer.Typer) -> None:
         What no option names stays as it is.
         """
         from junctor.app import schedules as service
+        from junctor.app.cli.inputs import Usage
         from junctor.app.cli.session import actor, run_async, session
         from junctor.app.scenarios import find_scenario
-        from junctor.errors import Misconfigured
 
         wanted = scheduling_of(
             every=every,
@@ -106,11 +106,11 @@ def add(group: typer.Typer) -> None:
         )
         limits = _limits(begin, end, within)
         if missed not in {None, "skip", "once", "all"}:
-            raise Misconfigured(f"--missed is skip, once or all, not '{missed}'.")
+            raise Usage(f"--missed is skip, once or all, not '{missed}'.")
         settings = (zone, missed, per_minute, pause)
         changes = wanted is not None or bool(limits) or any(each is not None for each in settings)
         if reset and changes:
-            raise Misconfigured("--reset goes alone: it takes the whole schedule back.")
+            raise Usage("--reset goes alone: it takes the whole schedule back.")
 
         async def main() -> Shown:
             async with session() as (core, organization_id):
@@ -160,13 +160,13 @@ def scheduling_of(
     given: str | None = None,
 ) -> dict[str, Any] | None:
     """Make's JSON of what the options say; ``None`` if they say nothing. `Misconfigured`."""
-    from junctor.errors import Misconfigured
+    from junctor.app.cli.inputs import Usage
 
     said = [every is not None, at is not None, once is not None, on_demand, given is not None]
     if sum(said) > 1:
-        raise Misconfigured("Choose one of --every, --at, --once, --on-demand and --scheduling.")
+        raise Usage("Choose one of --every, --at, --once, --on-demand and --scheduling.")
     if (on is not None and at is None) or (months is not None and on is None):
-        raise Misconfigured("--on goes with --at, and --months with --on.")
+        raise Usage("--on goes with --at, and --months with --on.")
     if every is not None:
         return {"type": "indefinitely", "interval": interval_of(every)}
     if once is not None:
@@ -182,7 +182,7 @@ def scheduling_of(
     days = [part.strip().casefold() for part in on.split(",")]
     if all(day[:3] in DAYS for day in days):
         if months is not None:
-            raise Misconfigured("--months goes with days of the month, such as --on 1,15.")
+            raise Usage("--months goes with days of the month, such as --on 1,15.")
         return {"type": "weekly", "days": [DAYS.index(day[:3]) for day in days], "time": at}
     if months is None:
         return {"type": "monthly", "days": days, "time": at}
@@ -191,17 +191,17 @@ def scheduling_of(
 
 def interval_of(text: str) -> int:
     """Seconds of ``15m``; a bare number is minutes. `Misconfigured`."""
-    from junctor.errors import Misconfigured
+    from junctor.app.cli.inputs import Usage
 
     found = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text.strip())
     if found is None:
-        raise Misconfigured(f"'{text}' is no interval; write one like 30s, 15m, 2h or 1d.")
+        raise Usage(f"'{text}' is no interval; write one like 30s, 15m, 2h or 1d.")
     return int(found[1]) * UNITS[found[2] or "m"]
 
 
 def window_of(text: str) -> dict[str, Any]:
     """A restriction in Make's JSON of ``mon,tue 09:00-17:00``. `Misconfigured`."""
-    from junctor.errors import Misconfigured
+    from junctor.app.cli.inputs import Usage
 
     out: dict[str, Any] = {}
     for part in text.split():
@@ -211,9 +211,7 @@ def window_of(text: str) -> dict[str, Any]:
             continue
         days = [day.casefold()[:3] for day in part.split(",")]
         if not all(day in DAYS for day in days):
-            raise Misconfigured(
-                f"'{part}' is neither days (mon,fri) nor hours (09:00-17:00) of a window."
-            )
+            raise Usage(f"'{part}' is neither days (mon,fri) nor hours (09:00-17:00) of a window.")
         out["days"] = [DAYS.index(day) for day in days]
     return out
 
@@ -228,12 +226,11 @@ def _limits(begin: str | None, end: str | None, within: list[str] | None) -> dic
 
 
 def _given(text: str) -> dict[str, Any]:
-    from junctor.app.cli.inputs import read_json
-    from junctor.errors import Misconfigured
+    from junctor.app.cli.inputs import Usage, read_json
 
     found = read_json(text)
     if not isinstance(found, dict):
-        raise Misconfigured("--scheduling takes a JSON object, with a type.")
+        raise Usage("--scheduling takes a JSON object, with a type.")
     return found
 
 

@@ -57,6 +57,9 @@ def _show(done: Activated, urls: list[str], *, says: str, as_json: bool) -> None
         out.print(f"'{done.scenario.name}' {says}.", markup=False)
         for hook in hooks:
             state = " (registered with the vendor)" if hook["registered"] else ""
+            if not done.scenario.active:
+                state = " (still registered with the vendor)" if hook["registered"] else ""
+                state = f" keeps its address, and what comes in waits{state}"
             out.print(f"Hook {hook['url']}{state}", markup=False, soft_wrap=True)
         for line in done.warnings:
             out.print(line, style="yellow", markup=False)

@@ -23,12 +23,12 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Lists what runs wait for: a delivery to a hook, or somebody's decision."""
         from junctor.app.approvals import open_waits
+        from junctor.app.cli.inputs import Usage
         from junctor.app.cli.output import print_json
         from junctor.app.cli.session import run_async, session
-        from junctor.errors import Misconfigured
 
         if kind not in {None, "delivery", "approval"}:
-            raise Misconfigured(f"'{kind}' is no kind of wait: delivery or approval.")
+            raise Usage(f"'{kind}' is no kind of wait: delivery or approval.")
 
         async def main() -> list[dict[str, Any]]:
             async with session() as (core, organization_id):
