@@ -90,6 +90,8 @@ class Taken(NamedTuple):
     received_at: datetime
     watched: UUID | None = None
     """Its hook, if runs wait for what comes there."""
+    attempts: int = 0
+    """How often it was begun after a crash; see `Backlog.attempt`."""
 
 
 class DueRun(NamedTuple):
@@ -104,6 +106,8 @@ class DueRun(NamedTuple):
     segments: int
     edited: bool = False
     """Somebody has changed bundles of it since."""
+    tries: int = 0
+    """How often it was gone on with after a crash, and came to nothing; see `Backlog.tried`."""
 
 
 class Backlog(Protocol):
@@ -130,6 +134,10 @@ class Backlog(Protocol):
 
     async def attempt(self, deliveries: Sequence[tuple[Claim, UUID]]) -> dict[UUID, int]:
         """Counts one more try of each; returns the counts."""
+        ...
+
+    async def tried(self, claim: Claim, runs: Sequence[UUID]) -> dict[UUID, int]:
+        """The same for runs that are gone on with; counted until the run's state is written."""
         ...
 
     async def delivery(self, organization_id: UUID, id: UUID) -> Taken | None:  # noqa: A002 - the field's name

@@ -78,14 +78,19 @@ class Starter:
         claim.lost = True
         self._lost(claim)
 
-    async def begin(self, claim: Claim, prepared: Prepared, delivery: Taken) -> None:
-        """Starts one delivery: in place if it is pure, as a task if it has effects."""
+    async def begin(
+        self, claim: Claim, prepared: Prepared, delivery: Taken, *, read_back: bool = False
+    ) -> None:
+        """Starts one delivery: in place if it is pure, as a task if it has effects.
+
+        ``read_back``: somebody may have begun it before.
+        """
         claim.busy.add(delivery.id)
         if delivery.watched is not None:
             self._spawn(self._watched(claim, prepared, delivery))
             return
         try:
-            flight, command = await self._first(claim, prepared, delivery)
+            flight, command = await self._first(claim, prepared, delivery, read_back=read_back)
             write = None
             if isinstance(command, Result) and not flight.calls:
                 write = self.driver.finish(flight, command)
@@ -97,6 +102,29 @@ class Starter:
             future.add_done_callback(lambda done: self._ended(flight, done))
         else:
             self._spawn(self._drive(flight, command))
+
+    async def retake(self, claim: Claim, prepared: Prepared, taken: Sequence[Taken]) -> int:
+        """Starts deliveries of a claim whose last owner crashed; how many.
+
+        What it may have begun is counted and read back. Most had nothing to do with the crash, and
+        start at once. Those that were counted before were under way at two crashes: they follow one
+        another, so that the one that stops its workers is the only one that is.
+        """
+        assert claim.cautious_until is not None
+        begun = [delivery for delivery in taken if delivery.id <= claim.cautious_until]
+        line = [each for each in begun if each.attempts or each.watched is not None]
+        once = [each for each in begun if not (each.attempts or each.watched is not None)]
+        claim.busy.update(each.id for each in begun)
+        ours = await self.backlog.attempt([(claim, each.id) for each in once]) if once else {}
+        claim.busy.difference_update(each.id for each in once if each.id not in ours)
+        started = self.start_line(claim, line)
+        careful = [delivery for delivery in once if delivery.id in ours]
+        for delivery in (*careful, *taken[len(begun) :]):
+            if claim.lost:
+                break
+            await self.begin(claim, prepared, delivery, read_back=delivery.id in ours)
+            started += 1
+        return started
 
     async def _watched(self, claim: Claim, prepared: Prepared, delivery: Taken) -> None:
         """One that a run may wait for."""
@@ -269,21 +297,28 @@ class Starter:
 
     async def _resume_line(self, claim: Claim, runs: Sequence[DueRun]) -> None:
         try:
-            if claim.in_line:
-                for run in runs:
-                    await self._resume(claim, run)
-            else:
-                resuming = (self._resume(claim, run) for run in runs)
-                for failed in await asyncio.gather(*resuming, return_exceptions=True):
-                    if isinstance(failed, BaseException):
-                        raise failed
+            # After a crash those that came through no other are tried one by one, as in `retake`.
+            line = [run for run in runs if claim.in_line or (claim.crashes and run.tries)]
+            once = [run for run in runs if run not in line]
+            if claim.crashes and once:
+                ours = await self.backlog.tried(claim, [run.id for run in once])
+                once = [run for run in once if run.id in ours]
+            resuming = (self._resume(claim, run) for run in once)
+            for failed in await asyncio.gather(*resuming, return_exceptions=True):
+                if isinstance(failed, BaseException):
+                    raise failed
+            for run in line:
+                tries = 0
+                if claim.crashes:
+                    tries = (await self.backlog.tried(claim, [run.id])).get(run.id, 0)
+                await self._resume(claim, run, tries=tries)
         except Exception as error:
             self.give_up(claim, error)
         finally:
             claim.busy.difference_update(run.id for run in runs)
             self._wake()
 
-    async def _resume(self, claim: Claim, run: DueRun) -> None:
+    async def _resume(self, claim: Claim, run: DueRun, *, tries: int = 0) -> None:
         """Goes on with a run from its journal, or from its parked delivery if it has none."""
         claim.broken.discard(run.id)  # what could not be stored is not part of its journal
         prepared = await self.prepare(claim, run.version)
@@ -300,7 +335,7 @@ class Starter:
         try:
             if isinstance(prepared, JunctorError):
                 raise prepared
-            if claim.crashes > POISON:
+            if tries > POISON:
                 raise Fault(reason="its workers stopped three times; this run was set aside")
             delivery = await self.backlog.delivery(claim.organization_id, run.id)
             flight.prepared = prepared

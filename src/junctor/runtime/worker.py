@@ -46,6 +46,8 @@ LEASE = 10.0
 """Seconds until a silent worker's claims are taken over."""
 GATHER = 0.002
 """Seconds between passes under load."""
+RETAKEN = 64
+"""Runs of one claim in flight, as long as its last owner, who crashed, may have begun them."""
 MOST_CLAIMS = 64
 MOST_RUNS = 704
 """Runs in flight in one process; one scenario alone gets 528 of them."""
@@ -287,11 +289,19 @@ class Worker:
         ordered = self._rest.with_fresh(given)
         for place, (claim, taken) in enumerate(ordered):
             prepared = await self._prepared(claim)
-            cautious = claim.cautious_until is not None
-            if cautious or claim.in_line or isinstance(prepared, JunctorError):
+            if claim.in_line or isinstance(prepared, JunctorError):
                 self._rest.begun(claim)
                 await self.pace.used(claim, len(taken))
                 started += self.starter.start_line(claim, taken)
+                continue
+            if claim.cautious_until is not None and taken and taken[0].id > claim.cautious_until:
+                claim.cautious_until = None  # what the last owner may have begun is begun, or ended
+            if claim.cautious_until is not None:
+                await self.pace.used(claim, len(taken))
+                try:
+                    started += await self.starter.retake(claim, prepared, taken)
+                except Exception as error:
+                    self.starter.give_up(claim, error)
                 continue
             for number, delivery in enumerate(taken):
                 if claim.lost:
@@ -311,12 +321,12 @@ class Worker:
 
     async def _limit(self, claim: Claim) -> int:
         """How many more deliveries a claim may have in flight."""
-        if claim.cautious_until is not None or claim.in_line:
-            return 0 if claim.busy else 16
         prepared = await self._prepared(claim)
         if isinstance(prepared, JunctorError) or claim.in_line:
             return 0 if claim.busy else 16
         busy = len(claim.busy) - self._ends.among(claim.busy)
+        if claim.cautious_until is not None:
+            return RETAKEN - busy
         return (PURE_RUNS if prepared.pure else SLICE_RUNS) - busy
 
     async def _prepared(self, claim: Claim, version: int = 0) -> Prepared | JunctorError:

@@ -38,6 +38,9 @@ TAKEN_BYTES = 64 * 1024 * 1024
 """What one `take` brings at most, about; a scenario's next delivery always comes."""
 
 
+_RESUMED = frozenset({"waiting", "incomplete"})
+
+
 @dataclass(slots=True)
 class _Scenario:
     published: int | None
@@ -59,7 +62,10 @@ class _Delivery:
         return self.given.organization_id, self.given.scenario_id, self.given.order_key
 
     def taken(self) -> Taken:
-        return Taken(self.given.id, self.given.payload, self.given.server, self.received_at)
+        given = self.given
+        return Taken(
+            given.id, given.payload, given.server, self.received_at, attempts=self.attempts
+        )
 
 
 @dataclass(slots=True)
@@ -83,6 +89,7 @@ class StoredRun:
     key: Key
     retention: str
     row: RunRow
+    tries: int = 0
 
 
 @dataclass
@@ -342,6 +349,15 @@ class MemoryBacklog(Backlog):
             counts[delivery_id] = delivery.attempts
         return counts
 
+    async def tried(self, claim: Claim, runs: Sequence[UUID]) -> dict[UUID, int]:
+        counts = {}
+        for run_id in runs if self._store.held(claim) is not None else ():
+            run = self._store.runs.get((claim.organization_id, run_id))
+            if run is not None and run.key == _key(claim) and run.row.state in _RESUMED:
+                run.tries += 1
+                counts[run_id] = run.tries
+        return counts
+
     async def delivery(self, organization_id: UUID, id: UUID) -> Taken | None:  # noqa: A002 - the field's name
         found = self._store.inbox.get((organization_id, id))
         return found.taken() if found is not None else None
@@ -389,8 +405,9 @@ class MemoryBacklog(Backlog):
 def _due_run(run_id: UUID, run: StoredRun) -> DueRun:
     row = run.row
     return DueRun(
-        run_id, row.version, run.retention, row.trigger, row.actor, row.started_at, row.segments
-    )
+        run_id, row.version, run.retention, row.trigger, row.actor, row.started_at, row.segments,
+        tries=run.tries,
+    )  # fmt: skip
 
 
 class MemoryLedger(Ledger):

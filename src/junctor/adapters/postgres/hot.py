@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -31,7 +29,7 @@ from junctor.adapters.postgres.arrays import (
 from junctor.adapters.postgres.confidential import Confidential, wipe
 from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.kept import apply, open_waits
-from junctor.adapters.postgres.queries import load
+from junctor.adapters.postgres.queries import numbered
 from junctor.adapters.system import uptime
 from junctor.errors import NotSent
 from junctor.ports.backlog import Claim, DueRun, Taken
@@ -76,7 +74,7 @@ class Line:
         self._patience = patience
         self._connection: AsyncConnection[Row] | None = None
         self._lock = asyncio.Lock()
-        self._queries = _numbered()
+        self._queries = numbered(_FILES)
 
     async def run(self, work: Callable[[AsyncConnection[Row]], Awaitable[T]]) -> T:
         """Does ``work`` with the connection, one at a time, again after deadlocks and losses."""
@@ -137,23 +135,6 @@ class Line:
 
 _FILES = ("hot", "kept", "records", "stops", "waits")
 """Whose queries a `Line` knows; a name stands in one of them."""
-
-
-@cache
-def _numbered() -> dict[str, tuple[bytes, tuple[str, ...]]]:
-    """The lines' queries with ``$1`` for ``%(name)s``, and the names in that order."""
-    made = {}
-    for name, text in (each for file in _FILES for each in load(file).items()):
-        names: list[str] = []
-
-        def number(found: re.Match[str], names: list[str] = names) -> str:
-            if found[1] not in names:
-                names.append(found[1])
-            return f"${names.index(found[1]) + 1}"
-
-        numbered = re.sub(r"%\((\w+)\)s", number, text).replace("%%", "%")
-        made[name] = (numbered.encode(), tuple(names))
-    return made
 
 
 class PostgresInbox:
@@ -285,14 +266,14 @@ class PostgresBacklog:
         )
         found: dict[int, list[Taken]] = {}
         held: set[int] = set()
-        for position, n, due, delivery, payload, server, received_at, hook, waits in rows:
+        for position, n, due, delivery, payload, server, received_at, hook, attempts, waits in rows:
             taken = found.setdefault(position, [])
             if waits:
                 held.add(position)
             claims[position - 1][0].n = n
             claims[position - 1][0].due = due
             if delivery is not None:
-                taken.append(Taken(delivery, payload, server, received_at, hook))
+                taken.append(Taken(delivery, payload, server, received_at, hook, attempts))
         out = []
         for position, (claim, limit) in enumerate(claims, start=1):
             if position not in found:
@@ -329,6 +310,11 @@ class PostgresBacklog:
             },
         )
         return {row[0]: row[1] for row in rows}
+
+    async def tried(self, claim: Claim, runs: Sequence[UUID]) -> dict[UUID, int]:
+        """Counts a try of each run."""
+        of = {"organization": claim.organization_id, "fence": claim.fence, "runs": Uuids(runs)}
+        return {row[0]: row[1] for row in await self._line.fetch("tried", of)}
 
     async def delivery(self, organization_id: UUID, id: UUID) -> Taken | None:  # noqa: A002 - the field's name
         """One stored delivery."""

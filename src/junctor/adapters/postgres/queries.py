@@ -18,7 +18,7 @@ from typing import Final
 
 from junctor.errors import Fault
 
-__all__ = ["load", "parse"]
+__all__ = ["load", "numbered", "parse"]
 
 _NAME: Final = re.compile(r"^-- name: *([a-z_][a-z0-9_]*) *$", re.MULTILINE)
 
@@ -28,6 +28,25 @@ def load(name: str) -> Mapping[str, str]:
     """The queries of ``queries/<name>.sql`` by name, comments left out (the server parses less)."""
     file = files("junctor.adapters.postgres").joinpath("queries", f"{name}.sql")
     return parse(file.read_text(encoding="utf-8"), f"{name}.sql")
+
+
+@cache
+def numbered(files: tuple[str, ...]) -> Mapping[str, tuple[bytes, tuple[str, ...]]]:
+    """All queries of these files with ``$1`` for ``%(name)s``, and the names in that order; a name
+    stands in one file.
+    """
+    made = {}
+    for name, text in (each for file in files for each in load(file).items()):
+        names: list[str] = []
+
+        def number(found: re.Match[str], names: list[str] = names) -> str:
+            if found[1] not in names:
+                names.append(found[1])
+            return f"${names.index(found[1]) + 1}"
+
+        query = re.sub(r"%\((\w+)\)s", number, text).replace("%%", "%")
+        made[name] = (query.encode(), tuple(names))
+    return MappingProxyType(made)
 
 
 def parse(text: str, source: str) -> Mapping[str, str]:

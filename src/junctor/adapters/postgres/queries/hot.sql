@@ -165,7 +165,7 @@ from claimed c join scenarios s on s.organization_id = c.organization_id and s.i
 select w.i::int, b.n, coalesce(b.due_at <= clock_timestamp(), false), d.id, d.payload, d.server, d.received_at,
   case when exists (select from waits x where x.organization_id = w.organization_id and x.hook_id = d.hook_id
     and x.watching) then d.hook_id end,
-  not r.runs as held
+  d.attempts, not r.runs as held
 from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[],
   %(fences)s::bigint[], %(limits)s::int[]) with ordinality w(organization_id, scenario_id, order_key, fence, limited, i)
 join backlog b on b.organization_id = w.organization_id and b.scenario_id = w.scenario_id
@@ -177,7 +177,7 @@ left join lateral (
 left join lateral (
   select * from (
     select t.*, sum(octet_length(payload)) over (order by id) - octet_length(payload) as before from (
-      select id, payload, server, received_at, hook_id from inbox d
+      select id, payload, server, received_at, hook_id, attempts from inbox d
       where r.runs and d.organization_id = w.organization_id and d.scenario_id = w.scenario_id
         and d.order_key >= w.order_key and d.order_key <= w.order_key
         and d.parked_at is null and d.id <> all(%(busy)s::uuid[])
@@ -189,7 +189,7 @@ order by w.i, d.id
 
 -- name: due
 -- Runs whose time has come, of one claim: their wait is over, or they are to be tried again.
-select r.id, r.version, r.retention, r.trigger, r.actor, r.started_at, r.segments, r.edited
+select r.id, r.version, r.retention, r.trigger, r.actor, r.started_at, r.segments, r.edited, r.tries
 from runs r
 where r.organization_id = %(organization)s and r.scenario_id = %(scenario)s
   and r.order_key = %(order_key)s and r.state in ('waiting', 'incomplete') and r.due_at <= clock_timestamp()
@@ -208,6 +208,15 @@ where i.organization_id = w.organization_id and i.id = w.id and exists (
     and b.order_key = i.order_key and b.fence = w.fence)
 returning i.id, i.attempts
 
+-- name: tried
+-- The same for runs that are gone on with; their next state counts from nothing.
+update runs r set tries = r.tries + 1
+where r.organization_id = %(organization)s and r.id = any(%(runs)s::uuid[])
+  and r.state in ('waiting', 'incomplete') and exists (
+    select from backlog b where b.organization_id = r.organization_id and b.scenario_id = r.scenario_id
+      and b.order_key = r.order_key and b.fence = %(fence)s)
+returning r.id, r.tries
+
 -- name: delivery
 -- One stored delivery, for a run that has not recorded its trigger yet.
 select payload, server, received_at from inbox
@@ -219,7 +228,7 @@ select s.seq, s.data, s.blobs from segments s
 where s.organization_id = %(organization)s and s.run_id = %(run)s order by s.seq
 
 -- name: run_row
-select id, version, retention, trigger, actor, started_at, segments, edited, state from runs
+select id, version, retention, trigger, actor, started_at, segments, edited, tries, state from runs
 where organization_id = %(organization)s and id = %(run)s
 
 -- name: commit
@@ -262,7 +271,7 @@ with held as materialized (
     set state = excluded.state, wait_reason = excluded.wait_reason, due_at = excluded.due_at,
         ended_at = excluded.ended_at, operations = excluded.operations, bytes = excluded.bytes,
         segments = excluded.segments, error = excluded.error, failed_module = excluded.failed_module,
-        dropped = excluded.dropped, name = excluded.name, warnings = excluded.warnings
+        dropped = excluded.dropped, name = excluded.name, warnings = excluded.warnings, tries = 0
     where r.state not in ('finished', 'discarded')  -- nor what was decided since it was told of this end
       and (excluded.ended_at is null or excluded.ended_at is distinct from r.ended_at)
 ), left_inbox as (
