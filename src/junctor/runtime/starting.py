@@ -218,16 +218,17 @@ class Starter:
         """Deliveries that must follow one another."""
         if taken:
             claim.busy.update(delivery.id for delivery in taken)
-            self._spawn(self._line(claim, taken))
+            # What may have been begun is known now; the claim may be through with it before the line.
+            self._spawn(self._line(claim, taken, claim.cautious_until))
         return len(taken)
 
-    async def _line(self, claim: Claim, taken: Sequence[Taken]) -> None:
+    async def _line(self, claim: Claim, taken: Sequence[Taken], until: UUID | None) -> None:
         try:
             for delivery in taken:
                 if claim.lost or claim.stale or claim.blocked_by_run is not None:
                     claim.more = True
                     break
-                cautious = claim.cautious_until is not None and delivery.id <= claim.cautious_until
+                cautious = until is not None and delivery.id <= until
                 if cautious and (await self._attempts(claim, delivery)) > POISON:
                     await self._park(
                         claim,
