@@ -50,8 +50,27 @@ class Vendor:
     order: list[int] = field(default_factory=list)
     script: dict[int, list[tuple[int, dict[str, str]]]] = field(default_factory=dict)
     delay: float = 0.0
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    callers: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.callers.add(task)
+        task.add_done_callback(self.callers.discard)
+        await self._serve(reader, writer)
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async def close(self) -> None:
+        """Nobody is made to wait any more; returns when all have gone."""
+        self.closing.set()
+        callers = list(self.callers)
+        for task in callers:
+            task.cancel()
+        await asyncio.gather(*callers, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -68,7 +87,8 @@ class Vendor:
                     self.done[number] += 1
                     self.order.append(number)
                 if self.delay:
-                    await asyncio.sleep(self.delay)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self.closing.wait(), self.delay)
                 extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
                 writer.write(
                     f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{extra}"
@@ -89,6 +109,7 @@ async def vendor(**given: Any) -> AsyncIterator[Vendor]:
         yield made
     finally:
         server.close()
+        await made.close()
 
 
 def blueprint(port: int, **settings: Any) -> str:

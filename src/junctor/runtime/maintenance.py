@@ -88,6 +88,7 @@ class Maintenance:
             for name in ("seen", "answers", "idempotency", "waits")
         }
         done["nodes"] = await self._execute("forget_nodes")
+        done["woken"] = await self._execute("wake_forgotten")
         return done
 
     async def _drop_days(self, name: str, before: date) -> int:

@@ -218,7 +218,7 @@ class Starter:
         """Deliveries that must follow one another."""
         if taken:
             claim.busy.update(delivery.id for delivery in taken)
-            # What may have been begun is known now; the claim may be through with it before the line.
+            # Kept by the line: the claim may have others by then.
             self._spawn(self._line(claim, taken, claim.cautious_until))
         return len(taken)
 

@@ -294,8 +294,8 @@ class Worker:
                 await self.pace.used(claim, len(taken))
                 started += self.starter.start_line(claim, taken)
                 continue
-            if claim.cautious_until is not None and taken and taken[0].id > claim.cautious_until:
-                claim.cautious_until = None  # what the last owner may have begun is begun, or ended
+            if self._through(claim, taken):
+                claim.cautious_until = None
             if claim.cautious_until is not None:
                 await self.pace.used(claim, len(taken))
                 try:
@@ -318,6 +318,14 @@ class Worker:
             self._rest.begun(claim)
             await self.pace.used(claim, len(taken))
         return started
+
+    @staticmethod
+    def _through(claim: Claim, taken: list[Taken]) -> bool:
+        """Whether all that the last owner may have begun has ended."""
+        until = claim.cautious_until
+        if until is None or not taken or taken[0].id <= until:
+            return False
+        return all(run > until for run in claim.busy)
 
     async def _limit(self, claim: Claim) -> int:
         """How many more deliveries a claim may have in flight."""

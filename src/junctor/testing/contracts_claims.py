@@ -283,6 +283,26 @@ async def tries_are_counted(stand: Stand) -> None:
     claim = await given.claimed()
     assert await given.a.attempt([(claim, one), (claim, two)]) == {one: 1, two: 1}
     assert await given.a.attempt([(claim, one), (claim, UUID(int=5))]) == {one: 2}
+    ((_, taken),) = await given.a.take([(claim, MANY)], [])
+    assert [each.attempts for each in taken] == [2, 1]
+
+
+@_check
+async def tries_of_runs_are_counted_until_their_state_is_written(stand: Stand) -> None:
+    given = Given(stand)
+    one, two = await given.accepted(2)
+    claim = await given.claimed()
+    for run in (one, two):
+        await given.ends(claim, run, "waiting", -1)
+    assert await given.a.tried(claim, [one, two]) == {one: 1, two: 1}
+    assert await given.a.tried(claim, [one, UUID(int=5)]) == {one: 2}
+    await given.ends(claim, two, "waiting", -1)
+    assert {run.id: run.tries for run in await given.a.due(claim, MANY)} == {one: 2, two: 0}
+    await given.ends(claim, two, "finished")
+    assert await given.a.tried(claim, [two]) == {}
+    stand.elapse(LEASE + 1)
+    await given.b.claim(MANY, MANY)
+    assert await given.a.tried(claim, [one]) == {}
 
 
 # Releases.

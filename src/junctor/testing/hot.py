@@ -385,7 +385,7 @@ class MemoryBacklog(Backlog):
         store, key = self._store, _key(claim)
         waits = claim.waits or claim.blocked_by_run is not None
         quiet = row.n == claim.n and not claim.more
-        if quiet and not waits:
+        if quiet and not waits and row.due is None:
             del store.backlog[key]
             return
         store.backlog[key] = replace(
@@ -482,6 +482,7 @@ class MemoryLedger(Ledger):
         if old is None:
             self._store.runs[place] = StoredRun(_key(write.claim), write.retention, row)
         elif old.row.state not in TERMINAL:
+            old.tries = 0
             old.row = row._replace(
                 version=old.row.version,
                 trigger=old.row.trigger,

@@ -197,9 +197,44 @@ async def test_remembered_things_are_forgotten_in_batches(database_url: str, sto
         )  # fmt: skip
     async with pool(database_url, "engine", 1, 2) as engine:
         done = await Maintenance(engine, batch=2).forget()
-        assert done == {"seen": 5, "answers": 5, "idempotency": 5, "waits": 0, "nodes": 5}
+        assert done == {
+            "seen": 5,
+            "answers": 5,
+            "idempotency": 5,
+            "waits": 0,
+            "nodes": 5,
+            "woken": 0,
+        }
         done = await Maintenance(engine).forget()
-        assert done == {"seen": 0, "answers": 0, "idempotency": 0, "waits": 0, "nodes": 0}
+        assert done == {
+            "seen": 0,
+            "answers": 0,
+            "idempotency": 0,
+            "waits": 0,
+            "nodes": 0,
+            "woken": 0,
+        }
+
+
+@asynchronous
+async def test_a_due_run_that_nobody_would_find_is_woken(database_url: str, store: Store) -> None:
+    forgotten, known = store.run(0, "standard", "waiting"), store.run(0, "standard", "waiting")
+    both = [forgotten, known]
+    store.do("update runs set due_at = now() - interval '2 minutes' where id = any(%s)", both)
+    store.do(
+        "insert into backlog (organization_id, scenario_id, idle, due_at)"
+        " select organization_id, scenario_id, true, due_at from runs where id = %s",
+        known,
+    )
+    async with pool(database_url, "engine", 1, 2) as engine:
+        assert (await Maintenance(engine).forget())["woken"] == 1
+        assert (await Maintenance(engine).forget())["woken"] == 0
+    found = store.db.execute(
+        "select r.id from backlog b join runs r using (organization_id, scenario_id, order_key)"
+        " where b.due_at <= now()"
+    )
+    assert {row[0] for row in found.fetchall()} == set(both)
+    store.do("delete from backlog")
 
 
 @asynchronous

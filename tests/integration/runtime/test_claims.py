@@ -184,3 +184,27 @@ def test_a_commit_that_began_before_a_claim_and_locks_after_it_writes_nothing(
             assert given.id not in kit.states(database_url)
 
     run(check())
+
+
+def test_a_run_made_due_under_a_claim_that_has_just_looked_is_not_forgotten(
+    database_url: str,
+) -> None:
+    """Its owner has seen the signal, had no reason to look at waits again, and gives back."""
+
+    async def check() -> None:
+        async with parts(database_url) as (inbox, backlog, ledger):
+            scenario = kit.plant(database_url, "{}")
+            one = new(kit.ORGANIZATION, scenario)
+            await inbox.accept([one])
+            (claim,) = await backlog.claim(64, 64)
+            await backlog.take([(claim, 16)], [])
+            await ledger.commit([stopped(claim, one.id, blocks=False)])
+            where = {"organization": kit.ORGANIZATION, "run": one.id}
+            execute(database_url, SQL["resume"], where)
+            await backlog.take([(claim, 16)], [])
+            assert (claim.due, claim.waits, claim.more) == (True, False, False)
+            await backlog.release([claim])
+            (after,) = await backlog.claim(64, 64)
+            assert [each.id for each in await backlog.due(after, 64)] == [one.id]
+
+    run(check())

@@ -317,12 +317,13 @@ join unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::te
 order by b.organization_id, b.scenario_id, b.order_key for update of b
 
 -- name: release_empty
--- Nobody signalled since our last look and nothing is left: the row goes.
+-- Nobody signalled since our last look and nothing is left: the row goes. A run that somebody made
+-- due meanwhile keeps it, whatever was seen of it.
 delete from backlog b
 using unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[], %(fences)s::bigint[],
   %(ns)s::bigint[], %(mores)s::bool[], %(waits)s::bool[]) w(organization_id, scenario_id, order_key, fence, n, more, waits)
 where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id and b.order_key = w.order_key
-  and b.fence = w.fence and b.n = w.n and not w.more and not w.waits
+  and b.fence = w.fence and b.n = w.n and not w.more and not w.waits and b.due_at is null
 
 -- name: release_rest
 -- The others go to the back of the line, or sleep until their first wait ends. What is not all

@@ -94,5 +94,19 @@ delete from idempotency where (organization_id, key) in (
   select organization_id, key from idempotency
   where created_at < now() - interval '24 hours' limit %(batch)s)
 
+-- name: wake_forgotten
+-- Runs that are due and that no row of the backlog knows of: there should be none.
+with r as (
+  select distinct organization_id, scenario_id, order_key from runs
+  where state in ('waiting', 'incomplete') and due_at < now() - interval '1 minute'
+), lost as (
+  select r.* from r left join backlog b on b.organization_id = r.organization_id
+    and b.scenario_id = r.scenario_id and b.order_key = r.order_key
+  where b.due_at is null and coalesce(b.fence, 0) = 0
+)
+insert into backlog as b (organization_id, scenario_id, order_key, idle, due_at)
+select organization_id, scenario_id, order_key, true, now() from lost order by 1, 2, 3
+on conflict (organization_id, scenario_id, order_key) do update set n = b.n + 1, due_at = now()
+
 -- name: forget_nodes
 delete from nodes where seen_at < now() - interval '1 day' and role <> 'door'
