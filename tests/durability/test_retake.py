@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from junctor.runtime import worker as worker_module
 from tests.durability import kit
 from tests.integration.runtime.door import working
 from tests.support import asynchronous
@@ -108,3 +109,34 @@ async def test_runs_that_are_gone_on_with_are_counted_each_for_itself(database_u
             await kit.until(lambda: kit.states(database_url).get(first) == "finished")
             await kit.until(lambda: kit.states(database_url).get(second) == "incomplete")
         assert vendor.done == {1: 1}
+
+
+@asynchronous
+async def test_what_a_pass_had_no_time_for_is_begun_once(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an orphaned queue and of others, as there is always somebody else to look at."""
+    monkeypatch.setattr(worker_module, "LONGEST_PASS", 0.0)
+    monkeypatch.setattr(worker_module, "LOOKS", 0)
+    async with kit.vendor(delay=0.3) as vendor:
+        text = kit.blueprint(vendor.port)
+        runs, numbers = {}, iter(range(1000))
+        orphan, *others = scenarios = [kit.plant(database_url, text) for _ in range(3)]
+        for scenario, count in zip(scenarios, (40, 3, 4), strict=True):
+            own = [next(numbers) for _ in range(count)]
+            runs |= await kit.deliver(database_url, scenario, own)
+        assert others
+        orphaned(database_url, orphan)
+        async with working(database_url, allow=f"127.0.0.1:{vendor.port}") as worker:
+
+            async def signal_always() -> None:
+                while True:
+                    worker._signalled = True
+                    await asyncio.sleep(0)
+
+            signalling = asyncio.create_task(signal_always())
+            found = await kit.settle(database_url, runs)
+            signalling.cancel()
+            await asyncio.gather(signalling, return_exceptions=True)
+        assert set(found.values()) == {"finished"}
+        assert vendor.done == dict.fromkeys(range(47), 1)

@@ -297,6 +297,7 @@ class Worker:
             if self._through(claim, taken):
                 claim.cautious_until = None
             if claim.cautious_until is not None:
+                self._rest.begun(claim)
                 await self.pace.used(claim, len(taken))
                 try:
                     started += await self.starter.retake(claim, prepared, taken)
@@ -307,7 +308,8 @@ class Worker:
                 if claim.lost:
                     break
                 now = time.perf_counter()
-                if self._signalled and now - begun > seconds and not self.pace.concerns(claim):
+                late = started > 0 and self._signalled and now - begun > seconds
+                if late and not self.pace.concerns(claim):
                     self._rest.keep([(claim, taken[number:]), *ordered[place + 1 :]])
                     return started
                 await self.starter.begin(claim, prepared, delivery)
