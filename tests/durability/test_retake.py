@@ -120,7 +120,8 @@ async def test_what_a_pass_had_no_time_for_is_begun_once(
     monkeypatch.setattr(worker_module, "LOOKS", 0)
     async with kit.vendor(delay=0.3) as vendor:
         text = kit.blueprint(vendor.port)
-        runs, numbers = {}, iter(range(1000))
+        numbers = iter(range(1000))
+        runs: dict[UUID, int] = {}
         orphan, *others = scenarios = [kit.plant(database_url, text) for _ in range(3)]
         for scenario, count in zip(scenarios, (40, 3, 4), strict=True):
             own = [next(numbers) for _ in range(count)]
