@@ -26,6 +26,8 @@ SCENARIO = 3
 """A scenario; less, so that it leaves something to others of its organisation."""
 LEAST = 16
 """Deliveries that a claim may take in a pass, however many claims there are."""
+LITTLE = 2
+"""What was left seems to be so many at least: a single new delivery comes before it."""
 FRESH = 1.0
 """Seconds for which what was taken may be begun without a new look."""
 
@@ -81,8 +83,8 @@ class Rest:
     def with_fresh(self, taken: list[tuple[Claim, list[Taken]]]) -> list[tuple[Claim, list[Taken]]]:
         """What is left, and what was taken just now, in the order in which to begin it.
 
-        Who has little to start waits for nobody; who has much hardly notices, and comes to its turn
-        as it seems to have less with each pass for which it has waited.
+        Who has little to start waits for nobody; who has much hardly notices, and seems to have one
+        less with each pass for which it has waited.
         """
         now = self._clock()
         known: dict[Claim, tuple[float, int, list[Taken]]] = {}
@@ -93,7 +95,8 @@ class Rest:
                 known[claim] = (since, passes, left)
         self._kept = known
         ranked = [
-            (len(left) - LEAST * passes, claim, left) for claim, (_, passes, left) in known.items()
+            (max(LITTLE, len(left) - passes), claim, left)
+            for claim, (_, passes, left) in known.items()
         ]
         ranked += [(len(each), claim, each) for claim, each in taken]
         ranked.sort(key=lambda each: each[0])

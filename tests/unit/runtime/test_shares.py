@@ -70,17 +70,17 @@ def test_who_has_little_to_start_is_first() -> None:
     assert order(Rest(Clock()), (much, 3), (little, 1)) == [(little, 1), (much, 3)]
 
 
-def test_what_is_left_comes_nearer_with_each_pass() -> None:
+def test_what_is_left_comes_nearer_with_each_pass_but_never_before_a_single_one() -> None:
     rest, much = Rest(Clock()), claim(1, 2, 0)
     places = []
-    for number in range(5):
-        fresh = [claim(3, 10 + number, 0), claim(3, 20 + number, 0)]
-        taken = [(each, LEAST) for each in fresh] + ([(much, 4 * LEAST)] if not number else [])
+    for number in range(6):
+        fresh = [(claim(3, 10 + number, 0), 4), (claim(3, 20 + number, 0), 1)]
+        taken = fresh + ([(much, 7)] if not number else [])
         got = [each for each, _ in order(rest, *taken)]
         places.append(got.index(much))
-        rest.keep([(much, deliveries(4 * LEAST))])
+        rest.keep([(much, deliveries(7))])
         assert much in rest
-    assert places == [2, 2, 2, 0, 0]
+    assert places == [2, 2, 2, 1, 1, 1]
 
 
 def test_nothing_is_kept_for_long_or_for_a_claim_that_is_not_ours() -> None:
