@@ -247,14 +247,19 @@ class Worker:
         fresh: list[Claim] = []
         self._signalled = False
         no_room = self._disk is not None and self._disk.full
-        if room > 0 and not no_room:  # what is under way may end; nothing is begun
+        if no_room:  # what is under way may end; nothing is begun
+            self._rest.drop()
+        elif room > 0:
             crowd = full(self._claims, room, MOST_RUNS, self._ends.among)
             fresh = await self.backlog.claim(MOST_CLAIMS, MOST_CLAIMS, crowd)
         self._claims.update(fresh)
         self._renewed()
         wanted: list[tuple[Claim, int]] = []
-        going = [c for c in self._claims if c.busy and (self._woken or c.more)]
-        going = [claim for claim in going if claim not in self._rest]
+        going = [
+            claim
+            for claim in self._claims
+            if claim.busy and (self._woken or claim.more) and claim not in self._rest
+        ]
         for claim in [*kept, *fresh, *going]:
             limit = await self._limit(claim)
             if limit > 0 and not claim.stale and not no_room:
@@ -310,7 +315,10 @@ class Worker:
                 now = time.perf_counter()
                 late = started > 0 and self._signalled and now - begun > seconds
                 if late and not self.pace.concerns(claim):
-                    self._rest.keep([(claim, taken[number:]), *ordered[place + 1 :]])
+                    rest = ordered[place + 1 :]
+                    for other, left in rest:  # what it was granted beyond these goes back now
+                        await self.pace.used(other, len(left))
+                    self._rest.keep([(claim, taken[number:]), *rest])
                     return started
                 await self.starter.begin(claim, prepared, delivery)
                 started += 1
