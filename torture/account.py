@@ -18,9 +18,11 @@ from uuid import UUID
 
 import psycopg
 
+from junctor.app.core import open_core
+from junctor.app.settings import Settings
 from junctor.language.connector import Delivery
 from junctor.runtime.envelope import unpack
-from torture.attendant import Operator
+from torture.attendant import Operator, number_of
 from torture.load import Load
 from torture.outcome import Outcome
 from torture.rig import Rig
@@ -43,49 +45,52 @@ class Account:
     failed: dict[UUID, int | None] = field(default_factory=dict)
     """The module at which a run stopped."""
     scenario: dict[UUID, UUID] = field(default_factory=dict)
+    organization: dict[UUID, UUID] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
 
 
 def books(rig: Rig, organization: UUID | None = None) -> Account:
     """The account as it stands now; of one organisation, if it is named."""
     out = Account()
-    number_of: dict[UUID, int] = {}
+    numbers: dict[UUID, int] = {}
     with rig.db() as db, db.transaction():
         for key, delivery in db.execute(
             "select key, delivery_id from seen where %s::uuid is null or organization_id = %s",
             (organization, organization),
         ).fetchall():
             if key.startswith("event "):
-                number_of[delivery] = int(key.removeprefix("event "))
-        for run, scenario, payload, parked, at in db.execute(
-            "select id, scenario_id, payload, parked_at is not null, received_at from inbox"
+                numbers[delivery] = int(key.removeprefix("event "))
+        for owner, run, scenario, payload, parked, at in db.execute(
+            "select organization_id, id, scenario_id, payload, parked_at is not null, received_at"
+            " from inbox"
             " where %s::uuid is null or organization_id = %s",
             (organization, organization),
         ).fetchall():
             (out.parked if parked else out.inbox).add(run)
-            out.scenario[run] = scenario
+            out.scenario[run], out.organization[run] = scenario, owner
             call = unpack(run, payload, at)
-            if isinstance(call, Delivery) and run not in number_of:
+            if isinstance(call, Delivery) and run not in numbers:
                 with suppress(ValueError, KeyError, TypeError, RecursionError):
-                    number_of[run] = int(json.loads(call.body)["n"])
-        for run, scenario, state, name, failed, error in db.execute(
-            "select id, scenario_id, state, name, failed_module, error->>'code' from runs"
+                    numbers[run] = int(json.loads(call.body)["n"])
+        for owner, run, scenario, state, name, failed, error in db.execute(
+            "select organization_id, id, scenario_id, state, name, failed_module, error->>'code'"
+            " from runs"
             " where (%s::uuid is null or organization_id = %s)"
             " and (state <> 'running' or not exists"
             " (select from inbox i where i.organization_id = runs.organization_id"
             " and i.id = runs.id))",
             (organization, organization),
         ).fetchall():
-            out.scenario[run] = scenario
+            out.scenario[run], out.organization[run] = scenario, owner
             out.states[run] = state
             out.failed[run] = failed
             if error:
                 out.errors[error] += 1
-            if run not in number_of and name and name.isdigit():
-                number_of[run] = int(name)
+            if run not in numbers and name and name.isdigit():
+                numbers[run] = int(name)
     known = set(out.states) | out.inbox | out.parked
     for run in known:
-        out.runs[number_of.get(run, -1)].append(run)
+        out.runs[numbers.get(run, -1)].append(run)
     for number, step, _ in rig.effects():
         out.effects[number, step] += 1
     return out
@@ -146,8 +151,21 @@ async def conclude(
         await asyncio.sleep(pause)
         pause = min(1.0, pause * 1.2)
     account = await asyncio.to_thread(books, rig, organization)
+    await name_strays(rig, account)
     tally(load, account, outcome, operator, most_effects=most_effects)
     return account
+
+
+async def name_strays(rig: Rig, account: Account) -> None:
+    """Finds out by their journals whose the runs are that have neither key nor name."""
+    strays = account.runs.pop(-1, [])
+    if not strays:
+        return
+    settings = Settings.from_env({**rig.env, "JUNCTOR_DATABASE_URL": rig.url})
+    async with open_core(settings, rig.url) as core:
+        for run in strays:
+            number = await number_of(core, account.organization[run], run)
+            account.runs[number].append(run)
 
 
 def tally(

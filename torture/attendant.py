@@ -12,6 +12,7 @@ from uuid import UUID
 
 import psycopg
 
+from junctor.app.again import opened
 from junctor.app.core import Core, open_core
 from junctor.app.running import resolve
 from junctor.app.settings import Settings
@@ -20,7 +21,7 @@ from junctor.errors import JunctorError
 from torture.outcome import Failed
 from torture.rig import Rig
 
-__all__ = ["Operator"]
+__all__ = ["Operator", "number_of"]
 
 MOST_RUNS = 500
 """Looked after at a time."""
@@ -112,10 +113,15 @@ class Operator:
             settings = Settings.from_env({**self.rig.env, "JUNCTOR_DATABASE_URL": self.rig.url})
             async with open_core(settings, self.rig.url) as core:
                 for organization, run, state, failed, age, parked, name in ripe:
-                    number = int(name) if name and name.isdigit() else -1
+                    known = name and name.isdigit()
+                    number = int(name) if known else await number_of(core, organization, run)
                     effect = (number, self.steps.get(failed, ""))
                     done = bool(self._file.done[effect])
-                    possible = effect in pending or not self.rig.absences.settled(now - age)
+                    possible = (
+                        number < 0  # an effect of nobody knows whom
+                        or effect in pending
+                        or not self.rig.absences.settled(now - age)
+                    )
                     if state == "uncertain" and not done and possible:
                         self.put_off += 1
                         continue
@@ -148,3 +154,15 @@ class Operator:
             )  # fmt: skip
         except JunctorError:
             return  # somebody was faster, or it is under way
+
+
+async def number_of(core: Core, organization: UUID, run: UUID) -> int:
+    """Whose run it is, by what its trigger gave it; -1 if that can't be told.
+
+    For runs that ended before they had a name, of events without a key.
+    """
+    try:
+        source = await opened(core, organization, run)
+        return int(source.past.bundles[0]["n"])
+    except (JunctorError, IndexError, KeyError, TypeError, ValueError):
+        return -1

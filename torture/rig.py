@@ -40,6 +40,8 @@ TEAM = UUID(int=2)
 PR_SET_PDEATHSIG = 1
 READY_SECONDS = 180.0
 """Starting a dozen processes takes a while where others work, too."""
+LAST_WORDS = 15
+"""Lines of a log that are shown where its process ended by itself."""
 
 
 def _die_with_parent() -> None:
@@ -128,6 +130,11 @@ class Process:
         except subprocess.TimeoutExpired:
             self.kill()
             raise Failed(f"{self.name} did not end within {seconds:g} s of SIGTERM") from None
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return "\n".join(f"    {line[:500]}" for line in lines[-LAST_WORDS:])
 
     def rss(self) -> float:
         """Resident megabytes."""
@@ -251,7 +258,7 @@ class Rig:
         def look() -> bool:
             for process in wanted:
                 if not process.alive:
-                    raise Failed(f"{process.name} ended by itself: see {process.log}")
+                    raise Failed(f"{process.name} ended by itself:\n{process.last_words()}")
             with self.db() as db:
                 rows = db.execute("select name from nodes where role = 'worker'").fetchall()
             living = {row[0] for row in rows}
@@ -310,6 +317,7 @@ class Rig:
             await asyncio.sleep(0.3)
             for process in (*self.workers, *self.servers):
                 if not process.alive and not process.resting:
+                    self.options.say(f"{process.name} ended by itself:\n{process.last_words()}")
                     process.start()
                     self.revived += 1
 
