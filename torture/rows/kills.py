@@ -74,13 +74,15 @@ async def pound(
     rig: Rig, load: Load, takeovers: Takeovers, draw: random.Random, options: Options,
     *, kills: int, every: float,
 ) -> Counter[str]:  # fmt: skip
-    """So many kills, one every so many seconds on average; how many of each kind."""
+    """So many kills, one every so many seconds on average; how many of each kind. What a slow
+    restart of Postgres holds up is not made good by kills in quick succession.
+    """
     kinds = draw.choices(list(WEIGHTS), list(WEIGHTS.values()), k=kills)
     if kills < 20:  # a few: one of each at least
         kinds[:3] = list(WEIGHTS)
     due = time.monotonic()
     for number, kind in enumerate(kinds, start=1):
-        due += draw.uniform(0.5, 1.5) * every
+        due = max(due, time.monotonic() - every) + draw.uniform(0.5, 1.5) * every
         await asyncio.sleep(max(0.1, due - time.monotonic()))
         await hurt(rig, kind, draw, takeovers)
         if number % 25 == 0:

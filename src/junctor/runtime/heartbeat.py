@@ -1,4 +1,5 @@
-"""A thread that says this process lives: renews its leases and its row among the nodes.
+"""A thread that says this process lives: renews its leases and its row among the nodes, and ends
+the leases of workers of this machine that it sees dead.
 
 It has a connection of its own, so a busy loop or a slow statement can't cost a run its lease. It
 stops renewing when the loop has given no sign for a minute: a hung process must lose its work.
@@ -6,6 +7,7 @@ stops renewing when the loop has given no sign for a minute: a hung process must
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -13,6 +15,7 @@ import msgspec
 import psycopg
 import structlog
 
+from junctor.adapters import neighbours
 from junctor.adapters.postgres.queries import load
 from junctor.adapters.system import release, uptime
 from junctor.ports.backlog import Claim
@@ -23,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 HUNG = 60.0
 """Seconds without a sign from the loop after which leases are let go."""
+REMEMBERED = 30.0
+"""Seconds after its last sign for which a dead neighbour is looked after."""
 
 
 class Heartbeat:
@@ -44,7 +49,11 @@ class Heartbeat:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._sign = time.monotonic()
+        self._machine = neighbours.machine()
         self.details: dict[str, object] = {"version": release()}
+        if self._machine:
+            self.details["machine"] = self._machine
+            self.details["process"] = neighbours.process(os.getpid())
         self._kept: dict[int, float] = {}
         """Until when claims are ours since they were last renewed (`uptime`)."""
         self.fences: tuple[int, ...] = ()
@@ -107,6 +116,8 @@ class Heartbeat:
                 {"lease": self._lease, "owner": self._name, "fences": list(self.fences)},
             )
             self._kept = dict.fromkeys((int(str(fence)) for (fence,) in rows), now + self._lease)
+        if self._lease and self._machine:
+            self._bury(connection)
         if self._gap is not None:
             connection.execute(load("gaps")["door_open"], {"minutes": self._gap})
         connection.execute(
@@ -117,3 +128,13 @@ class Heartbeat:
                 "details": msgspec.json.encode(self.details).decode(),
             },
         )
+
+    def _bury(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        """Ends the leases of dead workers of this machine, so that nobody waits for them."""
+        sql = load("neighbours")
+        given = {"name": self._name, "machine": self._machine}
+        living = connection.execute(sql["neighbours"], given).fetchall()
+        dead = [str(name) for name, process in living if neighbours.gone(str(process))]
+        if dead:
+            ended = connection.execute(sql["bury"], {"names": dead, "remembered": REMEMBERED})
+            log.info("neighbours_died", workers=dead, leases=ended.fetchall()[0][0])

@@ -1,0 +1,58 @@
+"""Whether another process of this machine lives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from junctor.adapters.neighbours import gone, machine, process
+
+pytestmark = pytest.mark.skipif(not machine(), reason="this system does not tell (no Linux /proc)")
+
+
+@pytest.fixture
+def child() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that waits."""
+    wait = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    with subprocess.Popen(wait, stdin=subprocess.PIPE) as made:
+        yield made
+        made.kill()
+
+
+def test_one_that_lives_is_not_gone(child: subprocess.Popen[bytes]) -> None:
+    assert process(child.pid)
+    assert not gone(process(child.pid))
+    assert not gone(process(os.getpid()))
+
+
+def test_one_that_sleeps_is_not_gone(child: subprocess.Popen[bytes]) -> None:
+    child.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+    assert not gone(process(child.pid))
+
+
+def test_a_dead_one_is_gone_before_and_after_its_parent_knows(
+    child: subprocess.Popen[bytes],
+) -> None:
+    its = process(child.pid)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert gone(its)  # a zombie
+    child.wait()
+    assert gone(its)
+    assert process(child.pid) == ""
+
+
+def test_another_that_got_its_number_is_not_taken_for_it(child: subprocess.Popen[bytes]) -> None:
+    pid, begun = process(child.pid).split(":")
+    assert gone(f"{pid}:{int(begun) - 1}")
+
+
+@pytest.mark.parametrize("what", ["", "None", "12", "12:", ":7", "x:7", "-1:7", f"{10**30}:7"])
+def test_of_what_names_no_process_nothing_is_known(what: str) -> None:
+    assert not gone(what)
