@@ -18,6 +18,7 @@ from junctor.errors import (
     Fault,
     Inconsistent,
     JunctorError,
+    NotSent,
     StaleFence,
     Uncertain,
     VendorRefused,
@@ -300,12 +301,18 @@ class Operator:
         return response, sent_bytes(request) + response.size
 
     def _still_ours(self, flight: Flight, effect: Effect) -> None:
-        """Raises `StaleFence` if the lease has run out since the intent was recorded: this process
-        stood still, and another owns the run, or somebody has decided about it.
+        """Raises `NotSent` if the lease has run out since the intent was recorded: this process
+        stood still, or could not renew it.
+
+        Whether another owns the run by now, the commit of that failure tells. If nobody does, the
+        run must go on from it: only let go of, it would be forgotten, or begun anew.
         """
         if effect != "read" and not self._holds(flight.claim):
             log.warning("lease_over_before_sending", run=str(flight.run_id))
-            raise StaleFence
+            raise NotSent(
+                "This worker, or its database, stood still just before it was sent. "
+                "Nothing was sent."
+            )
 
     async def _intend(
         self,

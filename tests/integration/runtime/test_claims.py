@@ -208,3 +208,33 @@ def test_a_run_made_due_under_a_claim_that_has_just_looked_is_not_forgotten(
             assert [each.id for each in await backlog.due(after, 64)] == [one.id]
 
     run(check())
+
+
+class Away(Line):
+    """A database that is away for a minute before the next statement."""
+
+    clock = 1000.0
+    back = False
+
+    async def execute(self, connection: Any, name: str, parameters: Any) -> Any:
+        if not self.back:
+            self.back, self.clock = True, self.clock + 60
+            raise psycopg.OperationalError("the database system is shutting down")
+        return await super().execute(connection, name, parameters)
+
+
+def test_a_lease_counts_from_when_the_database_was_asked(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not from when it was first wanted: that lease would be over when its first run begins."""
+
+    async def check() -> None:
+        async with parts(database_url) as (inbox, _, _):
+            await inbox.accept([new(kit.ORGANIZATION, kit.plant(database_url, "{}"))])
+        line = Away(database_url, patience=5)
+        monkeypatch.setattr(hot, "uptime", lambda: line.clock)
+        (claim,) = await PostgresBacklog(line, owner="me", lease=10).claim(64, 64)
+        assert claim.until == line.clock + 10
+        await line.close()
+
+    run(check())

@@ -11,8 +11,9 @@ import pytest
 from junctor.engine.journal import Tag
 from junctor.errors import NotSent, Uncertain
 from junctor.language.connector import Request, Response
+from junctor.ports.backlog import Claim
 from tests.support import asynchronous
-from tests.unit.runtime.drive_kit import FOUND, OK, ORGANIZATION, RUN, Bench, placed
+from tests.unit.runtime.drive_kit import FOUND, OK, ORGANIZATION, RUN, SCENARIO, Bench, placed
 
 pytestmark = pytest.mark.timeout(10)
 PLACE = (ORGANIZATION, RUN)
@@ -292,8 +293,29 @@ async def test_who_stood_still_after_the_intent_sends_nothing(module: str) -> No
     bench = Bench(placed(2, module), handler=script(OK))
     bench.held = False
     flight = await bench.run()
-    assert flight.state == "stale"
+    assert isinstance(flight.error, NotSent)
+    assert flight.again  # nothing is in doubt, and it has its owner still
     assert bench.transport.sent == []
+
+
+@asynchronous
+async def test_who_stood_still_while_another_took_over_neither_sends_nor_writes() -> None:
+    bench = Bench(placed(2, "send"), handler=script(OK))
+    claim = await bench.accepted()
+    flight = await bench.flight(claim)
+
+    def taken_over(_claim: Claim) -> bool:
+        bench.crash()
+        bench.store.backlog[ORGANIZATION, SCENARIO, ""].fence += 1
+        return False
+
+    bench.driver._operator._holds = taken_over
+    await bench.drive(flight)
+    assert flight.state == "stale"
+    assert claim.stale
+    assert bench.transport.sent == []
+    assert len(bench.records(Tag.INTENT)) == 1
+    assert bench.records(Tag.FAILED) == []
 
 
 @asynchronous

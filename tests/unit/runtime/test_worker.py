@@ -198,3 +198,24 @@ async def test_after_a_crash_deliveries_are_run_in_order_and_the_poisonous_is_pa
     await work(bench, worker)
     assert sent(bench) == ["1", "3", "2"]
     assert bench.store.inbox == {}
+
+
+@asynchronous
+async def test_whose_lease_was_over_before_sending_repeats_nothing_that_was_done() -> None:
+    """The database was away for a while: nobody else could take the claim, and it is renewed."""
+
+    def handler(request: Request) -> Response:
+        bench.held = request.json["text"] != "a"
+        return OK
+
+    async def renewed(seconds: float) -> None:
+        bench.held = True
+        bench.time += seconds
+
+    flow = placed(2, "send", {"text": "a"}), placed(3, "send", {"text": "b"})
+    bench = Bench(*flow, handler=handler)
+    bench.driver._sleep = renewed
+    await accept(bench, 1)
+    await work(bench, worker_on(bench))
+    assert states(bench) == {1: "finished"}
+    assert sent(bench) == ["a", "b"]

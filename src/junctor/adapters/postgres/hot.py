@@ -217,17 +217,21 @@ class PostgresBacklog:
 
     async def claim(self, limit: int, each: int, full: Sequence[UUID] = ()) -> list[Claim]:
         """Claims what is ready; see the query."""
-        until = uptime() + self._lease
-        rows = await self._line.fetch(
-            "claim",
-            {
-                "limit": limit,
-                "each": each,
-                "lease": self._lease,
-                "owner": self._owner,
-                "full": Uuids(full),
-            },
-        )
+        parameters = {
+            "limit": limit,
+            "each": each,
+            "lease": self._lease,
+            "owner": self._owner,
+            "full": Uuids(full),
+        }
+
+        async def work(connection: AsyncConnection[Row]) -> tuple[float, list[Row]]:
+            # Of this very try: one that waited for the database would have made old leases.
+            until = uptime() + self._lease
+            cursor = await self._line.execute(connection, "claim", parameters)
+            return until, await cursor.fetchall()
+
+        until, rows = await self._line.run(work)
         return [
             Claim(
                 organization_id=row[0],
