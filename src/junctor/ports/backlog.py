@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -54,6 +55,8 @@ class Claim:
     """A write was refused: somebody else owns it now."""
     looked_at: float = 0.0
     """When its waiting runs were last looked at (monotonic seconds)."""
+    line: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the one of its runs that goes on alone, where they follow one another."""
     paced_until: float = 0.0
     """As many of its runs as may start in a minute have; until then (monotonic) it is kept."""
 

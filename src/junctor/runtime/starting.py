@@ -225,20 +225,16 @@ class Starter:
     async def _line(self, claim: Claim, taken: Sequence[Taken], until: UUID | None) -> None:
         try:
             for delivery in taken:
-                if claim.lost or claim.stale or claim.blocked_by_run is not None:
-                    claim.more = True
-                    break
                 cautious = until is not None and delivery.id <= until
-                if cautious and (await self._attempts(claim, delivery)) > POISON:
-                    await self._park(
-                        claim,
-                        delivery,
-                        Fault(
-                            reason="this delivery stopped its worker three times and was set aside"
-                        ),
-                    )
-                    continue
-                await self._one(claim, delivery, read_back=cautious)
+                async with claim.line:  # more may have been taken meanwhile, for another line
+                    if claim.lost or claim.stale or claim.blocked_by_run is not None:
+                        claim.more = True
+                        break
+                    if cautious and (await self._attempts(claim, delivery)) > POISON:
+                        reason = "this delivery stopped its worker three times and was set aside"
+                        await self._park(claim, delivery, Fault(reason=reason))
+                        continue
+                    await self._one(claim, delivery, read_back=cautious)
                 if claim.cautious_until is not None and not cautious:
                     claim.cautious_until = None
         except Exception as error:
@@ -310,9 +306,10 @@ class Starter:
                     raise failed
             for run in line:
                 tries = 0
-                if claim.crashes:
-                    tries = (await self.backlog.tried(claim, [run.id])).get(run.id, 0)
-                await self._resume(claim, run, tries=tries)
+                async with claim.line:
+                    if claim.crashes:
+                        tries = (await self.backlog.tried(claim, [run.id])).get(run.id, 0)
+                    await self._resume(claim, run, tries=tries)
         except Exception as error:
             self.give_up(claim, error)
         finally:

@@ -19,7 +19,7 @@ from junctor.runtime.flights import Flights
 from junctor.runtime.notices import Notices
 from junctor.runtime.pace import Pace
 from junctor.runtime.starting import POISON
-from junctor.runtime.worker import Worker
+from junctor.runtime.worker import RETAKEN, Worker
 from tests.support import asynchronous
 from tests.unit.runtime.drive_kit import OK, ORGANIZATION, SCENARIO, Bench, placed, world
 
@@ -219,3 +219,29 @@ async def test_whose_lease_was_over_before_sending_repeats_nothing_that_was_done
     await work(bench, worker_on(bench))
     assert states(bench) == {1: "finished"}
     assert sent(bench) == ["a", "b"]
+
+
+@asynchronous
+async def test_what_was_under_way_at_two_crashes_is_one_by_one_however_often_more_is_taken() -> None:
+    together: list[int] = []
+    at_it = 0
+
+    async def handler(_request: Request) -> Response:
+        nonlocal at_it
+        at_it += 1
+        together.append(at_it)
+        await asyncio.sleep(0)
+        await asyncio.wait_for(worker._pass(), 5)  # there is room for another
+        at_it -= 1
+        return OK
+
+    bench = Bench(SEND, handler=handler)
+    await accept(bench, *range(1, RETAKEN + 9))
+    await bench.claimed()
+    bench.crash()
+    for delivery in bench.store.inbox.values():
+        delivery.attempts = 1
+    worker = worker_on(bench)
+    await work(bench, worker)
+    assert states(bench) == dict.fromkeys(range(1, RETAKEN + 9), "finished")
+    assert max(together) == 1
