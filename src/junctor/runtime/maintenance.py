@@ -89,6 +89,7 @@ class Maintenance:
         }
         done["nodes"] = await self._execute("forget_nodes")
         done["woken"] = await self._execute("wake_forgotten")
+        done["woken"] += await self._execute("wake_stranded")
         return done
 
     async def _drop_days(self, name: str, before: date) -> int:

@@ -12,9 +12,11 @@ import pytest
 
 from junctor.adapters.jobs import job_app, work
 from junctor.adapters.postgres.database import pool
+from junctor.adapters.postgres.hot import Line, PostgresBacklog
 from junctor.adapters.system import system_ids
 from junctor.language.ids import uuid7
 from junctor.runtime.maintenance import Maintenance, run_jobs
+from tests.durability.kit import ORGANIZATION, plant
 from tests.support import asynchronous
 
 IDS = system_ids()
@@ -214,6 +216,40 @@ async def test_remembered_things_are_forgotten_in_batches(database_url: str, sto
             "nodes": 0,
             "woken": 0,
         }
+
+
+@asynchronous
+async def test_deliveries_that_stand_in_no_line_are_found_as_if_their_worker_had_died(
+    database_url: str, store: Store
+) -> None:
+    none, idle, asleep, known, parked = (plant(database_url, "{}") for _ in range(5))
+    ids = {}
+    for scenario in (none, idle, asleep, known, parked):
+        ids[scenario] = IDS.new()
+        store.do(
+            "insert into inbox (organization_id, id, scenario_id, payload, parked_at) values"
+            " (%s, %s, %s, '', case when %s then now() end)",
+            ORGANIZATION, ids[scenario], scenario, scenario == parked,
+        )  # fmt: skip
+    for scenario, due in ((idle, "null"), (asleep, "now() + interval '1 day'"), (known, "null")):
+        store.do(
+            "insert into backlog (organization_id, scenario_id, idle, due_at)"
+            f" values (%s, %s, %s, {due})",
+            ORGANIZATION, scenario, scenario != known,
+        )  # fmt: skip
+    async with pool(database_url, "engine", 1, 2) as engine:
+        assert (await Maintenance(engine).forget())["woken"] == 3
+        assert (await Maintenance(engine).forget())["woken"] == 0
+    line = Line(database_url, patience=5)
+    claims = await PostgresBacklog(line, owner="me", lease=10).claim(64, 64)
+    await line.close()
+    assert {each.scenario_id: each.cautious_until for each in claims} == {
+        none: ids[none],
+        idle: ids[idle],
+        asleep: ids[asleep],
+        known: None,
+    }
+    store.do("truncate backlog, inbox")
 
 
 @asynchronous

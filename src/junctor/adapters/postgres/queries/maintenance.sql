@@ -108,5 +108,21 @@ insert into backlog as b (organization_id, scenario_id, order_key, idle, due_at)
 select organization_id, scenario_id, order_key, true, now() from lost order by 1, 2, 3
 on conflict (organization_id, scenario_id, order_key) do update set n = b.n + 1, due_at = now()
 
+-- name: wake_stranded
+-- Deliveries that stand in no line: there should be none. Somebody may have begun them, so they are
+-- left as a dead worker leaves them: its heir reads back what was done.
+with lost as (
+  select i.organization_id, i.scenario_id, i.order_key
+  from (select distinct organization_id, scenario_id, order_key from inbox where parked_at is null) i
+  left join backlog b on b.organization_id = i.organization_id
+    and b.scenario_id = i.scenario_id and b.order_key = i.order_key
+  where b.scenario_id is null or (b.idle and b.fence = 0)
+)
+insert into backlog as b (organization_id, scenario_id, order_key, lease_until)
+select organization_id, scenario_id, order_key, now() from lost order by 1, 2, 3
+on conflict (organization_id, scenario_id, order_key) do update
+  set n = b.n + 1, idle = false, lease_until = excluded.lease_until
+  where b.idle and b.fence = 0
+
 -- name: forget_nodes
 delete from nodes where seen_at < now() - interval '1 day' and role <> 'door'
