@@ -28,6 +28,8 @@ HUNG = 60.0
 """Seconds without a sign from the loop after which leases are let go."""
 REMEMBERED = 30.0
 """Seconds after its last sign for which a dead neighbour is looked after."""
+SETTLING = 0.2
+"""Leases; after a time in which none could be renewed, so long nobody's are taken over."""
 
 
 class Heartbeat:
@@ -56,6 +58,7 @@ class Heartbeat:
             self.details["process"] = neighbours.process(os.getpid())
         self._kept: dict[int, float] = {}
         """Until when claims are ours since they were last renewed (`uptime`)."""
+        self._renewed_at = self._steady_from = float("-inf")
         self.fences: tuple[int, ...] = ()
         """The claims to renew. Only these: one that was made and not heard of, as its connection
         was lost, must run out, or nobody would ever work on it."""
@@ -66,6 +69,15 @@ class Heartbeat:
         """
         until = max(claim.until, self._kept.get(claim.fence, 0.0))
         return uptime() < until
+
+    def steady(self) -> bool:
+        """Whether leases that are over are those of the dead. While the database was away, or this
+        process stood still, nobody could renew: not others, and not we, who would else take over
+        from ourselves what is under way here.
+        """
+        now = uptime()
+        known = self._renewed_at == float("-inf") or now - self._renewed_at < self._lease
+        return known and now >= self._steady_from
 
     def alive(self) -> None:
         """The loop's sign of life."""
@@ -116,6 +128,9 @@ class Heartbeat:
                 {"lease": self._lease, "owner": self._name, "fences": list(self.fences)},
             )
             self._kept = dict.fromkeys((int(str(fence)) for (fence,) in rows), now + self._lease)
+            if float("-inf") < self._renewed_at < now - self._lease:
+                self._steady_from = uptime() + SETTLING * self._lease
+            self._renewed_at = now
         if self._lease and self._machine:
             self._bury(connection)
         if self._gap is not None:

@@ -249,7 +249,7 @@ class Worker:
         no_room = self._disk is not None and self._disk.full
         if no_room:  # what is under way may end; nothing is begun
             self._rest.drop()
-        elif room > 0:
+        elif room > 0 and self._heartbeat.steady():
             crowd = full(self._claims, room, MOST_RUNS, self._ends.among)
             fresh = await self.backlog.claim(MOST_CLAIMS, MOST_CLAIMS, crowd)
         self._claims.update(fresh)

@@ -223,17 +223,19 @@ class Away(Line):
         return await super().execute(connection, name, parameters)
 
 
-def test_a_lease_counts_from_when_the_database_was_asked(
+def test_nothing_is_claimed_with_a_statement_that_waited_for_the_database(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not from when it was first wanted: that lease would be over when its first run begins."""
+    """Nobody could renew meanwhile, and its own leases would be over when their first run begins."""
 
     async def check() -> None:
         async with parts(database_url) as (inbox, _, _):
             await inbox.accept([new(kit.ORGANIZATION, kit.plant(database_url, "{}"))])
         line = Away(database_url, patience=5)
         monkeypatch.setattr(hot, "uptime", lambda: line.clock)
-        (claim,) = await PostgresBacklog(line, owner="me", lease=10).claim(64, 64)
+        backlog = PostgresBacklog(line, owner="me", lease=10)
+        assert await backlog.claim(64, 64) == []
+        (claim,) = await backlog.claim(64, 64)
         assert claim.until == line.clock + 10
         await line.close()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from junctor.adapters.system import uptime
 from junctor.ports.backlog import Claim
-from junctor.runtime.heartbeat import Heartbeat
+from junctor.runtime import heartbeat
+from junctor.runtime.heartbeat import SETTLING, Heartbeat
 
 
 def claim(fence: int, until: float) -> Claim:
@@ -25,6 +27,35 @@ def test_a_claim_is_held_until_its_lease_ends_unless_it_was_renewed() -> None:
     assert beat.holds(claim(1, now - 1))
     assert not beat.holds(claim(2, now - 1))
     assert not beat.holds(claim(3, now - 1))
+
+
+class Renewals:
+    """A database that renews whatever it is asked to."""
+
+    def execute(self, _query: str, parameters: dict[str, Any]) -> list[tuple[int]]:
+        return [(fence,) for fence in parameters.get("fences", ())]
+
+
+def test_after_a_time_without_renewals_nobody_is_taken_for_dead_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(heartbeat, "uptime", lambda: now[0])
+    beat = Heartbeat("", name="me", role="worker", lease=10)
+    beat._machine = ""  # nobody is beside it
+    database: Any = Renewals()
+    assert beat.steady()  # it has nothing yet that it could take from itself
+    for now[0] in (1000.0, 1003.0, 1012.0):
+        beat._beat(database)
+        assert beat.steady()
+    now[0] = 1021.0
+    assert beat.steady()
+    now[0] = 1023.0  # the database was away, or this process stood still
+    assert not beat.steady()
+    beat._beat(database)
+    assert not beat.steady()  # others have not renewed yet
+    now[0] += SETTLING * 10
+    assert beat.steady()
 
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="this system can't tell its sleep")

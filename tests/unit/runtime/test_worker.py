@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from junctor.adapters.system import uptime
 from junctor.errors import Uncertain
 from junctor.language.connector import Request, Response
 from junctor.ports.backlog import Claim
@@ -21,7 +22,7 @@ from junctor.runtime.pace import Pace
 from junctor.runtime.starting import POISON
 from junctor.runtime.worker import RETAKEN, Worker
 from tests.support import asynchronous
-from tests.unit.runtime.drive_kit import OK, ORGANIZATION, SCENARIO, Bench, placed, world
+from tests.unit.runtime.drive_kit import LEASE, OK, ORGANIZATION, SCENARIO, Bench, placed, world
 
 pytestmark = pytest.mark.timeout(10)
 SEND = placed(2, "send", {"text": "{{1.n}}"})
@@ -245,3 +246,31 @@ async def test_what_was_under_way_at_two_crashes_is_one_by_one_however_often_mor
     await work(bench, worker)
     assert states(bench) == dict.fromkeys(range(1, RETAKEN + 9), "finished")
     assert max(together) == 1
+
+
+@asynchronous
+async def test_a_worker_does_not_take_over_from_itself_when_the_database_was_away() -> None:
+    """Its leases are over, and it is there before its heartbeat has renewed them."""
+    asked = asyncio.Event()
+    answered = asyncio.Event()
+
+    async def handler(_request: Request) -> Response:
+        asked.set()
+        await answered.wait()
+        return OK
+
+    bench = Bench(SEND, handler=handler)
+    await accept(bench, 1)
+    worker = worker_on(bench)
+    bench.committer.start()
+    await worker._pass()
+    await asked.wait()
+    bench.time += LEASE + 1
+    worker._heartbeat._renewed_at = uptime() - LEASE - 1
+    await worker._pass()
+    bench.store.renew("me", worker._heartbeat.fences, LEASE)
+    worker._heartbeat._renewed_at = uptime()
+    answered.set()
+    await work(bench, worker)
+    assert states(bench) == {1: "finished"}
+    assert sent(bench) == ["1"]

@@ -225,8 +225,13 @@ class PostgresBacklog:
             "full": Uuids(full),
         }
 
+        tries = 0
+
         async def work(connection: AsyncConnection[Row]) -> tuple[float, list[Row]]:
-            # Of this very try: one that waited for the database would have made old leases.
+            nonlocal tries
+            tries += 1
+            if tries > 1:  # it was away, and what seems to be over could not be renewed
+                return 0.0, []
             until = uptime() + self._lease
             cursor = await self._line.execute(connection, "claim", parameters)
             return until, await cursor.fetchall()
