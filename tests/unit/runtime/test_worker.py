@@ -223,7 +223,7 @@ async def test_whose_lease_was_over_before_sending_repeats_nothing_that_was_done
 
 
 @asynchronous
-async def test_what_was_under_way_at_two_crashes_is_one_by_one_however_often_more_is_taken() -> None:
+async def test_what_was_under_way_at_two_crashes_is_one_by_one_though_more_is_taken() -> None:
     together: list[int] = []
     at_it = 0
 
