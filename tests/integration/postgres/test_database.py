@@ -4,6 +4,7 @@ import asyncio
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -32,6 +33,30 @@ async def test_each_role_is_the_one_asked_for(database_url: str) -> None:
         "engine": ("junctor_engine", "junctor engine"),
         "api": ("junctor_api", "junctor api"),
     }
+
+
+@asynchronous
+async def test_a_network_that_swallows_everything_is_noticed_soon(database_url: str) -> None:
+    """Each by what the system was told, as it takes half a minute."""
+
+    def told(connection: psycopg.AsyncConnection[Any]) -> dict[str, int]:
+        given = {
+            each.keyword.decode(): int(each.val)
+            for each in connection.pgconn.info
+            if each.val and each.keyword.startswith((b"keepalives_", b"tcp_user"))
+        }
+        return {**given, "tcp_user_timeout": given["tcp_user_timeout"] // 1000}
+
+    async with (
+        await database.connect(database_url, "engine") as alone,
+        database.pool(database_url, "api", 1, 1) as pool,
+        pool.connection() as pooled,
+    ):
+        for connection in (alone, pooled):
+            known = told(connection)
+            assert known["tcp_user_timeout"] <= 60  # while something is on its way
+            silent = known["keepalives_interval"] * known["keepalives_count"]
+            assert known["keepalives_idle"] + silent <= 60  # while an answer is waited for
 
 
 @asynchronous

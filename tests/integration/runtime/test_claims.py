@@ -226,7 +226,7 @@ class Away(Line):
 def test_nothing_is_claimed_with_a_statement_that_waited_for_the_database(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody could renew meanwhile, and its own leases would be over when their first run begins."""
+    """Nobody could renew meanwhile, and its own leases would be over when their runs begin."""
 
     async def check() -> None:
         async with parts(database_url) as (inbox, _, _):

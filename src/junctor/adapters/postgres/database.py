@@ -37,6 +37,14 @@ _OLDEST: Final = 150000
 _PREPARE_THRESHOLD: Final = 1
 _PREPARED_MAX: Final = 300
 _CONNECT_TIMEOUT: Final = 10
+_ALIVE: Final[dict[str, Any]] = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A network that swallows everything is noticed within 45 seconds; by the system's own times, after
+a quarter of an hour, for which a worker would keep what it owns and do nothing."""
 _TRIES: Final = 5
 
 
@@ -53,7 +61,7 @@ async def connect(url: str, role: Role, *, autocommit: bool = True) -> Connectio
             autocommit=True,
             application_name=f"junctor {role}",
             connect_timeout=_CONNECT_TIMEOUT,
-            keepalives_idle=30,
+            **_ALIVE,
         )
     except ProgrammingError as error:  # its text may hold the password, so it is not told
         raise Misconfigured(
@@ -100,7 +108,7 @@ async def pool(
             "autocommit": True,
             "application_name": f"junctor {role}",
             "connect_timeout": _CONNECT_TIMEOUT,
-            "keepalives_idle": 30,
+            **_ALIVE,
         },
         configure=configure,
         name=f"junctor-{role}",
