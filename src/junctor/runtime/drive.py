@@ -127,6 +127,7 @@ class Driver:
 
     async def drive(self, flight: Flight, command: Command | Result) -> None:
         """Goes on from a command that `advance` gave, to the end of the run or a long wait."""
+        stored = False
         try:
             while not isinstance(command, Result):
                 halt = self._stops.halt(flight.run_id, command)
@@ -162,14 +163,17 @@ class Driver:
             if flight.calls:
                 await asyncio.gather(*flight.calls.values(), return_exceptions=True)
                 flight.calls.clear()
-            if not await self._committer.submit(self.finish(flight, command)):
+            stored = await self._committer.submit(self.finish(flight, command))
+            if not stored:
                 raise StaleFence
         except StaleFence:
             flight.state = "stale"
         except Exception as error:
             log.exception("run_not_stored", run=str(flight.run_id))
             await self.set_aside(flight, error)
+            stored = flight.state != "stale"
         finally:
+            self._stops.ended(flight.run_id, stored=stored)
             for task in flight.calls.values():
                 task.cancel()
 

@@ -42,6 +42,7 @@ class Stops:
     def __init__(self, line: Line | None = None) -> None:
         self._line = line
         self._wished: dict[UUID, tuple[UUID, Wish]] = {}
+        self._ending: dict[UUID, UUID] = {}
         self._done: dict[UUID, UUID] = {}
         self._hint = asyncio.Event()
         self._changed = asyncio.Event()
@@ -59,10 +60,16 @@ class Stops:
         if found is None or isinstance(command, Settle):
             return None
         organization_id, wish = self._wished.pop(run_id)
-        self._done[run_id] = organization_id
+        self._ending[run_id] = organization_id
         # No module has this number, so no handler takes it for a failure of its own.
         status = "incomplete" if wish.keep else "failed"
         return Halt(Stopped(actor=wish.actor), Address(0, 0, ()), status=status)
+
+    def ended(self, run_id: UUID, *, stored: bool) -> None:
+        """A run is over here. Only if that is stored, nobody else needs to know of its wish."""
+        organization_id = self._ending.pop(run_id, None)
+        if organization_id is not None and stored:
+            self._done[run_id] = organization_id
 
     async def rest(self, run_id: UUID, seconds: float, sleep: Callable[[float], Any]) -> None:
         """Sleeps so long, or until the run is to end."""
@@ -103,7 +110,8 @@ class Stops:
 
     def wish(self, wished: Mapping[UUID, tuple[UUID, Wish]]) -> None:
         """From now on these runs are to end, and no others."""
-        self._wished = {run: each for run, each in wished.items() if run not in self._done}
+        known = self._done.keys() | self._ending.keys()
+        self._wished = {run: each for run, each in wished.items() if run not in known}
         if self._wished:
             self._changed.set()
             self._changed = asyncio.Event()
