@@ -219,6 +219,35 @@ async def test_remembered_things_are_forgotten_in_batches(database_url: str, sto
 
 
 @asynchronous
+async def test_what_a_worker_is_at_is_not_taken_from_under_its_hands(
+    database_url: str, store: Store
+) -> None:
+    """It would write its next state beside the row that was kept, which would be done again."""
+    store.partitions(8)
+    states = ("running", "waiting", "incomplete", "uncertain")
+    at_it, alone = ({state: store.run(8, "short", state) for state in states} for _ in range(2))
+    later = store.run(8, "short", "waiting")
+    due = [runs[state] for runs in (at_it, alone) for state in ("waiting", "incomplete")]
+    store.do("update runs set due_at = now() where id = any(%s)", due)
+    store.do("update runs set due_at = now() + interval '1 day' where id = %s", later)
+    store.do(
+        "insert into backlog (organization_id, scenario_id, lease_until) select organization_id,"
+        " scenario_id, now() + interval '9 s' from runs where id = any(%s)",
+        [*at_it.values(), later],
+    )
+    async with pool(database_url, "engine", 1, 2) as engine:
+        await Maintenance(engine).drop_history(today=TODAY)
+        runs, segments, _ = store.left()
+        moved = {*alone.values(), later, at_it["uncertain"]}
+        assert {run for run, retention in runs.items() if retention == "kept"} == moved
+        assert {run for run, retention in segments.items() if retention == "kept"} == moved
+        assert set(runs) - moved == {at_it[state] for state in states[:3]}  # their day stands, too
+        store.do("delete from backlog")
+        await Maintenance(engine).drop_history(today=TODAY)
+        assert set(store.left()[0].values()) == {"kept"}
+
+
+@asynchronous
 async def test_deliveries_that_stand_in_no_line_are_found_as_if_their_worker_had_died(
     database_url: str, store: Store
 ) -> None:

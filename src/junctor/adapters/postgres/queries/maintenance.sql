@@ -14,11 +14,15 @@ select day from old_partitions(%(class)s, %(before)s)
 select drop_partitions(%(class)s, %(day)s)
 
 -- name: keep_runs
--- Unfinished runs leave before their day is dropped, with their journal.
+-- Unfinished runs leave before their day is dropped, with their journal. One that a worker is at just
+-- now stays till the next turn, and its day with it: it writes where it has begun to.
 with chosen as (
-  select organization_id, id from runs
-  where retention = %(class)s and id < uuid7_floor(%(before)s) and state not in ('finished', 'discarded')
-  limit %(batch)s for update skip locked
+  select r.organization_id, r.id from runs r
+  where r.retention = %(class)s and r.id < uuid7_floor(%(before)s) and r.state not in ('finished', 'discarded')
+    and not exists (select from backlog b where b.organization_id = r.organization_id
+      and b.scenario_id = r.scenario_id and b.order_key = r.order_key and b.lease_until > clock_timestamp()
+      and (r.state = 'running' or r.due_at < clock_timestamp() + interval '1 minute'))
+  limit %(batch)s for update of r skip locked
 ), moved as (
   update runs r set retention = 'kept' from chosen c
   where r.retention = %(class)s and r.organization_id = c.organization_id and r.id = c.id
