@@ -22,7 +22,7 @@ def machine() -> str:
     """
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}/{os.stat(_PROC / 'self/ns/pid').st_ino}"
+        return f"{boot}/{(_PROC / 'self/ns/pid').stat().st_ino}"
     except OSError:
         return ""
 
