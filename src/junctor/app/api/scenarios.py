@@ -37,6 +37,7 @@ from junctor.app.api.requirements import (
     requirement_view,
 )
 from junctor.app.logs import redact
+from junctor.errors import Conflict
 from junctor.language import ids
 from junctor.ports import catalog
 
@@ -257,6 +258,8 @@ async def delete_scenario(
     async with based_on(if_match, partial(_find, request, scenario_id)) as expected:
         core = core_of(request)
         found = await _find(request, scenario_id)
+        if expected not in {None, found.revision}:
+            raise Conflict(what="The scenario")  # before its hooks are gone
         await activation.remove_hooks(core, found, actor=request.user.actor)
         await core.catalog.delete_scenario(
             request.user.organization_id,
