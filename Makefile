@@ -10,7 +10,7 @@ export PYTHON
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup setup-dev test check conform fix docs snapshots bench torture lock build
-.PHONY: clean fuzz-simulators conform-clients
+.PHONY: clean fuzz-simulators conform-clients chart
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+: .*## |^[a-z-]+:  ##' Makefile \
@@ -59,6 +59,10 @@ fuzz-simulators: setup-dev  ## fuzz the simulators for minutes (ARGS="crisp --ex
 conform-clients: setup-dev  ## the vendors' own client libraries against the simulators (needs npm)
 	@sh tools/clients/setup.sh
 	JUNCTOR_CI_CLIENTS=required $(BIN)/python -m pytest -n 0 tests/simulators/test_sim_clients.py $(ARGS)
+
+chart:  ## the Helm chart, linted and rendered by Helm's code, by Kubernetes' schemas (loads 100 MB once)
+	@sh tools/chart/setup.sh
+	tools/chart/.venv/bin/python tools/chart/check.py
 
 lock:  ## remake the lock files from pyproject.toml (ARGS=--upgrade for newer versions)
 	@sh tools/lock.sh $(ARGS)

@@ -361,6 +361,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "restore"): {"version": 1},
     ("POST", "decide"): {"decision": "yes"},
     ("PATCH", "{variable_id}"): {"value": 1},
+    ("PATCH", "{channel_id}"): {"enabled": False},
 }
 """What a write must hold to be one; others are an empty object."""
 

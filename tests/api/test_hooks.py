@@ -277,3 +277,22 @@ async def test_a_vendors_hook_learns_nothing(api: Any) -> None:
         refused = await it.client.post(f"/api/v1/hooks/{hook['id']}/learn")
         assert refused.status_code == 400
         assert "structure of its own" in refused.text
+
+
+@asynchronous
+async def test_a_scenario_that_is_not_deleted_keeps_its_hooks(api: Any) -> None:
+    async with api() as it:
+        hook = await hook_of(it, "gateway:CustomWebHook")
+        path = f"/api/v1/scenarios/{hook['scenario']}"
+        off = await it.client.post(f"{path}/deactivate", headers=ANY)
+        read = off.headers["etag"]
+        changed = await it.client.patch(
+            path, json={"name": "Meanwhile"}, headers={"if-match": read}
+        )
+        assert changed.status_code == 200, changed.text
+        refused = await it.client.delete(path, headers={"if-match": read})
+        assert refused.status_code == 412, refused.text
+        assert (await it.client.get(f"/api/v1/hooks/{hook['id']}")).status_code == 200
+        gone = await it.client.delete(path, headers={"if-match": changed.headers["etag"]})
+        assert gone.status_code == 204, gone.text
+        assert (await it.client.get(f"/api/v1/hooks/{hook['id']}")).status_code == 404

@@ -60,15 +60,28 @@ async def test_a_channels_life(api: Any) -> None:
         mail = await it.client.post(CHANNELS, json={"name": "m", "email": "a@example.com"})
         tried = await it.client.post(f"{CHANNELS}/{mail.json()['id']}/test")
         assert "JUNCTOR_SMTP_URL" in tried.json()["error"]["message"]
+        assert read.json()["enabled"] is True
+        for enabled in (False, False, True):
+            changed = await it.client.patch(path, json={"enabled": enabled})
+            assert (changed.status_code, changed.json()["enabled"]) == (200, enabled)
+        assert (await it.client.patch(path, json={})).status_code in {400, 422}
         assert (await it.client.delete(path)).status_code == 204
+        assert (await it.client.patch(path, json={"enabled": True})).status_code == 404
         assert (await it.client.delete(path)).status_code == 404
         log = (await it.core.catalog.audit(it.organization_id)).items
-        assert [e.verb for e in log if e.object == body["id"]] == ["delete", "create"]
+        assert [e.verb for e in log if e.object == body["id"]] == [
+            "delete",
+            "enable",
+            "disable",
+            "create",
+        ]
         assert "canary" not in str(log)
         reader = await it.token_with("notifications:read")
         denied = await it.client.post(
             CHANNELS, json={"name": "y", "email": "a@b.c"}, headers=reader
         )
+        assert denied.status_code == 403
+        denied = await it.client.patch(path, json={"enabled": True}, headers=reader)
         assert denied.status_code == 403
 
 

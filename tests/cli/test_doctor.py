@@ -74,6 +74,11 @@ def test_channels_that_fail_and_notices_that_nobody_hears_are_shown(
         assert "'Ops' (webhook) fails since 2026-05-04 03:02 UTC: refused: 410" in found["message"]
         assert "2 of the last week could not be told" in found["message"]
         assert "junctor notifications test" in found["mend"]
+        db.execute("update notification_channels set enabled = false")
+        found = finding(junctor, "notifications")
+        assert found["ok"] is True  # a copy of an installation is so, and works
+        assert "switched off and told nothing: 'Ops' (webhook)" in found["message"]
+        assert "junctor notifications enable NAME" in found["mend"]
         db.execute("truncate notices, notification_channels cascade")
 
 

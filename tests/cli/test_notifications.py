@@ -25,6 +25,12 @@ def test_channels_are_added_listed_tried_and_removed(junctor: Any) -> None:
     tried = junctor("notifications", "test", "chat")
     assert (tried.code, "not a public address" in tried.err) == (1, True)
     assert "There are: 'chat', 'ops'" in junctor("notifications", "test", "x").err
+    assert junctor("notifications", "disable", "ops").out.strip() == "ops is off"
+    listed = junctor("notifications", "list", "--json").json["channels"]
+    assert [each["enabled"] for each in listed] == [True, False]
+    assert "switched off" in junctor("notifications", "list").out
+    assert junctor("notifications", "enable", "ops", "--json").json["enabled"] is True
+    assert "switched off" not in junctor("notifications", "list").out
     assert junctor("notifications", "remove", "chat").out.strip() == "Removed chat"
     assert junctor("notifications", "remove", "ops", "--json").json["name"] == "ops"
     wrong = junctor("notifications", "add", "x", "--email", "nobody")

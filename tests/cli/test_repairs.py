@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from junctor.app.cli.run import show_settled
+from junctor.app.cli.settle import show_settled
 from junctor.app.settling import Found
 from junctor.language import ids
 from tests.durability.kit import new_id

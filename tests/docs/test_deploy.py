@@ -1,8 +1,8 @@
 """What is in deploy/ can be read by who it is for, names what exists, and holds no secret.
 
-Helm's own lint and rendering run where Helm is installed; without it the templates are read as far
-as that goes without rendering: their actions are balanced, their values and parts exist, and what
-is left is YAML.
+Helm's own lint and rendering run where `make chart` has installed its code, or where Helm is;
+without both the templates are read as far as that goes without rendering: their actions are
+balanced, their values and parts exist, and what is left is YAML.
 """
 
 from __future__ import annotations
@@ -210,6 +210,16 @@ def test_every_value_is_in_the_schema() -> None:
             check(value, rule["properties"][name], f"{path}.{name}")
 
     check(values(), schema, "")
+
+
+def test_helms_code_and_the_schemas_of_kubernetes_find_nothing_wrong() -> None:
+    tools = ROOT / "tools" / "chart"
+    python = tools / ".venv" / "bin" / "python"
+    if not (tools / ".venv" / ".stamp").exists():
+        pytest.skip("`make chart` has not run here; the chart is read without rendering it")
+    done = subprocess.run([python, tools / "check.py"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d+ resources, 0 wrong", done.stdout)
 
 
 def test_helm_lints_and_renders_the_chart() -> None:

@@ -26,10 +26,12 @@ from junctor.app.backup import Made, bring_up_to_date, make_backup, verify
 from junctor.app.backup_job import back_up
 from junctor.app.cli.session import await_schema
 from junctor.app.core import open_core
+from junctor.app.notifications import notifier
 from junctor.app.restore import How, Restored, alone, restore_backup
 from junctor.app.settings import Settings
 from junctor.app.worker_process import keep_house
 from junctor.errors import Conflict, Misconfigured
+from junctor.runtime.notices import once_a_day
 from tests.integration.backup_world import (
     CODE,
     KEY,
@@ -55,6 +57,19 @@ async def restored(
     settings: Settings, url: str, made: Made, how: How = "copy", **more: Any
 ) -> Restored:
     return await restore_backup(settings, url, made.folder, how=how, actor="t", **more)
+
+
+SILENT = "select name, enabled from notification_channels"
+
+
+async def _stays_silent(copy: str, settings: Settings, world: World) -> None:
+    """What happens in the copy is nobody's message there."""
+    async with open_core(settings, copy) as core:
+        assert await once_a_day(
+            core.engine, "key_old", "con_1", params={}, organizations=[world.organization]
+        )
+        done = await notifier(core).turn()
+    assert (done["handed"], done["sent"], done["failed"]) == (1, 0, 0)
 
 
 async def _tells_and_takes_nothing(copy: str, world: World) -> None:
@@ -96,6 +111,8 @@ async def test_a_copy_holds_everything_and_does_nothing(
         done = await restored(other, copy, made)
         assert (other.connectors_dir / "shop.json").read_text() == "{}"
         assert done.keys >= 1
+        assert done.channels_off == ["ops"]
+        assert rows(copy, SILENT) == [("ops", False)]
         assert "Calls" in done.switched_off
         assert rows(copy, ROLES) == rows(database_url, ROLES)
         assert rows(copy, CODE) == rows(database_url, CODE)
@@ -120,11 +137,13 @@ async def test_a_copy_holds_everything_and_does_nothing(
         assert held == [(0, None, None, False)]
         audit = rows(copy, "select details from audit where verb = 'database.restore'")
         assert audit[0][0]["switched_off"] == ["Calls"]
+        assert audit[0][0]["channels_off"] == ["ops"]
         assert rows(copy, "select verify_audit(%s)", world.organization) == [(None,)]
         async with pool(copy, "engine", 1, 2) as engine:
             vault = PostgresVault(engine, MasterKeys.load(settings.data_dir))
             keyring = await vault.keyring(world.organization)
             assert keyring.open(world.sealed, b"c") == b"the key of a customer"
+        await _stays_silent(copy, settings, world)
         # The copy is a database like any other: its owner, engine and API work on it.
         assert await bring_up_to_date(settings, copy) == []
         with pytest.raises(Conflict, match="holds something already"):
@@ -132,7 +151,8 @@ async def test_a_copy_holds_everything_and_does_nothing(
 
     with empty_database(database_url) as copy:
         done = await restored(settings, copy, made, "active")
-        assert done.switched_off == []
+        assert (done.switched_off, done.channels_off) == ([], [])
+        assert rows(copy, SILENT) == [("ops", True)]
         assert rows(copy, "select bool_and(active) from scenarios where name = 'Calls'") == [
             (True,)
         ]
@@ -148,7 +168,8 @@ async def test_a_copy_holds_everything_and_does_nothing(
     assert still.folder == settings.data_dir / "still"
     with empty_database(database_url) as copy:
         done = await restored(settings, copy, still, "moved")
-        assert done.set_aside == 0
+        assert (done.set_aside, done.channels_off) == (0, [])
+        assert rows(copy, SILENT) == [("ops", True)]
         assert rows(copy, "select count(*) from stops")[0][0] >= 1
         assert rows(copy, "select count(*) from notices where handed_at is null")[0][0] >= 1
         assert rows(copy, "select bool_and(watching) from waits") == [(True,)]

@@ -46,7 +46,7 @@ from junctor.language.connector import (
 from junctor.language.files import Content, File
 from junctor.language.polling import fresh, listed_since
 from junctor.runtime.accounts import absolute
-from junctor.runtime.effects import Send, perform
+from junctor.runtime.effects import Send, listed, perform
 from junctor.runtime.outcomes import half_done, refusal
 from junctor.testing.cases import Given, Rule
 from junctor.testing.matching import as_data, differences, glob
@@ -166,7 +166,7 @@ class Desk:
         state = self._records.do(call, ReadState())
         start = self._given.start or "all"
         since = listed_since(state, poll, start=start)
-        items = _now(perform(module, arguments, send, since=since))
+        items = _now(listed(module, arguments, send, since=since))
         limit = arguments.get(poll.limit_field)
         most = None if limit is None else int(limit)
         bundles, after = fresh(items, state, poll, limit=most, start=start)

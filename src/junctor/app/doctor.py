@@ -295,6 +295,8 @@ async def _notifications(core: Core) -> Finding:
     async with core.engine.connection() as connection:
         cursor = await connection.execute(queries("status")["failing_channels"], where)
         failing = await cursor.fetchall()
+        cursor = await connection.execute(queries("status")["silent_channels"], where)
+        silent = [f"'{name}' ({kind})" for name, kind in await cursor.fetchall()]
         cursor = await connection.execute(queries("status")["unsettled_notices"], where)
         ((new, waiting, given_up, unheard),) = await cursor.fetchall()
     wrong = [
@@ -307,7 +309,8 @@ async def _notifications(core: Core) -> Finding:
     if new:
         wrong.append(f"{new} notices were handed to nobody for five minutes")
         mends.append("a worker hands them out: see the check of the worker")
-    known = [
+    known = [f"switched off and told nothing: {', '.join(silent)}"] if silent else []
+    known += [
         f"{count} {what}"
         for count, what in (
             (waiting, "notices are on their way"),
@@ -316,6 +319,8 @@ async def _notifications(core: Core) -> Finding:
         )
         if count
     ]
+    if silent:
+        mends.append("`junctor notifications enable NAME` switches a channel on")
     if given_up or unheard:
         mends.append("`junctor notices` lists them; `junctor notifications add` makes a channel")
     return Finding(

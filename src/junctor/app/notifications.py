@@ -34,12 +34,15 @@ __all__ = [
     "notices",
     "notifier",
     "remove_channel",
+    "switch_channel",
 ]
 
 PAUSE = 900
 """Seconds between two messages of a kind to a channel, if nothing else is said."""
 LONGEST_PAUSE = 86_400
 MOST_CHANNELS = 100
+SILENCED = "The channel was switched off."
+"""Why what waits for a channel that is switched is given up."""
 
 ChannelKind = Literal["email", "webhook"]
 
@@ -55,6 +58,7 @@ class Channel:
     kinds: Sequence[str]
     scenarios: Sequence[UUID]
     pause_seconds: int
+    enabled: bool
     sent_at: datetime | None
     failed_at: datetime | None
     error: str | None
@@ -191,6 +195,30 @@ async def remove_channel(
             raise NotFound(what="The channel")
         details = {"name": row[0]}
         await _audit(connection, organization_id, actor, "delete", channel_id, details)
+
+
+async def switch_channel(
+    core: Core, organization_id: UUID, channel_id: UUID, *, actor: str, enabled: bool
+) -> Channel:
+    """Switches it on or off, and gives up what it was still to be told; `NotFound`.
+
+    One that is off is told nothing; what happens meanwhile it is never told. It can be tried.
+    """
+    values = {
+        "organization": organization_id,
+        "id": channel_id,
+        "enabled": enabled,
+        "message": SILENCED,
+    }
+    async with tenant(core.api, organization_id) as connection:
+        await connection.execute(load("notifications")["give_up_waiting"], values)
+        cursor = await connection.execute(load("notifications")["switch_channel"], values)
+        row = await cursor.fetchone()
+        if row is not None:
+            details = {"name": row[0]}
+            verb = "enable" if enabled else "disable"
+            await _audit(connection, organization_id, actor, verb, channel_id, details)
+    return await channel_of(core, organization_id, channel_id)
 
 
 async def notices(

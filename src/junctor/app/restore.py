@@ -3,7 +3,8 @@
 A copy must not send what the original sends. So by default nothing in it starts: scenarios are off,
 schedules paused, and what was under way is set aside. ``how`` says what is different:
 
-    copy    nothing starts; registrations at vendors are forgotten, as they are the original's
+    copy    nothing starts, nobody is told notices; registrations at vendors are forgotten, as
+            they are the original's
     active  the original is gone: scenarios go on, but what was under way at the backup is set
             aside, because nobody knows what became of it afterwards
     moved   the original was stopped before the backup was made: everything goes on
@@ -55,6 +56,8 @@ class Restored:
     """Deliveries and runs that were under way, now incomplete runs."""
     switched_off: list[str] = field(default_factory=list)
     """Names of scenarios that were active."""
+    channels_off: list[str] = field(default_factory=list)
+    """Names of the channels of notifications that were on, and are off."""
     keys: int = 0
     """Data keys that the master key opens."""
     connectors_kept: list[str] = field(default_factory=list)
@@ -194,6 +197,7 @@ async def _stand_still(connection: Connection, done: Restored, actor: str) -> No
 
     await execute("forget_processes", gaps=done.how == "moved")
     off: dict[UUID, list[str]] = {}
+    silent: dict[UUID, list[str]] = {}
     if done.how != "moved":
         record = Misconfigured(MESSAGE).as_record() | {"code": "restored", "restored": True}
         error = json.dumps(record)
@@ -211,17 +215,21 @@ async def _stand_still(connection: Connection, done: Restored, actor: str) -> No
     if done.how == "copy":
         for organization_id, name in await (await execute("switch_off")).fetchall():
             off.setdefault(organization_id, []).append(name)
+        for organization_id, name in await (await execute("silence")).fetchall():
+            silent.setdefault(organization_id, []).append(name)
         if schedules:
             await execute("pause_schedules")
     elif done.how == "active" and schedules:
         await execute("plan_schedules")
     done.switched_off = [name for names in off.values() for name in names]
+    done.channels_off = sorted(name for names in silent.values() for name in names)
     for (organization_id,) in await (await execute("organizations")).fetchall():
         details = {
             "made_at": done.manifest.made_at.isoformat(),
             "how": done.how,
             "set_aside": done.set_aside,
             "switched_off": off.get(organization_id, []),
+            "channels_off": sorted(silent.get(organization_id, [])),
         }
         await execute(
             "note", organization=organization_id, actor=actor, details=json.dumps(details)

@@ -49,6 +49,8 @@ class Stopped:
     """The request that comes of it, without what a connection adds."""
     attempt_id: str | None
     """Of an unknown outcome: what a word about it names."""
+    doubted: int
+    """How many other attempts of the run were in doubt before."""
     probe: bool
     """Whether the vendor can be asked if it happened."""
     bundles: list[dict[str, Any]] = field(default_factory=list)
@@ -101,6 +103,7 @@ async def stopped(core: Core, organization_id: UUID, run_id: UUID) -> Stopped:
         input=redact_bundle(arguments),
         request=redact_bundle(request),
         attempt_id=doubt.attempt_id if doubt is not None else None,
+        doubted=doubt.earlier if doubt is not None else 0,
         probe=call is not None and call.module.probe is not None,
         bundles=[
             {

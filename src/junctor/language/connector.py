@@ -194,6 +194,9 @@ class Poll:
     size, that holds an item older than that. ``None``: it lists to its limit each time."""
     since: Callable[[Request, datetime], Request] | None = None
     """The function's request for no older items; it may list more, and never less."""
+    most: int | None = None
+    """How far the argument that caps the listing (``ModuleDef.limit_field``) is raised, until a
+    listing that is newest first comes to what is not new. ``None``: it is taken as it is."""
 
 
 Signer = Callable[[Request, Any], Request]

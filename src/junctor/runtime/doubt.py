@@ -30,6 +30,8 @@ class Doubt:
     request: Mapping[str, Any] = field(default_factory=dict)
     steps: Mapping[int, Any] = field(default_factory=dict)
     """Answers to the requests that the module sent before the one in doubt."""
+    earlier: int = 0
+    """How many other attempts of the run were in doubt before this one."""
 
     @property
     def attempt_id(self) -> str:
@@ -44,6 +46,7 @@ def doubt_in(segments: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Doubt |
     ``segments`` are opened, in order, each with its blobs.
     """
     at: Address | None = None
+    doubted: set[Address] = set()
     intents: dict[Address, Mapping[str, Any]] = {}
     steps: dict[Address, dict[int, Any]] = {}
     for data, blobs in segments:
@@ -52,6 +55,8 @@ def doubt_in(segments: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Doubt |
             if tag == Tag.END:
                 failed = record[1].get("failed") if record[1]["status"] == "uncertain" else None
                 at = _address(failed) if failed else None
+                if at is not None:
+                    doubted.add(at)
             elif tag == Tag.INTENT:
                 intents[_address(record[1:])] = record[7] or {}
             elif tag == Tag.STEP:
@@ -69,6 +74,7 @@ def doubt_in(segments: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Doubt |
         arguments=summary.get("arguments"),
         request={name: summary[name] for name in ("method", "url", "asks") if name in summary},
         steps=steps.get(at, {}),
+        earlier=len(doubted - {at}),
     )
 
 

@@ -15,7 +15,7 @@ from junctor.language.hosts import origin
 from junctor.language.polling import reaches
 from junctor.runtime.outcomes import bundles_of, dig
 
-__all__ = ["MOST_PAGES", "Send", "completed", "perform", "sent_bytes"]
+__all__ = ["MOST_PAGES", "Send", "completed", "listed", "perform", "sent_bytes"]
 
 Send = Callable[[Request | Ask, int], Awaitable[Any]]
 """Sends a module's n-th request and returns its complete, good answer, or raises; of what is asked
@@ -58,6 +58,34 @@ async def perform(
         return _bundles(stop.value)
     finally:
         made.close()
+
+
+async def listed(
+    module: ModuleDef, arguments: Mapping[str, Any], send: Send, *, since: datetime | None
+) -> list[Bundle]:
+    """What a trigger that polls lists: further back than it was told, as long as all that it lists
+    is new (``Poll.most``). `DataError` if there is more than that.
+    """
+    poll, field, steps = module.poll, module.limit_field, 0
+
+    async def counted(request: Request | Ask, _step: int) -> Any:
+        nonlocal steps
+        steps += 1
+        return await send(request, steps - 1)
+
+    items = await perform(module, arguments, counted, since=since)
+    if since is None or poll is None or poll.most is None or field is None:
+        return items
+    count = int(arguments[field])
+    while len(items) >= count and not reaches(items, poll, since):
+        if count >= poll.most:
+            raise DataError(
+                reason=f"there are more than {count} new items since {since.isoformat()}, and no "
+                "more are listed at once; let it start later, or narrow what it lists"
+            )
+        count = min(count * 4, poll.most)
+        items = await perform(module, {**arguments, field: count}, counted, since=since)
+    return items
 
 
 async def completed(

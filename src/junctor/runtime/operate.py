@@ -40,7 +40,7 @@ from junctor.ports.ledger import Kept
 from junctor.ports.transport import Transport
 from junctor.runtime import telemetry
 from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
-from junctor.runtime.effects import Send, completed, perform, sent_bytes
+from junctor.runtime.effects import Send, completed, listed, perform, sent_bytes
 from junctor.runtime.files import RunFiles
 from junctor.runtime.flight import Flight, by_itself
 from junctor.runtime.handles import with_handle
@@ -207,7 +207,7 @@ class Operator:
         assert poll is not None
         state = await self._services.do(ReadState(), asking)
         since = listed_since(state, poll, start=flight.start)
-        items = await perform(module, arguments, send, since=since)
+        items = await listed(module, arguments, send, since=since)
         limit = arguments.get(poll.limit_field)
         bundles, after = fresh(
             items, state, poll, limit=None if limit is None else int(limit), start=flight.start

@@ -174,6 +174,64 @@ async def test_a_message_that_did_not_arrive_is_sent_again_and_then_given_up(
 
 
 @asynchronous
+async def test_a_channel_that_is_off_is_told_nothing_of_that_time(
+    database_url: str, folder: Path
+) -> None:
+    async with opened(database_url, folder) as (core, organization):
+        made, _ = await notifications.add_channel(
+            core, organization, actor="t", name="a", webhook=HOOK, pause=0
+        )
+
+        async def switch(*, on: bool) -> bool:
+            found = await notifications.switch_channel(
+                core, organization, made.id, actor="t", enabled=on
+            )
+            return found.enabled
+
+        web = FakeTransport(lambda _: Response(200, {}, b""))
+        notifier = with_transport(core, web)
+        await happen(core, organization)
+        await notifier._execute("hand_out", limit=10)
+        assert await switch(on=False) is False  # what waits is not told either
+        await happen(core, organization)
+        assert await notifier.turn() == {"handed": 1, "sent": 0, "failed": 0}
+        # A job that had read the channel as it was hands something out after that.
+        await execute(
+            core,
+            "update notifications set given_up_at = null, closed = false, due_at = now()",
+        )
+        assert (await notifier.turn())["sent"] == 0
+        await notifier.test(organization, made.id)
+        assert await switch(on=True) is True
+        assert await notifier.turn() == {"handed": 0, "sent": 0, "failed": 0}
+        await happen(core, organization)
+        assert await notifier.turn() == {"handed": 1, "sent": 1, "failed": 0}
+        assert len(web.sent) == 2  # the test, and what happened since
+
+
+@asynchronous
+async def test_a_message_under_way_when_its_channel_is_switched_off_is_not_tried_again(
+    database_url: str, folder: Path
+) -> None:
+    async with opened(database_url, folder) as (core, organization):
+        made, _ = await notifications.add_channel(
+            core, organization, actor="t", name="a", webhook=HOOK, pause=0
+        )
+
+        async def answer(_: Request) -> Response:
+            await notifications.switch_channel(
+                core, organization, made.id, actor="t", enabled=False
+            )
+            raise NotSent(host="chat.example.com", reason="no route")
+
+        await happen(core, organization)
+        notifier = with_transport(core, FakeTransport(answer))
+        assert await notifier.turn() == {"handed": 1, "sent": 0, "failed": 1}
+        waits = "select count(*) from notifications where given_up_at is null"
+        assert await execute(core, waits) == [(0,)]
+
+
+@asynchronous
 async def test_mail_goes_to_all_addresses_and_is_known_again(
     database_url: str, folder: Path
 ) -> None:

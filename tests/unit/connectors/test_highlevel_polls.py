@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from junctor.connectors.highlevel import highlevel
+from junctor.errors import DataError
 from junctor.language.connector import Ask, Request, Response
 from junctor.language.forms import bind
+from junctor.language.polling import fresh, listed_since
+from junctor.runtime.effects import listed as listed_back
 from junctor.runtime.effects import perform
 from tests.support import run
 
@@ -94,3 +97,101 @@ def test_submissions_are_asked_for_from_the_day_before(since: datetime) -> None:
 def test_what_may_change_is_not_asked_for_by_when_it_was_made() -> None:
     _, (query,) = listed("pollTransactions", 1, since=datetime(2026, 11, 21, tzinfo=UTC))
     assert set(query) == {"altId", "altType", "limit", "offset"}
+
+
+DAY = datetime(2026, 11, 1, tzinfo=UTC)
+WATCHED = {
+    "pollNewContacts": ("contacts", "dateAdded"),
+    "pollUpdatedContacts": ("contacts", "dateUpdated"),
+    "pollNewOpportunities": ("opportunities", "createdAt"),
+    "pollConversations": ("conversations", "lastMessageDate"),
+    "pollFormSubmissions": ("submissions", "createdAt"),
+    "pollTransactions": ("data", "updatedAt"),
+    "pollBusinesses": ("businesses", "updatedAt"),
+}
+
+
+class Location:
+    """So many things of one kind, one an hour since `DAY`, listed newest first as each list is."""
+
+    def __init__(self, name: str, total: int) -> None:
+        self.name, self.total, self.steps = name, total, list[int]()
+
+    async def __call__(self, request: Request | Ask, step: int) -> Response:
+        assert isinstance(request, Request)
+        self.steps.append(step)
+        given: dict[str, Any] = {**dict(request.query), **(request.json or {})}
+        size = int(given.get("limit") or given.get("pageLimit") or 0)
+        after = given.get("searchAfter", [given.get("startAfterDate", given.get("startAfter", 0))])
+        start = int(given.get("offset") or given.get("skip") or after[0])
+        if "page" in given and "pageLimit" not in given:
+            start = (int(given["page"]) - 1) * size
+        items, date = WATCHED[self.name]
+        places = range(start, min(start + size, self.total))
+        rows = [
+            {
+                "id": str(self.total - 1 - place),
+                date: (DAY + timedelta(hours=self.total - 1 - place)).isoformat(),
+                "sort": [place + 1],
+                "searchAfter": [place + 1],
+            }
+            for place in places
+        ]
+        meta = {"startAfter": start + size, "startAfterId": "x"}
+        return Response(200, {}, json.dumps({items: rows, "meta": meta}).encode())
+
+
+class Look:
+    """What a trigger does at each look: a state goes in, what is new and a state come out."""
+
+    def __init__(self, name: str, total: int, start: str, **mapper: Any) -> None:
+        self.module = highlevel.modules[name]
+        self.arguments = bind(self.module, mapper, {})
+        self.location, self.start, self.state = Location(name, total), start, None
+
+    def new(self) -> list[int]:
+        poll, self.location.steps = self.module.poll, []
+        assert poll is not None
+        since = listed_since(self.state, poll, start=self.start)
+        items = run(listed_back(self.module, self.arguments, self.location, since=since))
+        limit = self.arguments[poll.limit_field]
+        taken, state = fresh(items, self.state, poll, limit=limit, start=self.start)
+        self.state = state  # type: ignore[assignment]  # None only before the first look
+        assert self.location.steps == list(range(len(self.location.steps))), "each its own"
+        return [int(item["id"]) for item in taken]
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_every_trigger_starts_where_it_is_told_to(name: str) -> None:
+    now = Look(name, 5, "now")
+    assert now.new() == []
+    now.location.total += 2
+    assert (now.new(), now.new()) == ([5, 6], [])
+
+    all_ = Look(name, 5, "all", limit=3)
+    assert (all_.new(), all_.new(), all_.new()) == ([0, 1, 2], [3, 4], [])
+
+    # A date, further back than what is looked at: nothing since then is left out.
+    dated = Look(name, 470, (DAY + timedelta(hours=100)).isoformat(), limit=200)
+    assert dated.new() == list(range(100, 300))
+    assert dated.new() == list(range(300, 470))
+    assert dated.new() == []
+    dated.location.total += 1
+    assert dated.new() == [470]
+    pages = -(-min(dated.arguments["looked_at"], 471) // 100)
+    assert len(dated.location.steps) == pages, "then no more than is looked at"
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_more_than_is_looked_at_between_two_looks_is_not_lost(name: str) -> None:
+    look = Look(name, 50, "now", limit=1000, lookedAt=10)
+    assert look.new() == []
+    look.location.total += 250
+    assert look.new() == list(range(50, 300))
+    assert look.new() == []
+
+
+def test_a_start_too_far_back_is_an_error_and_no_gap() -> None:
+    look = Look("pollNewContacts", 10_500, DAY.isoformat())
+    with pytest.raises(DataError, match="more than 10000 new items since 2026-11-01"):
+        look.new()

@@ -83,6 +83,31 @@ def test_what_is_settled_is_in_doubt_no_more(verdict: Any) -> None:
         assert "ada" in record[5]["message"]
 
 
+def test_a_later_doubt_says_how_many_there_were_before() -> None:
+    """A second attempt, or another module's: a word may have been meant for the one before."""
+    journal = begun()
+    journal.end(END)
+    stored = pieces(journal)
+    first = doubt_in(stored)
+    assert first is not None
+    assert first.earlier == 0
+    journal = Journal()
+    journal.end(END)  # a worker looked at it once more: the same
+    stored += pieces(journal)
+    assert doubt_in(stored) == first
+    for number, failed in enumerate([[0, 2, [0], 2], [0, 5, [0], 0]], start=1):
+        before = doubt_in(stored)
+        assert before is not None
+        segment = settling(before, "not-done", {}, actor="ada")
+        stored.append((encode_segment(segment.raw), dict(segment.blobs)))
+        journal = Journal()
+        journal.end({**END, "failed": failed})
+        stored += pieces(journal)
+        found = doubt_in(stored)
+        assert found is not None
+        assert found.earlier == number
+
+
 @asynchronous
 async def test_what_came_before_the_request_in_doubt_is_not_sent_again() -> None:
     """A module sends two requests; the second was refused: that alone did not happen."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,6 +16,8 @@ from junctor.errors import Uncertain
 from junctor.language.connector import Request, Response
 from junctor.ports.backlog import Claim
 from junctor.ports.inbox import NewDelivery
+from junctor.runtime import worker as worker_module
+from junctor.runtime.disk import SAID, Disk
 from junctor.runtime.envelope import pack_manual
 from junctor.runtime.flight import Flight
 from junctor.runtime.flights import Flights
@@ -48,11 +52,58 @@ class Unpaced(Pace):
     async def grant(self, wanted: Sequence[tuple[Claim, int]]) -> list[tuple[Claim, int]]:
         return list(wanted)
 
+    def concerns(self, claim: Claim) -> bool:
+        """None is limited."""
+        del claim
+        return False
+
     async def used(self, claim: Claim, count: int) -> None:
         """Nobody counts."""
 
 
-def worker_on(bench: Bench) -> Worker:
+class Hurried(Unpaced):
+    """Somebody signals whenever the worker looks, so that it begins one and looks again."""
+
+    worker: Worker
+
+    async def grant(self, wanted: Sequence[tuple[Claim, int]]) -> list[tuple[Claim, int]]:
+        self.worker._signalled = True
+        return await super().grant(wanted)
+
+
+class Minute(Pace):
+    """Places of a minute for one scenario, counted here and not in a database."""
+
+    worker: Worker
+
+    def __init__(self, scenario_id: UUID, places: int) -> None:
+        super().__init__(None)  # type: ignore[arg-type]  # it asks no database
+        self.scenario_id, self.places, self.left = scenario_id, places, places
+
+    async def grant(self, wanted: Sequence[tuple[Claim, int]]) -> list[tuple[Claim, int]]:
+        self.worker._signalled = True
+        return await super().grant(wanted)
+
+    async def _execute(self, name: str, parameters: Mapping[str, Any]) -> list[Any]:
+        if name == "limits":
+            return [(ORGANIZATION, self.scenario_id, self.places)]
+        assert parameters["scenario"] == self.scenario_id
+        if name == "give_back":
+            self.left += parameters["unused"]
+            return []
+        granted = min(self.left, parameters["wanted"])
+        self.left -= granted
+        return [(granted, 60.0)]
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pass is over after its first run, if somebody has signalled."""
+    monkeypatch.setattr(worker_module, "LONGEST_PASS", 0.0)
+    monkeypatch.setattr(worker_module, "LOOKS", 0)
+
+
+def worker_on(bench: Bench, *, disk: Disk | None = None) -> Worker:
     """A worker whose parts are the bench's; its own, never started, know no database."""
     worker = Worker(
         "",
@@ -62,6 +113,7 @@ def worker_on(bench: Bench) -> Worker:
         vault=bench.vault,
         blobs=bench.blobs,
         transport=bench.transport,
+        disk=disk,
     )
     worker.backlog = worker.starter.backlog = bench.backlog  # type: ignore[assignment]  # as the port has it
     worker.committer, worker.driver = bench.committer, bench.driver
@@ -73,13 +125,15 @@ def worker_on(bench: Bench) -> Worker:
     return worker
 
 
-async def accept(bench: Bench, *numbers: int, order_key: str = "") -> None:
+async def accept(
+    bench: Bench, *numbers: int, order_key: str = "", scenario: UUID = SCENARIO
+) -> None:
     await bench.inbox.accept(
         [
             NewDelivery(
                 ORGANIZATION,
                 UUID(int=number),
-                SCENARIO,
+                scenario,
                 order_key,
                 None,
                 pack_manual([{"n": str(number)}], version=0, actor="me"),
@@ -274,3 +328,56 @@ async def test_a_worker_does_not_take_over_from_itself_when_the_database_was_awa
     await work(bench, worker)
     assert states(bench) == {1: "finished"}
     assert sent(bench) == ["1"]
+
+
+@pytest.mark.usefixtures("hurry")
+@asynchronous
+async def test_on_a_full_disk_nothing_is_begun_of_what_a_pass_had_taken() -> None:
+    bench, now = Bench(SEND, handler=lambda _: OK), [1000.0]
+    await accept(bench, 1, 2, 3, 4)
+    disk = Disk({}, clock=lambda: now[0])
+    worker = worker_on(bench, disk=disk)
+    worker.pace = Hurried()
+    worker.pace.worker = worker
+    bench.committer.start()
+    assert await worker._pass() == 1
+    (claim,) = worker._claims
+    assert claim in worker._rest, "three are taken and not begun"
+
+    disk.said_full()
+    for _ in range(3):
+        assert await worker._pass() == 0
+    while worker.starter.tasks:  # what is under way ends
+        await asyncio.wait(worker.starter.tasks)
+    assert await worker._pass() == 0
+    assert (sent(bench), states(bench)) == (["1"], {1: "finished"})
+    assert sorted(run.int for _, run in bench.store.inbox) == [2, 3, 4]
+
+    now[0] += SAID + 1
+    await bench.committer.stop()
+    await work(bench, worker)
+    assert sorted(sent(bench)) == ["1", "2", "3", "4"]
+    assert not bench.store.inbox
+
+
+@pytest.mark.usefixtures("hurry")
+@asynchronous
+async def test_starts_that_a_pass_has_no_use_for_go_back_when_it_ends() -> None:
+    """Of a scenario with a pace that it did not even come to: its minute is others', too."""
+    bench, paced = Bench(SEND, handler=lambda _: OK), UUID(int=77)
+    bench.store.plant(ORGANIZATION, paced)
+    await accept(bench, 1, 2)
+    await accept(bench, 11, 12, 13, scenario=paced)
+    worker = worker_on(bench)
+    prepared = replace(bench.prepared, scenario_id=paced)
+    worker.plans._cache[ORGANIZATION, paced, 1] = (float("inf"), prepared)
+    minute = worker.pace = Minute(paced, 10)
+    minute.worker = worker
+    bench.committer.start()
+    assert await worker._pass() == 1
+    assert {claim.scenario_id for claim in worker._rest._kept} == {SCENARIO, paced}
+    assert minute.left == 7, "three of ten will be begun"
+    await bench.committer.stop()
+    await work(bench, worker)
+    assert sorted(map(int, sent(bench))) == [1, 2, 11, 12, 13]
+    assert minute.left == 7

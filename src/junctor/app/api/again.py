@@ -24,8 +24,8 @@ class StoppedView(msgspec.Struct, kw_only=True):
     """Where a run stopped, what was or would be sent, and the bundles on that way, secrets masked.
 
     ``again_at``: when it is tried again by itself; ``sent_at``: when an operation of unknown
-    outcome was sent; ``attempt_id``: what settling it names; ``probe``: whether the vendor can be
-    asked.
+    outcome was sent; ``attempt_id``: what settling it names; ``doubted``: how many other attempts
+    of the run were in doubt before; ``probe``: whether the vendor can be asked.
     """
 
     run: str
@@ -41,6 +41,7 @@ class StoppedView(msgspec.Struct, kw_only=True):
     input: Any
     request: Any
     attempt_id: str | None
+    doubted: int
     probe: bool
     bundles: list[dict[str, Any]]
 

@@ -11,14 +11,13 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from junctor.app import app_hooks as service
-from junctor.app.api.hooks import based_on
 from junctor.app.api.http import (
     ApiRequest,
     IfMatch,
     Page,
+    based_on,
     core_of,
     read_id,
-    revision_of,
     tagged,
 )
 from junctor.app.core import Core
@@ -148,10 +147,9 @@ async def change_app_hook(
 ) -> Response[AppHookView]:
     """Stops and starts receiving, or changes the address's settings."""
     core = core_of(request)
-    expected = revision_of(if_match)
     read = partial(core.catalog.app_hook, request.user.organization_id, read_id("app", app_hook_id))
-    found = await read()
-    async with based_on(expected, read):
+    async with based_on(if_match, read) as expected:
+        found = await read()
         found = await service.change(
             core,
             found,
@@ -169,9 +167,9 @@ async def delete_app_hook(
 ) -> None:
     """Its address is gone from then on; the next one of the app is another."""
     organization_id, found_id = request.user.organization_id, read_id("app", app_hook_id)
-    expected = revision_of(if_match)
     catalog = core_of(request).catalog
-    async with based_on(expected, partial(catalog.app_hook, organization_id, found_id)):
+    read = partial(catalog.app_hook, organization_id, found_id)
+    async with based_on(if_match, read) as expected:
         await catalog.delete_app_hook(
             organization_id, found_id, actor=request.user.actor, revision=expected
         )

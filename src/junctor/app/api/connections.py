@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,18 +21,17 @@ from junctor.app.api.http import (
     IfMatch,
     Limit,
     Page,
+    based_on,
     core_of,
-    lost,
     page_of,
     read_id,
-    revision_of,
     tagged,
 )
 from junctor.app.callback import cookie_header
 from junctor.app.core import Core
 from junctor.app.logs import redact
 from junctor.app.picking import choices
-from junctor.errors import Conflict, Misconfigured
+from junctor.errors import Misconfigured
 from junctor.language import ids
 from junctor.ports import catalog
 from junctor.runtime.authorizing import LIFETIME
@@ -288,13 +288,12 @@ async def change_connection(
     if_match: IfMatch = None,
 ) -> Response[ConnectionView]:
     """Changes its name, its address or its account."""
-    expected = revision_of(if_match)
-    found = await _find(request, connection_id)
-    if data.base_url not in {None, found.base_url} and data.values is None:
-        raise Misconfigured(
-            "Another base URL needs the secrets again: give values too.", path="values"
-        )
-    try:
+    async with based_on(if_match, partial(_find, request, connection_id)) as expected:
+        found = await _find(request, connection_id)
+        if data.base_url not in {None, found.base_url} and data.values is None:
+            raise Misconfigured(
+                "Another base URL needs the secrets again: give values too.", path="values"
+            )
         changed = await service.change_connection(
             core_of(request),
             request.user.organization_id,
@@ -305,8 +304,6 @@ async def change_connection(
             base_url=_base_url(data.base_url),
             values=data.values,
         )
-    except Conflict as error:
-        raise lost(error, expected, (await _find(request, connection_id)).revision) from error
     if data.remind_days is not None:
         await care.remind(core_of(request), changed, data.remind_days)
     return tagged(await shown(request, changed), changed.revision)
@@ -317,16 +314,13 @@ async def remove_connection(
     request: ApiRequest, connection_id: FromPath[str], if_match: IfMatch = None
 ) -> None:
     """Removes a connection that nothing uses."""
-    expected = revision_of(if_match)
-    try:
+    async with based_on(if_match, partial(_find, request, connection_id)) as expected:
         await core_of(request).catalog.delete_connection(
             request.user.organization_id,
             read_id("con", connection_id),
             actor=request.user.actor,
             revision=expected,
         )
-    except Conflict as error:
-        raise lost(error, expected, (await _find(request, connection_id)).revision) from error
 
 
 @post("/connections/{connection_id:str}/test", summary="Test a connection", status_code=200)
@@ -370,9 +364,8 @@ async def rotate_connection(
     if_match: IfMatch = None,
 ) -> Response[ConnectionView]:
     """Tests new secrets and puts them in the old ones' place only if they work."""
-    expected = revision_of(if_match)
-    found = await _find(request, connection_id)
-    try:
+    async with based_on(if_match, partial(_find, request, connection_id)) as expected:
+        found = await _find(request, connection_id)
         changed = await care.rotate(
             core_of(request),
             found,
@@ -380,8 +373,6 @@ async def rotate_connection(
             values=data.values,
             revision=expected,
         )
-    except Conflict as error:
-        raise lost(error, expected, (await _find(request, connection_id)).revision) from error
     return tagged(await shown(request, changed), changed.revision)
 
 

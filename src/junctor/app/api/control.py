@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -13,16 +14,14 @@ from junctor.app import control
 from junctor.app.api.http import (
     ApiRequest,
     IfMatch,
+    based_on,
     core_of,
-    lost,
     read_id,
-    revision_of,
     tagged,
 )
 from junctor.app.api.scenarios import ScenarioView, fields
 from junctor.app.status import Status, status
 from junctor.app.views import QueueView, RunView, queue_view, run_view
-from junctor.errors import Conflict
 from junctor.language import ids
 
 __all__ = ["router"]
@@ -62,15 +61,12 @@ class QueuesView(msgspec.Struct):
 async def _hold(
     request: ApiRequest, scenario_id: str, if_match: str | None, how: Any
 ) -> Response[HeldView]:
-    core, expected = core_of(request), revision_of(if_match)
-    organization_id, id_ = request.user.organization_id, read_id("scn", scenario_id)
-    try:
+    core, organization_id = core_of(request), request.user.organization_id
+    id_ = read_id("scn", scenario_id)
+    async with based_on(if_match, partial(core.catalog.scenario, organization_id, id_)) as expected:
         found = await core.catalog.hold_scenario(
             organization_id, id_, actor=request.user.actor, how=how, revision=expected
         )
-    except Conflict as error:
-        now = await core.catalog.scenario(organization_id, id_)
-        raise lost(error, expected, now.revision) from error
     held = await control.waiting(core, found)
     shown = HeldView(**fields(found), queued=held.deliveries, oldest_at=held.oldest)
     return tagged(shown, found.revision)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,14 +17,13 @@ from junctor.app.api.http import (
     IfMatch,
     Limit,
     Page,
+    based_on,
     core_of,
-    lost,
     page_of,
     read_id,
-    revision_of,
     tagged,
 )
-from junctor.errors import Conflict, Misconfigured
+from junctor.errors import Misconfigured
 from junctor.language import ids
 from junctor.ports import catalog
 
@@ -123,12 +123,12 @@ async def change_store(
     if_match: IfMatch = None,
 ) -> Response[StoreView]:
     """Changes its name or its structure; its records stay as they are."""
-    expected = revision_of(if_match)
-    if data.name is not None and not data.name.strip():
-        raise Misconfigured("A data store needs a name.", path="name")
     core, organization_id = core_of(request), request.user.organization_id
     found_id, wanted = read_id("dst", store_id), data.structure_id
-    try:
+    read = partial(core.catalog.store, organization_id, found_id)
+    async with based_on(if_match, read) as expected:
+        if data.name is not None and not data.name.strip():
+            raise Misconfigured("A data store needs a name.", path="name")
         changed = await core.catalog.update_store(
             organization_id,
             found_id,
@@ -138,9 +138,6 @@ async def change_store(
             structure_id=read_id("str", wanted) if isinstance(wanted, str) else None,
             unbind=wanted is None,
         )
-    except Conflict as error:
-        current = await core.catalog.store(organization_id, found_id)
-        raise lost(error, expected, current.revision) from error
     return tagged(view(changed), changed.revision)
 
 
@@ -149,16 +146,13 @@ async def delete_store(
     request: ApiRequest, store_id: FromPath[str], if_match: IfMatch = None
 ) -> None:
     """Removes it with all its records."""
-    expected = revision_of(if_match)
     core, organization_id = core_of(request), request.user.organization_id
     found_id = read_id("dst", store_id)
-    try:
+    read = partial(core.catalog.store, organization_id, found_id)
+    async with based_on(if_match, read) as expected:
         await core.catalog.delete_store(
             organization_id, found_id, actor=request.user.actor, revision=expected
         )
-    except Conflict as error:
-        current = await core.catalog.store(organization_id, found_id)
-        raise lost(error, expected, current.revision) from error
 
 
 @get("/data-stores/{store_id:str}/records", summary="List records")

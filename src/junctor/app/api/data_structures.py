@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,15 +16,14 @@ from junctor.app.api.http import (
     IfMatch,
     Limit,
     Page,
+    based_on,
     core_of,
-    lost,
     page_of,
     read_id,
-    revision_of,
     tagged,
 )
 from junctor.app.stores import checked_spec
-from junctor.errors import Conflict, Misconfigured
+from junctor.errors import Misconfigured
 from junctor.language import ids
 from junctor.ports import catalog
 
@@ -124,10 +124,10 @@ async def change_structure(
     if_match: IfMatch = None,
 ) -> Response[StructureView]:
     """Changes its name, its fields or its strictness; stored records stay as they are."""
-    expected = revision_of(if_match)
     core, organization_id = core_of(request), request.user.organization_id
     found_id = read_id("str", structure_id)
-    try:
+    read = partial(core.catalog.structure, organization_id, found_id)
+    async with based_on(if_match, read) as expected:
         changed = await core.catalog.update_structure(
             organization_id,
             found_id,
@@ -137,9 +137,6 @@ async def change_structure(
             spec=checked_spec(data.spec) if data.spec is not None else None,
             strict=data.strict,
         )
-    except Conflict as error:
-        current = await core.catalog.structure(organization_id, found_id)
-        raise lost(error, expected, current.revision) from error
     return tagged(view(changed), changed.revision)
 
 
@@ -148,16 +145,13 @@ async def delete_structure(
     request: ApiRequest, structure_id: FromPath[str], if_match: IfMatch = None
 ) -> None:
     """Removes one that nothing uses."""
-    expected = revision_of(if_match)
     core, organization_id = core_of(request), request.user.organization_id
     found_id = read_id("str", structure_id)
-    try:
+    read = partial(core.catalog.structure, organization_id, found_id)
+    async with based_on(if_match, read) as expected:
         await core.catalog.delete_structure(
             organization_id, found_id, actor=request.user.actor, revision=expected
         )
-    except Conflict as error:
-        current = await core.catalog.structure(organization_id, found_id)
-        raise lost(error, expected, current.revision) from error
 
 
 router = Router(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
@@ -19,26 +17,17 @@ from junctor.app.api.http import (
     IfMatch,
     Limit,
     Page,
+    based_on,
     core_of,
-    lost,
     read_id,
-    revision_of,
     tagged,
 )
 from junctor.app.core import Core
 from junctor.app.logs import redact
-from junctor.errors import Conflict
 from junctor.language import ids
 from junctor.ports import catalog
 
-__all__ = ["HookView", "based_on", "router", "view"]
-
-
-class Revised(Protocol):
-    """What counts its changes."""
-
-    @property
-    def revision(self) -> int: ...
+__all__ = ["HookView", "router", "view"]
 
 
 class HookView(msgspec.Struct, kw_only=True):
@@ -100,17 +89,6 @@ async def view(core: Core, found: catalog.Hook) -> HookView:
     )
 
 
-@asynccontextmanager
-async def based_on(
-    expected: int | None, read: Callable[[], Awaitable[Revised]]
-) -> AsyncIterator[None]:
-    """A write that starts from this revision: one that lost says which there is by now."""
-    try:
-        yield
-    except Conflict as error:
-        raise lost(error, expected, (await read()).revision) from error
-
-
 @get("/hooks", summary="List hooks")
 async def list_hooks(
     request: ApiRequest,
@@ -146,10 +124,9 @@ async def change_hook(
 ) -> Response[HookView]:
     """Renames it, stops and starts receiving, or changes its settings and secrets."""
     core = core_of(request)
-    expected = revision_of(if_match)
     read = partial(core.catalog.hook, request.user.organization_id, read_id("hok", hook_id))
-    found = await read()
-    async with based_on(expected, read):
+    async with based_on(if_match, read) as expected:
+        found = await read()
         found = await service.change_hook(
             core,
             found,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, Generic, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -25,11 +26,11 @@ __all__ = [
     "IfMatch",
     "Limit",
     "Page",
+    "based_on",
     "core_of",
     "etag",
     "page_of",
     "read_id",
-    "revision_of",
     "tagged",
 ]
 
@@ -81,8 +82,38 @@ def etag(revision: int) -> str:
     return f'"{revision}"'
 
 
-def revision_of(if_match: str | None) -> int | None:
-    """The revision a write expects; ``None`` for ``*``. 428 if it is missing, 412 if unreadable."""
+class Revised(Protocol):
+    """What counts its changes."""
+
+    @property
+    def revision(self) -> int: ...
+
+
+@asynccontextmanager
+async def based_on(
+    if_match: str | None, read: Callable[[], Awaitable[Revised]]
+) -> AsyncIterator[int | None]:
+    """A write that starts from the revision that its caller has read; ``None`` for ``*``: any.
+
+    428 if ``If-Match`` is missing, 412 if it is none of ours, or if the write lost: what it changes
+    is at another revision by now, as ``read`` says. Another conflict stays what it is.
+    """
+    expected = _revision_of(if_match)
+    try:
+        yield expected
+    except Conflict as error:
+        current = (await read()).revision
+        if expected is None or expected == current:
+            raise
+        raise Failure(
+            412,
+            f"It is at revision {current} by now: read it again.",
+            path="header.If-Match",
+            revision=current,
+        ) from error
+
+
+def _revision_of(if_match: str | None) -> int | None:
     if if_match is None:
         raise Failure(
             428,
@@ -96,18 +127,6 @@ def revision_of(if_match: str | None) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise Failure(412, "If-Match is not an ETag of ours.", path="header.If-Match")
     return int(text)
-
-
-def lost(error: Conflict, expected: int | None, current: int) -> Exception:
-    """412 in place of a conflict that came from a revision nobody has any more."""
-    if expected is None or expected == current:
-        return error
-    return Failure(
-        412,
-        f"It is at revision {current} by now: read it again.",
-        path="header.If-Match",
-        revision=current,
-    )
 
 
 def tagged(content: Any, revision: int, *, status: int = 200) -> Response[Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import Response, Router, delete, get, post
+from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from junctor.adapters.postgres.catalog.base import pack, unpack
@@ -43,6 +43,7 @@ class ChannelView(msgspec.Struct):
     kinds: list[str]
     scenarios: list[str]
     pause: int
+    enabled: bool
     sent_at: datetime | None
     failed_at: datetime | None
     error: str | None
@@ -69,6 +70,12 @@ class NewChannel(msgspec.Struct, forbid_unknown_fields=True):
     kinds: list[NoticeKind] = []
     scenarios: list[str] = []
     pause: Annotated[int, msgspec.Meta(ge=0, le=service.LONGEST_PAUSE)] = service.PAUSE
+
+
+class ChannelChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What to change; a channel that is not enabled is told nothing."""
+
+    enabled: bool
 
 
 class NoticeView(msgspec.Struct):
@@ -102,6 +109,7 @@ def _fields(found: service.Channel) -> dict[str, Any]:
         "kinds": list(found.kinds),
         "scenarios": [ids.show("scn", each) for each in found.scenarios],
         "pause": found.pause_seconds,
+        "enabled": found.enabled,
         "sent_at": found.sent_at,
         "failed_at": found.failed_at,
         "error": found.error,
@@ -172,6 +180,21 @@ async def read_channel(request: ApiRequest, channel_id: FromPath[str]) -> Channe
     return ChannelView(**_fields(found))
 
 
+@patch("/notification-channels/{channel_id:str}", summary="Switch a notification channel on or off")
+async def change_channel(
+    request: ApiRequest, channel_id: FromPath[str], data: JSONBody[ChannelChange]
+) -> ChannelView:
+    """Off, it is told nothing, not even what waits, and never what happens meanwhile."""
+    found = await service.switch_channel(
+        core_of(request),
+        request.user.organization_id,
+        read_id("ntc", channel_id),
+        actor=request.user.actor,
+        enabled=data.enabled,
+    )
+    return ChannelView(**_fields(found))
+
+
 @delete("/notification-channels/{channel_id:str}", summary="Delete a notification channel")
 async def delete_channel(request: ApiRequest, channel_id: FromPath[str]) -> None:
     """It is told nothing more, not even what waits."""
@@ -227,6 +250,7 @@ router = Router(
         list_channels,
         create_channel,
         read_channel,
+        change_channel,
         delete_channel,
         test_channel,
         list_notices,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
@@ -12,14 +13,13 @@ from junctor.app.api.http import (
     ApiRequest,
     IfMatch,
     Page,
+    based_on,
     core_of,
-    lost,
     read_id,
-    revision_of,
     tagged,
 )
 from junctor.app.api.permissions import check_scopes
-from junctor.errors import Conflict, Misconfigured
+from junctor.errors import Misconfigured
 from junctor.language import ids
 from junctor.ports import catalog
 
@@ -114,8 +114,8 @@ async def change_organization(
 ) -> Response[OrganizationView]:
     """Changes name, time zone, locale, country or what history new scenarios keep."""
     core = core_of(request)
-    expected = revision_of(if_match)
-    try:
+    read = partial(core.catalog.organization, request.user.organization_id)
+    async with based_on(if_match, read) as expected:
         found = await core.catalog.update_organization(
             request.user.organization_id,
             actor=request.user.actor,
@@ -126,9 +126,6 @@ async def change_organization(
             country=data.country,
             retention=data.retention,
         )
-    except Conflict as error:
-        current = await core.catalog.organization(request.user.organization_id)
-        raise lost(error, expected, current.revision) from error
     return tagged(_organization(found), found.revision)
 
 

@@ -117,6 +117,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("GET", f"{API}/notification-channels"): "notifications:read",
     ("POST", f"{API}/notification-channels"): "notifications:write",
     ("GET", f"{API}/notification-channels/{{channel_id}}"): "notifications:read",
+    ("PATCH", f"{API}/notification-channels/{{channel_id}}"): "notifications:write",
     ("DELETE", f"{API}/notification-channels/{{channel_id}}"): "notifications:write",
     ("POST", f"{API}/notification-channels/{{channel_id}}/test"): "notifications:write",
     ("GET", f"{API}/notices"): "notifications:read",

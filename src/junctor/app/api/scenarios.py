@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -21,12 +22,11 @@ from junctor.app.api.http import (
     IfMatch,
     Limit,
     Page,
+    based_on,
     core_of,
     etag,
-    lost,
     page_of,
     read_id,
-    revision_of,
     tagged,
 )
 from junctor.app.api.requirements import (
@@ -190,16 +190,6 @@ async def _find(request: ApiRequest, scenario_id: str) -> catalog.Scenario:
     )
 
 
-async def _write(
-    request: ApiRequest, scenario_id: str, expected: int | None, work: Awaitable[T]
-) -> T:
-    """Does a write; a revision that is not current any more becomes 412."""
-    try:
-        return await work
-    except Conflict as error:
-        raise lost(error, expected, (await _find(request, scenario_id)).revision) from error
-
-
 @get("/scenarios", summary="List scenarios")
 async def list_scenarios(
     request: ApiRequest,
@@ -246,18 +236,17 @@ async def change_scenario(
     if_match: IfMatch = None,
 ) -> Response[ScenarioView]:
     """Changes its name, its history's detail and retention, or whether its runs keep nothing."""
-    expected = revision_of(if_match)
-    work = core_of(request).catalog.update_scenario(
-        request.user.organization_id,
-        read_id("scn", scenario_id),
-        actor=request.user.actor,
-        revision=expected,
-        name=data.name,
-        detail=data.detail,
-        retention=data.retention,
-        confidential=data.confidential,
-    )
-    found = await _write(request, scenario_id, expected, work)
+    async with based_on(if_match, partial(_find, request, scenario_id)) as expected:
+        found = await core_of(request).catalog.update_scenario(
+            request.user.organization_id,
+            read_id("scn", scenario_id),
+            actor=request.user.actor,
+            revision=expected,
+            name=data.name,
+            detail=data.detail,
+            retention=data.retention,
+            confidential=data.confidential,
+        )
     return tagged(view(found), found.revision)
 
 
@@ -266,16 +255,18 @@ async def delete_scenario(
     request: ApiRequest, scenario_id: FromPath[str], if_match: IfMatch = None
 ) -> None:
     """Removes an inactive scenario, its versions and what waits for it; its history stays."""
-    expected = revision_of(if_match)
-    core = core_of(request)
-    await activation.remove_hooks(core, await _find(request, scenario_id), actor=request.user.actor)
-    work = core.catalog.delete_scenario(
-        request.user.organization_id,
-        read_id("scn", scenario_id),
-        actor=request.user.actor,
-        revision=expected,
-    )
-    await _write(request, scenario_id, expected, work)
+    async with based_on(if_match, partial(_find, request, scenario_id)) as expected:
+        core = core_of(request)
+        found = await _find(request, scenario_id)
+        if expected not in {None, found.revision}:
+            raise Conflict(what="The scenario")  # before its hooks are gone
+        await activation.remove_hooks(core, found, actor=request.user.actor)
+        await core.catalog.delete_scenario(
+            request.user.organization_id,
+            read_id("scn", scenario_id),
+            actor=request.user.actor,
+            revision=expected,
+        )
 
 
 @put("/scenarios/{scenario_id:str}/draft", summary="Save a draft")
@@ -286,21 +277,20 @@ async def save_draft(
     if_match: IfMatch = None,
 ) -> Response[DraftView]:
     """Stores a new version as the draft."""
-    expected = revision_of(if_match)
-    exact = None if data.blueprint is None else await exact_blueprint(request, data.blueprint)
-    work = service.save_draft(
-        core_of(request),
-        request.user.organization_id,
-        await _find(request, scenario_id),
-        actor=request.user.actor,
-        blueprint=exact,
-        connections=data.connections,
-        mapped=data.map,
-        create=data.create,
-        permit=permit_of(request),
-        revision=expected,
-    )
-    draft = await _write(request, scenario_id, expected, work)
+    async with based_on(if_match, partial(_find, request, scenario_id)) as expected:
+        exact = None if data.blueprint is None else await exact_blueprint(request, data.blueprint)
+        draft = await service.save_draft(
+            core_of(request),
+            request.user.organization_id,
+            await _find(request, scenario_id),
+            actor=request.user.actor,
+            blueprint=exact,
+            connections=data.connections,
+            mapped=data.map,
+            create=data.create,
+            permit=permit_of(request),
+            revision=expected,
+        )
     return tagged(_draft(draft), draft.scenario.revision)
 
 
@@ -320,14 +310,13 @@ async def publish(
     request: ApiRequest, scenario_id: FromPath[str], if_match: IfMatch = None
 ) -> Response[ScenarioView]:
     """Makes the draft the version that new runs take."""
-    expected = revision_of(if_match)
-    work = core_of(request).catalog.publish(
-        request.user.organization_id,
-        read_id("scn", scenario_id),
-        actor=request.user.actor,
-        revision=expected,
-    )
-    found = await _write(request, scenario_id, expected, work)
+    async with based_on(if_match, partial(_find, request, scenario_id)) as expected:
+        found = await core_of(request).catalog.publish(
+            request.user.organization_id,
+            read_id("scn", scenario_id),
+            actor=request.user.actor,
+            revision=expected,
+        )
     await activation.reschedule(core_of(request), found, actor=request.user.actor)
     return tagged(view(found), found.revision)
 
@@ -365,10 +354,10 @@ async def _switch(
     if_match: str | None,
     switch: Callable[..., Awaitable[activation.Activated]],
 ) -> Response[ActivatedView]:
-    core, expected = core_of(request), revision_of(if_match)
-    found = await _find(request, scenario_id)
-    work = switch(core, found, actor=request.user.actor, revision=expected)
-    done = await _write(request, scenario_id, expected, work)
+    core = core_of(request)
+    async with based_on(if_match, partial(_find, request, scenario_id)) as expected:
+        found = await _find(request, scenario_id)
+        done = await switch(core, found, actor=request.user.actor, revision=expected)
     shown = ActivatedView(
         **fields(done.scenario),
         hooks=[await hook_view(core, hook) for hook in done.hooks],

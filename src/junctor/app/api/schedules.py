@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -13,13 +14,11 @@ from junctor.app import schedules as service
 from junctor.app.api.http import (
     ApiRequest,
     IfMatch,
+    based_on,
     core_of,
-    lost,
     read_id,
-    revision_of,
     tagged,
 )
-from junctor.errors import Conflict
 from junctor.language import ids
 from junctor.language.firings import Missed
 from junctor.ports import catalog
@@ -61,9 +60,9 @@ class NewSchedule(msgspec.Struct, forbid_unknown_fields=True):
     paused: bool = False
 
 
-def _view(shown: service.Shown) -> Response[Any]:
+def _view_of(shown: service.Shown) -> ScheduleView:
     stored = shown.stored
-    view = ScheduleView(
+    return ScheduleView(
         scenario=ids.show("scn", shown.scenario.id),
         scheduling=dict(shown.scheduling),
         words=shown.words,
@@ -79,6 +78,10 @@ def _view(shown: service.Shown) -> Response[Any]:
         missed_count=stored.missed_count if stored is not None else 0,
         revision=stored.revision if stored is not None else 0,
     )
+
+
+def _view(shown: service.Shown) -> Response[Any]:
+    view = _view_of(shown)
     return tagged(view, view.revision)
 
 
@@ -88,9 +91,9 @@ async def _find(request: ApiRequest, scenario_id: str) -> catalog.Scenario:
     )
 
 
-async def _revision(request: ApiRequest, scenario: catalog.Scenario) -> int:
-    shown = await service.look(core_of(request), scenario, count=0)
-    return shown.stored.revision if shown.stored is not None else 0
+async def _current(request: ApiRequest, scenario_id: str) -> ScheduleView:
+    found = await _find(request, scenario_id)
+    return _view_of(await service.look(core_of(request), found, count=0))
 
 
 @get("/scenarios/{scenario_id:str}/schedule", summary="A scenario's schedule")
@@ -114,9 +117,9 @@ async def set_schedule(
     if_match: IfMatch = None,
 ) -> Response[ScheduleView]:
     """Sets all of it. What means other times is planned anew; an interval begins at once."""
-    expected = revision_of(if_match)
-    core, found = core_of(request), await _find(request, scenario_id)
-    try:
+    core = core_of(request)
+    async with based_on(if_match, partial(_current, request, scenario_id)) as expected:
+        found = await _find(request, scenario_id)
         await service.set_schedule(
             core,
             found,
@@ -129,8 +132,6 @@ async def set_schedule(
             revision=expected,
             path="body.scheduling",
         )
-    except Conflict as error:
-        raise lost(error, expected, await _revision(request, found)) from error
     return _view(await service.look(core, found))
 
 
@@ -139,12 +140,9 @@ async def reset_schedule(
     request: ApiRequest, scenario_id: FromPath[str], if_match: IfMatch = None
 ) -> None:
     """Back to what its blueprint says, or its trigger implies: 15 minutes for one that polls."""
-    expected = revision_of(if_match)
-    found = await _find(request, scenario_id)
-    try:
+    async with based_on(if_match, partial(_current, request, scenario_id)) as expected:
+        found = await _find(request, scenario_id)
         await service.remove(core_of(request), found, actor=request.user.actor, revision=expected)
-    except Conflict as error:
-        raise lost(error, expected, await _revision(request, found)) from error
 
 
 router = Router(

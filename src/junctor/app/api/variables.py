@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -16,14 +17,12 @@ from junctor.app.api.http import (
     IfMatch,
     Limit,
     Page,
+    based_on,
     core_of,
-    lost,
     page_of,
     read_id,
-    revision_of,
     tagged,
 )
-from junctor.errors import Conflict
 from junctor.language import ids
 from junctor.ports import catalog
 
@@ -124,9 +123,8 @@ async def change_variable(
     if_match: IfMatch = None,
 ) -> Response[VariableView]:
     """Gives it another value; runs that have begun keep the one they read."""
-    expected = revision_of(if_match)
-    found = await _find(request, variable_id)
-    try:
+    async with based_on(if_match, partial(_find, request, variable_id)) as expected:
+        found = await _find(request, variable_id)
         found = await service.change(
             core_of(request),
             found,
@@ -135,8 +133,6 @@ async def change_variable(
             value=data.value,
             revision=expected,
         )
-    except Conflict as error:
-        raise lost(error, expected, (await _find(request, variable_id)).revision) from error
     return tagged(view(found), found.revision)
 
 
@@ -145,16 +141,13 @@ async def delete_variable(
     request: ApiRequest, variable_id: FromPath[str], if_match: IfMatch = None
 ) -> None:
     """Mappings that read it find nothing from then on."""
-    expected = revision_of(if_match)
-    try:
+    async with based_on(if_match, partial(_find, request, variable_id)) as expected:
         await core_of(request).catalog.delete_variable(
             request.user.organization_id,
             read_id("var", variable_id),
             actor=request.user.actor,
             revision=expected,
         )
-    except Conflict as error:
-        raise lost(error, expected, (await _find(request, variable_id)).revision) from error
 
 
 async def _find(request: ApiRequest, variable_id: str) -> catalog.Variable:

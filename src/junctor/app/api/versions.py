@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,17 +18,15 @@ from junctor.app.api.http import (
     IfMatch,
     Limit,
     Page,
+    based_on,
     core_of,
-    lost,
     page_of,
     read_id,
-    revision_of,
     tagged,
 )
 from junctor.app.api.requirements import requirement_view
 from junctor.app.api.scenarios import DraftView, ProblemView, fields
 from junctor.app.bindings import BINDINGS, PREFIXES
-from junctor.errors import Conflict
 from junctor.language import ids
 
 __all__ = ["router"]
@@ -165,10 +164,10 @@ async def restore(
     if_match: IfMatch = None,
 ) -> Response[DraftView]:
     """The draft becomes a copy of the version, under a number of its own."""
-    core, expected = core_of(request), revision_of(if_match)
-    organization_id, id_ = request.user.organization_id, read_id("scn", scenario_id)
-    found = await core.catalog.scenario(organization_id, id_)
-    try:
+    core = core_of(request)
+    read = partial(core.catalog.scenario, request.user.organization_id, read_id("scn", scenario_id))
+    async with based_on(if_match, read) as expected:
+        found = await read()
         draft = await versions.restore(
             core,
             found,
@@ -177,9 +176,6 @@ async def restore(
             publish=data.publish,
             revision=expected,
         )
-    except Conflict as error:
-        now = await core.catalog.scenario(organization_id, id_)
-        raise lost(error, expected, now.revision) from error
     shown = DraftView(
         **fields(draft.scenario),
         missing=draft.missing,

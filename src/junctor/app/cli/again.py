@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["read_version", "register", "show_changes", "show_stopped"]
+__all__ = ["read_version", "register", "show_changes", "show_sent", "show_stopped"]
 
 _VERSION = "On which version: a number, newest (the one that runs) or draft."
 
@@ -204,8 +204,8 @@ def show_changes(compared: Any, run: Any = None, *, as_json: bool) -> None:
             out.print(f"    + {line(change.after)}", markup=False, style="green")
 
 
-def show_stopped(out: Any, why: Any) -> None:
-    """Prints why a run stopped, what it sent, and what can be done about it."""
+def show_sent(out: Any, why: Any) -> None:
+    """Prints where a run stopped, and what it sent or would have."""
     from junctor.app.cli.output import ago, line
 
     out.print(f"Stopped at module {why.module} {why.name}", markup=False, style="bold")
@@ -215,6 +215,13 @@ def show_stopped(out: Any, why: Any) -> None:
         verb = "sent" if why.sent_at is not None else "request"
         at = f"  ({ago(why.sent_at)})" if why.sent_at is not None else ""
         out.print(f"  {verb:7} {line(why.request)}{at}", markup=False, style="magenta")
+
+
+def show_stopped(out: Any, why: Any) -> None:
+    """Prints why a run stopped, what it sent, and what can be done about it."""
+    from junctor.app.cli.output import ago, line
+
+    show_sent(out, why)
     for each in why.bundles:
         mark = " (edited)" if each["edited"] else ""
         out.print(

@@ -90,7 +90,7 @@ def register(app: typer.Typer) -> None:
                     len(each.scenarios) or "all",
                     f"{each.pause_seconds} s",
                     ago(each.sent_at) if each.sent_at else "-",
-                    each.error or "",
+                    (each.error or "") if each.enabled else "switched off",
                 )
                 for each in found
             ),
@@ -115,6 +115,16 @@ def register(app: typer.Typer) -> None:
         else:
             console().print(f"Sent to {found.address}.", markup=False)
 
+    @group.command("enable")
+    def enable(name: Name, as_json: Json = False) -> None:
+        """Switches a channel on: from now on it is told what happens."""
+        _switch(name, enabled=True, as_json=as_json)
+
+    @group.command("disable")
+    def disable(name: Name, as_json: Json = False) -> None:
+        """Switches a channel off: it is told nothing, not even what waits."""
+        _switch(name, enabled=False, as_json=as_json)
+
     @group.command("remove")
     def remove(name: Name, as_json: Json = False) -> None:
         """Removes a channel; it is told nothing more."""
@@ -137,6 +147,25 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="notifications")
 
 
+def _switch(name: str, *, enabled: bool, as_json: bool) -> None:
+    from junctor.app.cli.output import console, print_json
+    from junctor.app.cli.session import actor, run_async, session
+    from junctor.app.notifications import find_channel, switch_channel
+
+    async def main() -> Any:
+        async with session() as (core, organization_id):
+            found = await find_channel(core, organization_id, name)
+            return await switch_channel(
+                core, organization_id, found.id, actor=actor(), enabled=enabled
+            )
+
+    found = run_async(main())
+    if as_json:
+        print_json(_record(found))
+    else:
+        console().print(f"{found.name} is {'on' if enabled else 'off'}", markup=False)
+
+
 def _record(found: Any) -> dict[str, Any]:
     from junctor.language import ids
 
@@ -147,6 +176,7 @@ def _record(found: Any) -> dict[str, Any]:
         "address": found.address,
         "kinds": list(found.kinds),
         "scenarios": [ids.show("scn", each) for each in found.scenarios],
+        "enabled": found.enabled,
         "pause": found.pause_seconds,
         "sent_at": found.sent_at,
         "failed_at": found.failed_at,

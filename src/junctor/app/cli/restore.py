@@ -39,8 +39,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Restores a backup into an empty database and compares it with what was backed up.
 
-        So that nothing is sent twice, scenarios are off and schedules paused afterwards, and what
-        was under way is set aside as incomplete runs; --active and --moved say otherwise.
+        So that nothing is sent twice, scenarios and channels of notifications are off and schedules
+        paused afterwards, and what was under way is set aside as incomplete runs; --active and
+        --moved say otherwise.
         """
         import os
         from contextlib import AsyncExitStack
@@ -84,6 +85,7 @@ def register(app: typer.Typer) -> None:
                     "migrations": done.migrations,
                     "set_aside": done.set_aside,
                     "switched_off": done.switched_off,
+                    "channels_off": done.channels_off,
                     "keys": done.keys,
                     "connectors_kept": done.connectors_kept,
                 }
@@ -118,6 +120,13 @@ def _tell(done: object) -> None:
             f"{len(done.switched_off)} scenarios were active and are off: "
             f"{', '.join(done.switched_off[:10])}{', …' if len(done.switched_off) > 10 else ''}. "
             "`junctor activate NAME` switches one on; until then nothing is registered at vendors."
+        )
+    if done.channels_off:
+        more = ", …" if len(done.channels_off) > 10 else ""
+        say(
+            "These notification channels are off, as they tell the people of the original: "
+            f"{', '.join(done.channels_off[:10])}{more}. "
+            "`junctor notifications enable NAME` switches one on."
         )
     for name in done.connectors_kept:
         say(f"The connector file {name} is here with other contents and was left as it is.")

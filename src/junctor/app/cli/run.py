@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from junctor.app.cli import again, run_control
+from junctor.app.cli import again, run_control, settle
 
 __all__ = ["register"]
 
@@ -154,79 +154,10 @@ def register(app: typer.Typer) -> None:
         if done.state != "finished":
             raise typer.Exit(1)
 
-    @group.command("settle")
-    def settle(
-        run: Annotated[str, typer.Argument(help="Its id.")],
-        probe: Annotated[
-            bool, typer.Option("--probe", help="Ask the vendor whether it happened (the default).")
-        ] = False,
-        done: Annotated[bool, typer.Option("--done", help="It happened: go on after it.")] = False,
-        not_done: Annotated[
-            bool, typer.Option("--not-done", help="It did not happen: do it again.")
-        ] = False,
-        bundle: Annotated[
-            str | None,
-            typer.Option(help="With --done: what it gave, as a JSON object; @FILE reads one."),
-        ] = None,
-        attempt: Annotated[
-            str | None,
-            typer.Option(
-                help="Which attempt, as `junctor run show` has it; refused if another is in doubt."
-            ),
-        ] = None,
-        as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
-    ) -> None:
-        """Settles an uncertain run, so that it goes on. Exit 1 if it stays uncertain."""
-        from junctor.app.cli.inputs import Usage, read_json
-        from junctor.app.cli.session import actor, run_async, session
-        from junctor.app.settling import Found
-        from junctor.app.settling import settle as settled
-        from junctor.language import ids
-        from junctor.ports.catalog import Run
-
-        if probe + done + not_done > 1:
-            raise Usage("Choose one of --probe, --done and --not-done.")
-        given = read_json(bundle) if bundle is not None else None
-        if bundle is not None and (not done or not isinstance(given, dict)):
-            raise Usage("--bundle is a JSON object, and goes with --done.")
-
-        async def main() -> tuple[Run, Found]:
-            async with session() as (core, organization_id):
-                outcome: Any = "done" if done else "not-done" if not_done else "probe"
-                return await settled(
-                    core,
-                    organization_id,
-                    ids.read("run", run),
-                    outcome,
-                    actor=actor(),
-                    bundle=given,
-                    attempt_id=attempt,
-                )
-
-        found_run, found = run_async(main())
-        show_settled(found_run, found, as_json=as_json)
-        if found.verdict == "unknown":
-            raise typer.Exit(1)
-
+    settle.register(group)
     again.register(group)
     run_control.register(group)
     app.add_typer(group, name="run")
-
-
-def show_settled(run: Any, found: Any, *, as_json: bool) -> None:
-    """Prints how an uncertain run was settled."""
-    from junctor.app.cli.output import console, print_json
-    from junctor.app.cli.runs import run_record
-
-    if as_json:
-        print_json({"found": found.verdict, "says": found.says, "run": run_record(run)})
-        return
-    then = {
-        "done": "It happened; the run goes on after it.",
-        "not-done": "It did not happen; the run does it again.",
-        "unknown": "It is still unknown: look at the vendor, and say --done or --not-done.",
-    }
-    console().print(f"{then[found.verdict]} ({found.says})", markup=False)
 
 
 def mock_once(

@@ -29,7 +29,7 @@ Looked = Annotated[
     int,
     Field(
         label="Looked at",
-        help="How many of the newest are listed each time; more than can change between two looks.",
+        help="How many of the newest are listed each time; more of them if all of these are new.",
         key="lookedAt",
         minimum=1,
         maximum=10_000,
@@ -46,6 +46,8 @@ Contact = Annotated[
     ),
 ]
 PAGE = 100
+MOST = 10_000
+"""Items that a trigger reads back through, whatever its form says, to where it was."""
 
 _polls = partial(highlevel.module, kind="trigger", effect="read", limit_field="looked_at")
 
@@ -61,11 +63,11 @@ def _changed(*keys: str) -> Poll:
         own = item.get("id") or item.get("_id")
         return f"{own}@{moment.isoformat() if moment else ''}"
 
-    return Poll(id=identity, date=date)
+    return Poll(id=identity, date=date, most=MOST)
 
 
 def _added(key: str) -> Poll:
-    return Poll(id=lambda item: str(item.get("id")), date=lambda item: dated(item, key))
+    return Poll(id=lambda item: str(item.get("id")), date=lambda item: dated(item, key), most=MOST)
 
 
 def _submitted_since(request: Request, since: datetime) -> Request:

@@ -120,6 +120,10 @@ with off as (
 )
 select organization_id, name from off order by organization_id, name
 
+-- name: silence
+-- What the copy has to tell, it would tell the people of the original.
+update notification_channels set enabled = false where enabled returning organization_id, name
+
 -- name: pause_schedules
 update schedules set paused = true, next_at = null where not paused
 

@@ -5,15 +5,33 @@ insert into notification_channels (organization_id, id, name, kind, address, sea
 values (%(organization)s, %(id)s, %(name)s, %(kind)s, %(address)s, %(sealed)s, %(kinds)s, %(scenarios)s, %(pause)s, %(actor)s)
 
 -- name: channels
-select id, name, kind, address, sealed, kinds, scenarios, pause_seconds, sent_at, failed_at, error, created_at, created_by
+select id, name, kind, address, sealed, kinds, scenarios, pause_seconds, enabled, sent_at, failed_at, error, created_at, created_by
 from notification_channels where organization_id = %(organization)s order by name limit 200
 
 -- name: channel
-select id, name, kind, address, sealed, kinds, scenarios, pause_seconds, sent_at, failed_at, error, created_at, created_by
+select id, name, kind, address, sealed, kinds, scenarios, pause_seconds, enabled, sent_at, failed_at, error, created_at, created_by
 from notification_channels where organization_id = %(organization)s and id = %(id)s
 
 -- name: remove_channel
 delete from notification_channels where organization_id = %(organization)s and id = %(id)s returning name
+
+-- name: give_up_waiting
+-- Of a channel that is about to be switched, both ways: of what a job hands out at that very moment
+-- something may be left. Before the channel, as what is sent locks them in that order, too.
+with w as (
+  select m.organization_id, m.id from notifications m
+  where m.organization_id = %(organization)s and m.channel_id = %(id)s and m.sent_at is null and m.given_up_at is null
+    and exists (select from notification_channels c
+      where c.organization_id = m.organization_id and c.id = m.channel_id and c.enabled <> %(enabled)s)
+  order by m.kind, m.id for update
+)
+update notifications m set closed = true, given_up_at = now(), error = %(message)s from w
+where m.organization_id = w.organization_id and m.id = w.id
+
+-- name: switch_channel
+-- Nothing if it was so already.
+update notification_channels set enabled = %(enabled)s
+where organization_id = %(organization)s and id = %(id)s and enabled <> %(enabled)s returning name
 
 -- name: notices
 -- Newest first. `told`: the channels that were told.
@@ -36,7 +54,7 @@ with taken as (
   order by created_at limit %(limit)s for update skip locked
 ), wanted as (
   select t.organization_id, c.id as channel_id, t.kind, t.id as notice_id, c.pause_seconds
-  from taken t join notification_channels c on c.organization_id = t.organization_id
+  from taken t join notification_channels c on c.organization_id = t.organization_id and c.enabled
     and (c.kinds = '{}' or t.kind = any(c.kinds)) and (c.scenarios = '{}' or t.scenario_id = any(c.scenarios))
 ), opened as (
   insert into notifications as m (organization_id, id, channel_id, kind, due_at)
@@ -58,13 +76,15 @@ where n.organization_id = t.organization_id and n.id = t.id
 -- name: claim
 -- The next message that is due. Until it is known what became of it nobody else takes it: so long
 -- `due_at` lies ahead, and that is also when it is tried again. None of those channels and
--- organisations that are being told things just now.
+-- organisations that are being told things just now, and of no channel that is switched off.
 update notifications m set closed = true, begun_at = coalesce(m.begun_at, now()), attempts = m.attempts + 1,
   due_at = now() + make_interval(secs => least(180 * 2 ^ m.attempts, 21600))
 from (
-  select organization_id, id from notifications
+  select organization_id, id from notifications w
   where sent_at is null and given_up_at is null and due_at <= now()
     and channel_id <> all(%(channels)s::uuid[]) and organization_id <> all(%(organizations)s::uuid[])
+    and not exists (select from notification_channels c
+      where c.organization_id = w.organization_id and c.id = w.channel_id and not c.enabled)
   order by due_at limit 1 for update skip locked
 ) d
 where m.organization_id = d.organization_id and m.id = d.id
@@ -100,7 +120,8 @@ where l.organization_id = m.organization_id and l.notification_id = m.id
 
 -- name: failed
 with m as (
-  update notifications set error = %(error)s, given_up_at = case when %(over)s then now() end
+  update notifications set error = %(error)s,
+    given_up_at = coalesce(given_up_at, case when %(over)s then now() end)  -- or it was switched off meanwhile
   where organization_id = %(organization)s and id = %(id)s returning organization_id, channel_id
 )
 update notification_channels c set failed_at = coalesce(c.failed_at, now()), error = %(error)s from m

@@ -69,8 +69,14 @@ select status::text, count(*) from procrastinate.procrastinate_jobs group by 1
 -- name: failing_channels
 -- Channels of notifications through which nothing arrives any more.
 select c.name, c.kind, c.failed_at, c.error from notification_channels c
-where c.failed_at is not null and (%(organization)s::uuid is null or c.organization_id = %(organization)s)
+where c.failed_at is not null and c.enabled and (%(organization)s::uuid is null or c.organization_id = %(organization)s)
 order by c.failed_at limit 20
+
+-- name: silent_channels
+-- Channels of notifications that are switched off.
+select c.name, c.kind from notification_channels c
+where not c.enabled and (%(organization)s::uuid is null or c.organization_id = %(organization)s)
+order by c.name limit 20
 
 -- name: unsettled_notices
 -- Of the last week: what no job has looked at, what is on its way, what nobody was told, what was given up.
