@@ -219,7 +219,7 @@ class Waiting:
         definition = head.definition if head is not None else None
         bundles = _bundles(definition, delivery)
         return await self._offered(
-            claim.organization_id, delivery.watched, delivery.id, bundles,
+            claim.organization_id, delivery.watched, delivery.id, delivery.received_at, bundles,
             fence=(claim.scenario_id, claim.fence),
         )  # fmt: skip
 
@@ -228,12 +228,14 @@ class Waiting:
         organization: UUID,
         hook_id: UUID,
         delivery: UUID,
+        received_at: datetime,
         bundles: list[Bundle],
         *,
         fence: tuple[UUID, int] | None = None,
     ) -> UUID | None:
         keyring = await self._vault.keyring(organization)
-        for wait in await self._waits.watching(organization, hook_id, delivery):
+        offered = (organization, hook_id, delivery, received_at)
+        for wait in await self._waits.watching(*offered):
             if wait.taken:
                 return None if wait.also else wait.run_id
             bundle = _fitting(keyring, organization, wait.id, wait.sealed, bundles)
@@ -245,7 +247,7 @@ class Waiting:
             ):
                 return None if wait.also else wait.run_id
             # Answered or over just now; or it looked back, and found this very delivery.
-            first = (await self._waits.watching(organization, hook_id, delivery))[:1]
+            first = (await self._waits.watching(*offered))[:1]
             if first and first[0].taken:
                 return None if first[0].also else first[0].run_id
         return None
@@ -311,7 +313,9 @@ class Waiting:
             definition = connector.modules.get(stuck.kind) if connector is not None else None
             taken = Taken(stuck.id, stuck.payload, None, stuck.received_at)
             bundles = _bundles(definition, taken)
-            given = await self._offered(stuck.organization_id, stuck.hook_id, stuck.id, bundles)
+            given = await self._offered(
+                stuck.organization_id, stuck.hook_id, stuck.id, stuck.received_at, bundles
+            )
             answered += given is not None
             # A wait that opens later looks back by itself.
             self._known[stuck.id] = None

@@ -161,14 +161,15 @@ class PostgresWaits:
             return False
 
     async def watching(
-        self, organization_id: UUID, hook_id: UUID, delivery: UUID
+        self, organization_id: UUID, hook_id: UUID, delivery: UUID, received_at: datetime
     ) -> list[Watching]:
-        """The open waits of a hook, oldest first; before them the one that this delivery has
-        answered.
+        """The open waits of a hook that a delivery of that time may answer, oldest first; before
+        them the one that this delivery has answered.
         """
         rows = await self._fetch(
-            "watching", organization=organization_id, hook=hook_id, delivery=delivery
-        )
+            "watching",
+            organization=organization_id, hook=hook_id, delivery=delivery, received=received_at,
+        )  # fmt: skip
         return [Watching(*row) for row in rows]
 
     async def seen(

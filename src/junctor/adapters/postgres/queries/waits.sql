@@ -72,10 +72,12 @@ on conflict (organization_id, scenario_id, order_key) do update set n = b.n + 1,
 returning b.scenario_id, pg_notify('junctor_wake', '')
 
 -- name: watching
--- Open waits of a hook, the oldest first; and the one that this delivery has answered already.
+-- Open waits of a hook, the oldest first; and the one that this delivery has answered already. What
+-- came before the wait looked for anything is no answer to it, however late somebody looks at that.
 select w.id, w.run_id, w.sealed, w.also, w.delivery_id is not null as taken from waits w
 where w.organization_id = %(organization)s and w.hook_id = %(hook)s and w.watching
-  and (w.delivery_id = %(delivery)s or (w.answered_at is null and w.closed_at is null and w.until > clock_timestamp()))
+  and (w.delivery_id = %(delivery)s or (w.answered_at is null and w.closed_at is null and w.until > clock_timestamp()
+    and (w.since is null or least(w.since, w.opened_at) <= %(received)s)))
 order by w.delivery_id is null, w.opened_at, w.id
 
 -- name: seen_already
@@ -127,6 +129,8 @@ from waits w
 left join scenarios s on s.organization_id = w.organization_id and s.id = w.scenario_id
 left join hooks h on h.organization_id = w.organization_id and h.id = w.hook_id
 where w.organization_id = %(organization)s and w.closed_at is null
+  and exists (select from runs r where r.organization_id = w.organization_id and r.id = w.run_id
+    and r.state not in ('finished', 'discarded'))
   and (%(kind)s::text is null or w.kind = %(kind)s) and (%(run)s::uuid is null or w.run_id = %(run)s)
   and (%(after)s::uuid is null or w.id > %(after)s)
 order by w.id limit %(most)s
@@ -134,7 +138,8 @@ order by w.id limit %(most)s
 -- name: approval
 -- A question by its link's token, or by its id.
 select w.organization_id, w.id, w.run_id, w.module, w.sealed, w.until, w.answered_at, w.answered_by,
-  w.closed_at is not null or w.until <= clock_timestamp() as over, s.name as scenario, o.name as organization,
+  w.closed_at is not null or w.until <= clock_timestamp() or not exists (select from runs r
+    where r.organization_id = w.organization_id and r.id = w.run_id and r.state not in ('finished', 'discarded')) as over, s.name as scenario, o.name as organization,
   w.opened_at, w.scenario_id
 from waits w
 join organizations o on o.organization_id = w.organization_id
