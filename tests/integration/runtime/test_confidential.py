@@ -104,7 +104,8 @@ async def test_what_it_asked_and_was_answered_goes_too_and_who_it_was_about(
                 database_url,
                 "insert into waits (organization_id, id, run_id, scenario_id, module, kind, sealed,"
                 " until, answer, answered_at, delivery_id, closed_at)"
-                " values (%(o)s, %(id)s, %(run)s, %(s)s, %(n)s, 'delivery', 'who', now(), 'answer', now(), %(by)s, now())",
+                " values (%(o)s, %(id)s, %(run)s, %(s)s, %(n)s, 'delivery', 'who', now(), 'answer',"
+                " now(), %(by)s, now())",
                 {
                     "o": kit.ORGANIZATION, "id": kit.new_id(), "run": delivery.id, "s": scenario,
                     "n": number, "by": answered_by,
