@@ -185,6 +185,37 @@ async def test_what_came_before_the_question_does_not_answer_it(database_url: st
     assert outcome["bundle"]["text"] == "yes"
 
 
+@pytest.mark.parametrize("paused", [False, True])
+@asynchronous
+async def test_a_reply_that_came_in_time_counts_however_late_it_is_looked_at(
+    paused: bool, database_url: str
+) -> None:
+    """No worker was there, or the scenario of its hook stood still, until the time was over."""
+    scenario = kit.plant(database_url, asking())
+    others, hook = replies(database_url)
+    async with working(database_url):
+        (run,) = await kit.deliver(database_url, scenario, [7])
+        await asleep(database_url)
+        if paused:
+            pause = "update scenarios set paused_at = now() where id = %(id)s"
+            await waits_kit.execute(database_url, pause, id=others)
+            mine = await reply(database_url, others, hook, **{"from": "7"})
+            await waits_kit.over(database_url)
+            await kit.settle(database_url, {run: 0})
+    if not paused:
+        mine = await reply(database_url, others, hook, **{"from": "7"})
+        await waits_kit.over(database_url)
+    await waits_kit.execute(database_url, "update scenarios set paused_at = null")
+    late = await reply(database_url, others, hook, **{"from": "7"})
+    async with working(database_url):
+        await kit.settle(database_url, {run: 0, mine: 0, late: 0})
+        await idle(database_url)
+    (outcome,) = await outcomes(database_url, run, 2)
+    assert outcome["answered"]
+    named = "select id from runs where name like 'given to %%'"
+    assert rows(database_url, named) == [(mine,)]
+
+
 APPROVAL: tuple[str, dict[str, Any]] = (
     "wait:Approval",
     {"question": "Pay?", "limit": 1, "unit": "hours"},
