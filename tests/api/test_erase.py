@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
 import psycopg
 
 from junctor.app.erase import Report, erase
-from junctor.app.indexing import index_history
+from junctor.app.indexing import index_history, index_run
 from junctor.language.people import Person
 from junctor.ports.vault import Keyring
 from junctor.runtime.waiting import pack_answer, wait_aad
@@ -191,6 +195,68 @@ async def test_nothing_of_a_person_stays(api: Any, database_url: str) -> None:
         assert len({line.details["term"] for line in lines}) == 1
         assert lines[1].details["counts"] == report["erased"]
         assert await it.core.catalog.verify_audit(organization) is None
+
+
+class Late:
+    """An engine's pool that writes what is indexed only when it is told to."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self.reached, self.go = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        async with self._pool.connection() as connection:
+            yield LateConnection(self, connection)
+
+
+class LateConnection:
+    """One of its connections."""
+
+    def __init__(self, late: Late, connection: Any) -> None:
+        self._late, self._connection = late, connection
+        self.transaction = connection.transaction
+
+    async def execute(self, query: str, *parameters: Any, **options: Any) -> Any:
+        if "insert into run_texts" in query:
+            self._late.reached.set()
+            await self._late.go.wait()
+        return await self._connection.execute(query, *parameters, **options)
+
+
+@asynchronous
+async def test_an_index_that_is_just_being_made_does_not_bring_them_back(
+    api: Any, database_url: str
+) -> None:
+    url = database_url
+    async with api() as it:
+        with psycopg.connect(url, autocommit=True) as db:
+            db.execute("truncate runs, segments, run_texts, inbox, backlog")
+        organization = it.organization_id
+        _, path = scene.plant(url, organization, flow(WEBHOOK, SET), stores={})
+        async with scene.working(it.core, url):
+            assert (await it.client.post(path, json={"mail": MAIL})).status_code == 200
+            await kit.until(lambda: "finished" in kit.states(url).values())
+        (run,) = kit.states(url)
+        late = Late(it.core.engine)
+        making = asyncio.create_task(
+            index_run(replace(it.core, engine=cast("Any", late)), organization, run)
+        )
+        await late.reached.wait()
+        erasing = asyncio.create_task(
+            erase(it.core, organization, Person(emails=[MAIL]), actor="test")
+        )
+        waits = (
+            "select count(*) from pg_stat_activity"
+            " where wait_event_type = 'Lock' and datname = current_database()"
+        )
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as db:
+            while not erasing.done():
+                if await (await db.execute(waits)).fetchone() != (0,):
+                    break
+        late.go.set()
+        await asyncio.gather(making, erasing)
+        assert found(await scene.everything(it.core, url, organization)) == set()
 
 
 @asynchronous

@@ -217,6 +217,41 @@ def test_a_delivery_the_database_refuses_is_set_aside_and_told(
     run(check())
 
 
+def test_what_came_for_a_scenario_that_is_gone_is_set_aside(database: str, tmp_path: Path) -> None:
+    """In the inbox nobody would ever take it, nor see it."""
+
+    async def check() -> None:
+        async with spooling(database, tmp_path) as it:
+            paths = [plant_hook(database, flow(WEBHOOK, SET)) for _ in range(2)]
+            spool = it.ingest.spool
+            assert spool is not None
+            made = []
+            for path in paths:
+                hook = await it.ingest.hook(path.removeprefix("/hook/"))
+                made.append(
+                    NewDelivery(
+                        hook.organization_id, kit.new_id(), hook.scenario_id, "", hook.id, b"",
+                        None, None,
+                    )
+                )  # fmt: skip
+            gone, stays = made
+            spool.begin("a test")
+            futures = [asyncio.get_running_loop().create_future() for _ in made]
+            for delivery, future in zip(made, futures, strict=True):
+                spool.put(delivery, future)
+            with psycopg.connect(database) as db:
+                db.execute("delete from scenarios where id = %s", (gone.scenario_id,))
+            await asyncio.gather(*futures)
+            await drained(it)
+            with psycopg.connect(database) as db:
+                assert db.execute("select id from inbox").fetchall() == [(stays.id,)]
+                backlogs = db.execute("select scenario_id from backlog").fetchall()
+            assert backlogs == [(stays.scenario_id,)]
+            assert look(tmp_path).aside == (f"{gone.id}.refused",)
+
+    run(check())
+
+
 def test_a_server_killed_while_it_spools_loses_nothing_it_acknowledged(
     own_postgres: Embedded, database: str, tmp_path: Path
 ) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
-from junctor.adapters.postgres.database import tenant
+from junctor.adapters.postgres.database import tenant, unlocked
 from junctor.adapters.postgres.queries import load as queries
 from junctor.app.core import Core
 from junctor.errors import Misconfigured
@@ -19,6 +20,8 @@ __all__ = ["MOST", "Filter", "Verb", "act", "matching"]
 Verb = Literal["retry", "discard"]
 MOST = 10_000
 """Runs of one call; more are left for the next."""
+_NOTED = 1_000
+"""Runs of one line of the audit log."""
 
 _ALLOWED = {"retry": ("incomplete",), "discard": ("incomplete", "uncertain")}
 
@@ -70,22 +73,35 @@ async def act(
 ) -> int:
     """Retries or discards these runs; how many it was, as others may have been faster.
 
-    Each by itself: what is done stays done if this is interrupted, and is safe to ask for again.
+    Each by itself: what is done stays done if this is interrupted, is in the audit log all the
+    same, and is safe to ask for again.
     """
     text = queries("hot")[{"retry": "resume", "discard": "discard"}[verb]]
-    done: list[UUID] = []
-    for run_id in runs:
+
+    async def changed(run_id: UUID) -> bool:
         values: dict[str, Any] = {"organization": organization_id, "run": run_id}
         async with tenant(core.api, organization_id) as connection:
             cursor = await connection.execute(text, values)
-            if await cursor.fetchone() is not None:
-                done.append(run_id)
-    if done:
-        await core.catalog.note(
-            organization_id,
-            actor=actor,
-            verb=f"run.{verb}",
-            object=ids.show("run", done[0]),
-            details={"count": len(done), "runs": [ids.show("run", each) for each in done[:1000]]},
-        )
-    return len(done)
+            return await cursor.fetchone() is not None
+
+    count = 0
+    for first in range(0, len(runs), _NOTED):
+        done: list[UUID] = []
+        try:
+            for run_id in runs[first : first + _NOTED]:
+                if await unlocked(partial(changed, run_id)):
+                    done.append(run_id)  # noqa: PERF401 - kept if the next one raises
+        finally:
+            if done:
+                await core.catalog.note(
+                    organization_id,
+                    actor=actor,
+                    verb=f"run.{verb}",
+                    object=ids.show("run", done[0]),
+                    details={
+                        "count": len(done),
+                        "runs": [ids.show("run", each) for each in done],
+                    },
+                )
+        count += len(done)
+    return count

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import structlog
 
+from junctor.adapters.postgres.database import Connection
 from junctor.adapters.postgres.hot import is_lost
 from junctor.adapters.postgres.queries import load
 from junctor.app.core import Core
@@ -24,6 +25,7 @@ from junctor.app.logs import redact_bundle
 from junctor.errors import JunctorError
 from junctor.language import ids
 from junctor.language.people import lexemes, texts_in
+from junctor.ports.vault import Keyring
 from junctor.runtime.flight import segment_aad
 
 __all__ = ["MOST_TERMS", "forget_texts", "index_history", "index_run"]
@@ -120,26 +122,34 @@ async def index_history(core: Core, *, within: float = 45.0) -> Mapping[str, int
 
 
 async def index_run(core: Core, organization_id: UUID, run_id: UUID) -> bool:
-    """Writes a run's text anew; whether it has one. A few segments are in memory at a time."""
+    """Writes a run's text anew; whether it has one. A few segments are in memory at a time.
+
+    Nobody is erased from the run meanwhile: what was read before would be written after that.
+    """
+    keyring = await core.vault.keyring(organization_id)
+    async with core.engine.connection() as connection, connection.transaction():
+        return await _index(connection, keyring, organization_id, run_id)
+
+
+async def _index(
+    connection: Connection, keyring: Keyring, organization_id: UUID, run_id: UUID
+) -> bool:
     sql = load("history")
     where = {"organization": organization_id, "run": run_id}
-    async with core.engine.connection() as connection:
-        row = await (await connection.execute(sql["run_to_index"], where)).fetchone()
-        if row is None or row[3]:
-            await connection.execute(sql["drop_text"], where)
-            return False
+    row = await (await connection.execute(sql["run_to_index"], where)).fetchone()
+    if row is None or row[3]:
+        await connection.execute(sql["drop_text"], where)
+        return False
     ended_at, names, error, _, blobs = row
     # What lies in blobs is not indexed, so more is in the run than in its text.
     text = _Text(partial=bool(blobs))
     text.add([names, error])
-    keyring = await core.vault.keyring(organization_id)
     after = -1
     while not text.full:
-        async with core.engine.connection() as connection:
-            cursor = await connection.execute(
-                sql["next_segments"], {**where, "after": after, "limit": _SEGMENTS}, binary=True
-            )
-            segments = await cursor.fetchall()
+        cursor = await connection.execute(
+            sql["next_segments"], {**where, "after": after, "limit": _SEGMENTS}, binary=True
+        )
+        segments = await cursor.fetchall()
         for seq, data, _ in segments:
             aad = segment_aad(organization_id, run_id, seq)
             for value in _data(decode(keyring.open(data, aad))):
@@ -149,16 +159,15 @@ async def index_run(core: Core, organization_id: UUID, run_id: UUID) -> bool:
             after = seq
         if len(segments) < _SEGMENTS:
             break
-    async with core.engine.connection() as connection:
-        await connection.execute(
-            sql["put_text"],
-            {
-                **where,
-                "ended_at": ended_at,
-                "words": sorted(text.terms),
-                "partial": text.partial or text.full,
-            },
-        )
+    await connection.execute(
+        sql["put_text"],
+        {
+            **where,
+            "ended_at": ended_at,
+            "words": sorted(text.terms),
+            "partial": text.partial or text.full,
+        },
+    )
     return True
 
 

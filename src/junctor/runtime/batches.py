@@ -53,6 +53,8 @@ class Batches:
         self._spool = spool
         self._queue: list[_Item] = []
         self._weight = 0
+        self._storing: list[_Item] = []
+        """The batch that is being stored."""
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -62,7 +64,7 @@ class Batches:
         self._tasks = [loop.create_task(self._work(), name="ingest")]
         if self._spool is not None:
             self._tasks.append(loop.create_task(self._adopt(self._spool), name="adopt"))
-            self._spool.began = self._wake.set
+            self._spool.began.append(self._began)
             if self._spool.active:
                 self._wake.set()
 
@@ -95,12 +97,14 @@ class Batches:
             await self._wake.wait()
             # One turn of the loop: requests that are being read right now join this batch.
             await asyncio.sleep(0)
-            if self._spool is not None and self._spool.active:
-                await self._drain(self._spool)
+            if self._spool is not None:
+                self._spool.take_up()
+                if self._spool.active:
+                    await self._drain(self._spool)
             batch = self._next_batch()
             if batch:
                 await self._store(batch)
-            elif self._spool is None or not self._spool.active:
+            elif self._spool is None or not self._spool.waits:
                 self._wake.clear()
 
     async def _store(self, batch: list[_Item]) -> None:
@@ -108,6 +112,7 @@ class Batches:
         if spool is None:
             await self._accept(batch)
             return
+        self._storing = batch
         task = asyncio.ensure_future(self._accept(batch))
         try:
             await asyncio.wait({task}, timeout=HUNG)
@@ -117,6 +122,7 @@ class Batches:
                 self._divert(spool, batch)
                 await asyncio.wait({task})
             await task
+            self._storing = []
         except asyncio.CancelledError:
             task.cancel()
             await asyncio.wait({task}, timeout=1.0)
@@ -156,6 +162,12 @@ class Batches:
         for delivery, future in batch:
             if not future.done():
                 future.set_result(duplicates.get(delivery.id) if duplicates else None)
+
+    def _began(self, lost: bool) -> None:
+        """Deliveries go into the spool from now on, those that came before first."""
+        self._wake.set()
+        if self._spool is not None:
+            self._divert(self._spool, self._storing if lost else [])
 
     def _divert(self, spool: Spooling, batch: list[_Item]) -> None:
         """Moves the spool's part of a batch there, and of what waits behind it, in order."""
@@ -212,6 +224,7 @@ class Batches:
         except Exception as error:
             if not is_lost(error):
                 log.exception("spool_not_drained")
+            spool.holding = False  # what has waited comes before whatever comes now
             spool.begin(str(error))
             self._divert(spool, [])
             if not self._others(spool):
@@ -226,5 +239,5 @@ class Batches:
         while True:
             await asyncio.sleep(ADOPT_SECONDS)
             await spool.adopt()
-            if spool.active:
+            if spool.waits:
                 self._wake.set()

@@ -79,6 +79,8 @@ class Fanout:
         self.apps = Apps(self._rows, hooks, connector, ready=spool is not None)
         """Who gets what."""
         self._queue: list[_Item] = []
+        self._storing: list[_Item] = []
+        """The batch that is being stored."""
         self._weight = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -86,6 +88,8 @@ class Fanout:
     async def start(self) -> None:
         """Begins to store."""
         self._task = asyncio.get_running_loop().create_task(self._work(), name="fanout")
+        if self._spool is not None:
+            self._spool.began.append(self._began)
 
     async def stop(self) -> None:
         """Stores what was received, then ends; before the spool does."""
@@ -128,6 +132,8 @@ class Fanout:
             try:
                 spread = await self._spread(app, received, raw.id)
                 await self._accept(spread)
+            except _Spooling:
+                continue
             except Exception as error:
                 if self._spool is None or not is_lost(error) or not self._spool.takes(raw):
                     raise
@@ -279,6 +285,7 @@ class Fanout:
             if not batch:
                 self._wake.clear()
                 continue
+            self._storing = batch
             task = asyncio.ensure_future(self._store_batch(batch))
             try:
                 if self._spool is not None:
@@ -287,6 +294,7 @@ class Fanout:
                         # It may be stored yet: then it is in both, and handed on to no effect.
                         self._give_up(batch, TimeoutError("the database does not answer"))
                 await task
+                self._storing = []
             except asyncio.CancelledError:
                 task.cancel()
                 await asyncio.wait({task}, timeout=1.0)
@@ -323,9 +331,19 @@ class Fanout:
         """The database is away: these, and what waits behind them, go into the spool, in order."""
         assert self._spool is not None
         self._spool.begin(_reason(error))
+        self._end(batch, psycopg.OperationalError(_reason(error)))
+
+    def _began(self, lost: bool) -> None:
+        """Deliveries go into the spool from now on, those that came before first."""
+        if lost:
+            self._end(self._storing, psycopg.OperationalError("the database is away"))
+        else:
+            self._end([], _Spooling())
+
+    def _end(self, batch: list[_Item], error: Exception) -> None:
         for _, future in (*batch, *self._queue):
             if not future.done():
-                future.set_exception(psycopg.OperationalError(_reason(error)))
+                future.set_exception(error)
         self._queue.clear()
         self._weight = 0
 
@@ -388,6 +406,10 @@ def _weight(spread: Spread) -> int:
 
 def _reason(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
+
+
+class _Spooling(Exception):
+    """Deliveries go into the spool by now, and this one was not stored yet."""
 
 
 class _Changing(JunctorError):

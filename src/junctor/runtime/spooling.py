@@ -67,8 +67,11 @@ class Spooling:
     ) -> None:
         self._folder = folder
         self.hand_on = hand_on
-        self.began: Callable[[], None] = lambda: None
-        """Told that there is something to drain."""
+        self.began: list[Callable[[bool], None]] = []
+        """Told that there is something to drain and that deliveries come here from now on: what
+        came before and is not stored yet must come here first. ``True``: so must what is being
+        stored, as the database is away."""
+        self._found = False
         self._open_gate = asyncio.Event()
         self._open_gate.set()
         self._store = PostgresSpooled(line)
@@ -98,6 +101,7 @@ class Spooling:
     async def start(self) -> None:
         """Takes over what an earlier process left, and begins to write."""
         await self.adopt()
+        self.take_up()
         self._writer = asyncio.get_running_loop().create_task(self._write(), name="spool")
 
     async def stop(self) -> None:
@@ -123,7 +127,19 @@ class Spooling:
         if taken:
             self._look()
             log.info("spool_found", segments=taken)
+            self._found = True
+
+    def take_up(self) -> None:
+        """Begins to drain what was found, once nothing that came before is still being stored."""
+        if self._found and not self.active:
             self.active = True
+            self._tell_began(lost=False)
+        self._found = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to drain."""
+        return self.active or self._found
 
     def takes(self, delivery: Spoolable) -> bool:
         """Whether it may lie in the spool: a hook's or an app address's, of an organisation whose
@@ -152,8 +168,14 @@ class Spooling:
         """From now on deliveries go into the spool."""
         if not self.active:
             log.warning("spooling", reason=reason)
+        known = self.active and self.away
         self.active = self.away = True
-        self.began()
+        if not known:
+            self._tell_began(lost=True)
+
+    def _tell_began(self, *, lost: bool) -> None:
+        for tell in self.began:
+            tell(lost)
 
     def end(self) -> None:
         """Everything is in the inbox: what comes now goes there."""

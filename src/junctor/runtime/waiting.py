@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from junctor.adapters.postgres.hot import Line
-from junctor.adapters.postgres.waits import PostgresWaits, Seen, WaitedHook
+from junctor.adapters.postgres.waits import PostgresWaits, Seen, Stuck, WaitedHook
 from junctor.engine.commands import Outcome, Wait
 from junctor.engine.journal import Tag, decode_segment
 from junctor.errors import BundleInvalid, Fault, JunctorError, Misconfigured, NotFound, StaleFence
@@ -134,6 +134,8 @@ class Waiting:
             flight.steps.close()
             flight.state = "waiting"
             return None
+        if isinstance(awaited, AwaitDelivery):
+            await self._look_late(flight, wait_id, known[0])
         ended = await self._waits.close(organization, wait_id)
         if ended is None:
             raise Fault(reason=f"the wait of module {wait.address.module} is gone")
@@ -219,7 +221,7 @@ class Waiting:
         definition = head.definition if head is not None else None
         bundles = _bundles(definition, delivery)
         return await self._offered(
-            claim.organization_id, delivery.watched, delivery.id, bundles,
+            claim.organization_id, delivery.watched, delivery.id, delivery.received_at, bundles,
             fence=(claim.scenario_id, claim.fence),
         )  # fmt: skip
 
@@ -228,12 +230,14 @@ class Waiting:
         organization: UUID,
         hook_id: UUID,
         delivery: UUID,
+        received_at: datetime,
         bundles: list[Bundle],
         *,
         fence: tuple[UUID, int] | None = None,
     ) -> UUID | None:
         keyring = await self._vault.keyring(organization)
-        for wait in await self._waits.watching(organization, hook_id, delivery):
+        offered = (organization, hook_id, delivery, received_at)
+        for wait in await self._waits.watching(*offered):
             if wait.taken:
                 return None if wait.also else wait.run_id
             bundle = _fitting(keyring, organization, wait.id, wait.sealed, bundles)
@@ -241,11 +245,12 @@ class Waiting:
                 continue
             answer = pack_answer(keyring, organization, wait.id, {"bundle": bundle})
             if await self._waits.answer(
-                organization, wait.id, answer, by="delivery", delivery=delivery, fence=fence
-            ):
+                organization, wait.id, answer,
+                by="delivery", delivery=delivery, came=received_at, fence=fence,
+            ):  # fmt: skip
                 return None if wait.also else wait.run_id
             # Answered or over just now; or it looked back, and found this very delivery.
-            first = (await self._waits.watching(organization, hook_id, delivery))[:1]
+            first = (await self._waits.watching(*offered))[:1]
             if first and first[0].taken:
                 return None if first[0].also else first[0].run_id
         return None
@@ -269,6 +274,26 @@ class Waiting:
                     organization, wait_id, answer, by="delivery", delivery=seen.id
                 )
                 return
+
+    async def _look_late(self, flight: Flight, wait_id: UUID, sealed: bytes) -> None:
+        """Answers a wait whose time is over with what came before that, if nobody looked at it."""
+        organization = flight.claim.organization_id
+        for stuck in await self._waits.late(organization, wait_id, MOST_BACK):
+            bundle = _fitting(
+                flight.keyring, organization, wait_id, sealed, self._bundles_of_stuck(stuck)
+            )
+            if bundle is not None:
+                answer = pack_answer(flight.keyring, organization, wait_id, {"bundle": bundle})
+                await self._waits.answer(
+                    organization, wait_id, answer,
+                    by="delivery", delivery=stuck.id, came=stuck.received_at,
+                )  # fmt: skip
+                return
+
+    def _bundles_of_stuck(self, stuck: Stuck) -> list[Bundle]:
+        connector = self._connector(stuck.connector)
+        definition = connector.modules.get(stuck.kind) if connector is not None else None
+        return _bundles(definition, Taken(stuck.id, stuck.payload, None, stuck.received_at))
 
     async def _bundles_of(
         self, organization: UUID, keyring: Keyring, definition: ModuleDef | None, seen: Seen
@@ -307,11 +332,10 @@ class Waiting:
         """One look; how many runs were answered."""
         answered = 0
         for stuck in await self._waits.stuck(list(self._known), MOST_STUCK):
-            connector = self._connector(stuck.connector)
-            definition = connector.modules.get(stuck.kind) if connector is not None else None
-            taken = Taken(stuck.id, stuck.payload, None, stuck.received_at)
-            bundles = _bundles(definition, taken)
-            given = await self._offered(stuck.organization_id, stuck.hook_id, stuck.id, bundles)
+            bundles = self._bundles_of_stuck(stuck)
+            given = await self._offered(
+                stuck.organization_id, stuck.hook_id, stuck.id, stuck.received_at, bundles
+            )
             answered += given is not None
             # A wait that opens later looks back by itself.
             self._known[stuck.id] = None

@@ -86,6 +86,41 @@ async def test_it_is_wiped_with_the_write_that_ends_it_and_no_other_is(database_
 
 
 @asynchronous
+async def test_what_it_asked_and_was_answered_goes_too_and_who_it_was_about(
+    database_url: str,
+) -> None:
+    async with parts(database_url) as (inbox, backlog, ledger):
+        scenario = kit.plant(database_url, "{}")
+        execute(
+            database_url,
+            "update scenarios set confidential = true where id = %(id)s",
+            {"id": scenario},
+        )
+        caller = "k:+12025550142"
+        delivery, reply = (new(kit.ORGANIZATION, scenario, each) for each in (caller, "k:other"))
+        await inbox.accept([delivery, reply])
+        for number, answered_by in enumerate((None, kit.new_id(), reply.id)):
+            execute(
+                database_url,
+                "insert into waits (organization_id, id, run_id, scenario_id, module, kind, sealed,"
+                " until, answer, answered_at, delivery_id, closed_at)"
+                " values (%(o)s, %(id)s, %(run)s, %(s)s, %(n)s, 'delivery', 'who', now(), 'answer',"
+                " now(), %(by)s, now())",
+                {
+                    "o": kit.ORGANIZATION, "id": kit.new_id(), "run": delivery.id, "s": scenario,
+                    "n": number, "by": answered_by,
+                },
+            )  # fmt: skip
+        claim = next(each for each in await backlog.claim(64, 64) if each.order_key == caller)
+        assert await ledger.commit([ends(claim, delivery.id, "finished")]) == [True]
+        # Only what says to whom a delivery was given, as long as that is there.
+        waits = "select delivery_id, answer from waits where run_id = %(id)s"
+        assert execute(database_url, waits, {"id": delivery.id}) == [(reply.id, None)]
+        keys = "select order_key from runs where id = %(id)s"
+        assert execute(database_url, keys, {"id": delivery.id}) == [("",)]
+
+
+@asynchronous
 async def test_which_scenarios_are_is_asked_now_and_then() -> None:
     now = [0.0]
     asked: list[str] = []

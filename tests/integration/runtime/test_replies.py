@@ -10,7 +10,7 @@ import pytest
 from junctor.adapters.postgres.queries import load as queries
 from tests.durability import kit
 from tests.integration.runtime import waits_kit
-from tests.integration.runtime.door import idle, working
+from tests.integration.runtime.door import flow, idle, working
 from tests.integration.runtime.waits_kit import WAIT, asking, asleep, outcomes, replies, reply, rows
 from tests.support import asynchronous
 
@@ -163,6 +163,90 @@ async def test_the_oldest_of_several_waits_is_answered_and_each_reply_answers_on
         await idle(database_url)
     said = [(await outcomes(database_url, run, 2))[0]["bundle"] for run in runs]
     assert said == [{"text": "one"}, {"text": "two"}]
+
+
+@asynchronous
+async def test_what_came_before_the_question_does_not_answer_it(database_url: str) -> None:
+    """Somebody had written already, and nobody had looked at it when the question was asked."""
+    scenario = kit.plant(database_url, asking())
+    others, hook = replies(database_url)
+    await block(database_url, others, kit.new_id())
+    early = await reply(database_url, others, hook, **{"from": "7", "text": "hello?"})
+    async with working(database_url):
+        (run,) = await kit.deliver(database_url, scenario, [7])
+        await asleep(database_url)
+        await block(database_url, others, None)
+        await kit.settle(database_url, {early: 0})
+        assert await asleep(database_url) == [run]
+        answer = await reply(database_url, others, hook, **{"from": "7", "text": "yes"})
+        await kit.settle(database_url, {run: 0, answer: 0})
+        await idle(database_url)
+    (outcome,) = await outcomes(database_url, run, 2)
+    assert outcome["bundle"]["text"] == "yes"
+
+
+@pytest.mark.parametrize("paused", [False, True])
+@asynchronous
+async def test_a_reply_that_came_in_time_counts_however_late_it_is_looked_at(
+    paused: bool, database_url: str
+) -> None:
+    """No worker was there, or the scenario of its hook stood still, until the time was over."""
+    scenario = kit.plant(database_url, asking())
+    others, hook = replies(database_url)
+    async with working(database_url):
+        (run,) = await kit.deliver(database_url, scenario, [7])
+        await asleep(database_url)
+        if paused:
+            pause = "update scenarios set paused_at = now() where id = %(id)s"
+            await waits_kit.execute(database_url, pause, id=others)
+            mine = await reply(database_url, others, hook, **{"from": "7"})
+            await waits_kit.over(database_url)
+            await kit.settle(database_url, {run: 0})
+    if not paused:
+        mine = await reply(database_url, others, hook, **{"from": "7"})
+        await waits_kit.over(database_url)
+    await waits_kit.execute(database_url, "update scenarios set paused_at = null")
+    late = await reply(database_url, others, hook, **{"from": "7"})
+    async with working(database_url):
+        await kit.settle(database_url, {run: 0, mine: 0, late: 0})
+        await idle(database_url)
+    (outcome,) = await outcomes(database_url, run, 2)
+    assert outcome["answered"]
+    named = "select id from runs where name like 'given to %%'"
+    assert rows(database_url, named) == [(mine,)]
+
+
+APPROVAL: tuple[str, dict[str, Any]] = (
+    "wait:Approval",
+    {"question": "Pay?", "limit": 1, "unit": "hours"},
+)
+
+
+@pytest.mark.parametrize("kind", ["delivery", "approval"])
+@asynchronous
+async def test_a_run_that_is_stopped_and_retried_goes_on_waiting(
+    kind: str, database_url: str
+) -> None:
+    text = asking() if kind == "delivery" else flow(waits_kit.START, APPROVAL)
+    scenario = kit.plant(database_url, text)
+    others, hook = replies(database_url)
+    where: dict[str, Any] = {"organization": kit.ORGANIZATION}
+    async with working(database_url) as worker:
+        (run,) = await kit.deliver(database_url, scenario, [7])
+        await asleep(database_url, reason=kind)
+        await kit.until(lambda: worker.active == 0)
+        await waits_kit.execute(
+            database_url, queries("stops")["stop"], run=run, keep=True, actor="Ada", **where
+        )
+        assert kit.states(database_url)[run] == "incomplete"
+        meanwhile = await reply(database_url, others, hook, **{"from": "8"})
+        await kit.settle(database_url, {meanwhile: 0})
+        await waits_kit.execute(database_url, queries("hot")["resume"], run=run, **where)
+        assert await asleep(database_url, reason=kind) == [run]
+        if kind == "delivery":
+            mine = await reply(database_url, others, hook, **{"from": "7"})
+            await kit.settle(database_url, {run: 0, mine: 0})
+            assert (await outcomes(database_url, run, 2))[0]["answered"]
 
 
 @asynchronous

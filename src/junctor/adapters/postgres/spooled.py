@@ -15,6 +15,7 @@ from junctor.adapters.postgres.arrays import Uuids
 from junctor.adapters.postgres.fanout import columns, received
 from junctor.adapters.postgres.hot import Line
 from junctor.adapters.postgres.queries import load
+from junctor.errors import NotFound
 from junctor.ports.inbox import NewDelivery
 
 __all__ = ["PostgresSpooled"]
@@ -37,11 +38,20 @@ class PostgresSpooled:
 
     async def accept(self, deliveries: Sequence[NewDelivery]) -> None:
         """Stores them in one transaction, with the time they were received at; no two may share a
-        dedup key of one hook. Safe to repeat.
+        dedup key of one hook. Safe to repeat. `NotFound` if the scenario of one is gone: nobody
+        would ever take it from the inbox.
         """
+        wanted = {(each.organization_id, each.scenario_id) for each in deliveries}
+        asked = {
+            "organizations": [organization for organization, _ in wanted],
+            "scenarios": [scenario for _, scenario in wanted],
+        }
 
         async def work(connection: AsyncConnection[tuple[Any, ...]]) -> None:
             async with connection.transaction():
+                cursor = await connection.execute(self._sql["scenarios"], asked)
+                if len(await cursor.fetchall()) < len(wanted):
+                    raise NotFound("The scenario that this is for was deleted.")
                 ids = {
                     "organizations": Uuids(each.organization_id for each in deliveries),
                     "ids": Uuids(each.id for each in deliveries),

@@ -132,12 +132,13 @@ class PostgresWaits:
         *,
         by: str,
         delivery: UUID | None = None,
+        came: datetime | None = None,
         fence: tuple[UUID, int] | None = None,
     ) -> bool:
         """Answers it, and makes its run due; False if it was answered, closed or given up before.
 
-        ``delivery``: what answers it; one answers one wait. ``fence``: the claim of the scenario
-        whose delivery that is.
+        ``delivery``: what answers it, and when it ``came``; one answers one wait. ``fence``: the
+        claim of the scenario whose delivery that is.
         """
         scenario, number = fence or (None, 0)
 
@@ -145,7 +146,7 @@ class PostgresWaits:
             async with connection.transaction():
                 given = {
                     "organization": organization_id, "id": wait_id, "answer": answer, "by": by,
-                    "delivery": delivery, "scenario": scenario, "fence": number,
+                    "delivery": delivery, "came": came, "scenario": scenario, "fence": number,
                 }  # fmt: skip
                 cursor = await self._line.execute(connection, "answer_wait", given)
                 row = await cursor.fetchone()
@@ -161,14 +162,15 @@ class PostgresWaits:
             return False
 
     async def watching(
-        self, organization_id: UUID, hook_id: UUID, delivery: UUID
+        self, organization_id: UUID, hook_id: UUID, delivery: UUID, received_at: datetime
     ) -> list[Watching]:
-        """The open waits of a hook, oldest first; before them the one that this delivery has
-        answered.
+        """The open waits of a hook that a delivery of that time may answer, oldest first; before
+        them the one that this delivery has answered.
         """
         rows = await self._fetch(
-            "watching", organization=organization_id, hook=hook_id, delivery=delivery
-        )
+            "watching",
+            organization=organization_id, hook=hook_id, delivery=delivery, received=received_at,
+        )  # fmt: skip
         return [Watching(*row) for row in rows]
 
     async def seen(
@@ -185,6 +187,13 @@ class PostgresWaits:
     async def stuck(self, known: Collection[UUID], most: int) -> list[Stuck]:
         """Deliveries of watched hooks that stand behind another run, but these."""
         rows = await self._fetch("stuck_behind", known=Uuids(known), most=most)
+        return [Stuck(*row) for row in rows]
+
+    async def late(self, organization_id: UUID, wait_id: UUID, most: int) -> list[Stuck]:
+        """Deliveries that came in time for a wait that is over, and that nobody has looked at."""
+        rows = await self._fetch(
+            "late_replies", organization=organization_id, id=wait_id, most=most
+        )
         return [Stuck(*row) for row in rows]
 
     async def _fetch(self, query: str, /, **parameters: Any) -> list[tuple[Any, ...]]:

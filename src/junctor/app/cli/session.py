@@ -55,11 +55,17 @@ async def database(settings: Settings, *, current: bool = True) -> AsyncIterator
 
     settings.ensure_data_dir()
     embedded = Embedded(settings.data_dir)
+    starting = asyncio.ensure_future(asyncio.to_thread(embedded.start))
     try:
-        url = await asyncio.to_thread(embedded.start)
+        url = await asyncio.shield(starting)
     except Conflict:  # somebody holds the directory; if it is `junctor up`, its server answers
         yield await _running(embedded)
         return
+    except asyncio.CancelledError:  # ^C: its thread goes on, and would leave a server behind
+        await asyncio.wait({starting})
+        if starting.exception() is None:
+            await asyncio.to_thread(embedded.stop)
+        raise
     try:
         if current:
             from junctor.app.backup import bring_up_to_date

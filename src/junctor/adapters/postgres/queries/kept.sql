@@ -64,13 +64,22 @@ set state = excluded.state, updated_at = clock_timestamp()
 select organization_id, id from scenarios where confidential
 
 -- name: wipe
--- Journals and large values of confidential runs that have ended; of their rows, what was said.
+-- Journals and large values of confidential runs that have ended; of their rows, what was said and who
+-- it was about; what they asked and were answered. To whom a delivery was given stays while that is there.
 with gone as (
   delete from segments where organization_id = %(organization)s and run_id = any(%(runs)s::uuid[])
 ), blob as (
   delete from blobs where organization_id = %(organization)s and owner = any(%(runs)s::uuid[])
+), asked as (
+  delete from waits w where w.organization_id = %(organization)s and w.run_id = any(%(runs)s::uuid[])
+    and not exists (select from inbox i where i.organization_id = w.organization_id and i.id = w.delivery_id)
+), said as (
+  update waits w set answer = null, answered_by = null
+  from inbox i where w.organization_id = %(organization)s and w.run_id = any(%(runs)s::uuid[])
+    and i.organization_id = w.organization_id and i.id = w.delivery_id
 )
-update runs set wiped_at = now(), segments = 0, name = null, error = case when error is not null then
+update runs set order_key = case when order_key like 'k:%%' then '' else order_key end,
+  wiped_at = now(), segments = 0, name = null, error = case when error is not null then
     jsonb_build_object('code', error -> 'code', 'type', error -> 'type', 'params', '{}'::jsonb,
       'message', 'This run was confidential: what was said is not kept.') end
 where organization_id = %(organization)s and id = any(%(runs)s::uuid[])

@@ -49,10 +49,10 @@ update runs r set state = 'waiting', wait_reason = %(kind)s, due_at = %(until)s
 where r.organization_id = %(organization)s and r.id = %(run)s and r.state = 'waiting'
 
 -- name: answer_wait
--- The first answer counts, until its time is over; `fence` 0: of nobody's claim.
+-- The first answer counts that came before its time was over; `fence` 0: of nobody's claim.
 update waits w set answer = %(answer)s, answered_at = clock_timestamp(), answered_by = %(by)s, delivery_id = %(delivery)s
 where w.organization_id = %(organization)s and w.id = %(id)s
-  and w.closed_at is null and w.answered_at is null and w.until > clock_timestamp()
+  and w.closed_at is null and w.answered_at is null and w.until > coalesce(%(came)s, clock_timestamp())
   and not exists (select from waits o where o.organization_id = w.organization_id and o.delivery_id = %(delivery)s)
   and exists (select from runs r where r.organization_id = w.organization_id and r.id = w.run_id
     and r.state not in ('finished', 'discarded'))
@@ -72,10 +72,12 @@ on conflict (organization_id, scenario_id, order_key) do update set n = b.n + 1,
 returning b.scenario_id, pg_notify('junctor_wake', '')
 
 -- name: watching
--- Open waits of a hook, the oldest first; and the one that this delivery has answered already.
+-- Open waits of a hook, the oldest first; and the one that this delivery has answered already. What
+-- came before the wait looked for anything is no answer to it, however late somebody looks at that.
 select w.id, w.run_id, w.sealed, w.also, w.delivery_id is not null as taken from waits w
 where w.organization_id = %(organization)s and w.hook_id = %(hook)s and w.watching
-  and (w.delivery_id = %(delivery)s or (w.answered_at is null and w.closed_at is null and w.until > clock_timestamp()))
+  and (w.delivery_id = %(delivery)s or (w.answered_at is null and w.closed_at is null and w.until > %(received)s
+    and (w.since is null or least(w.since, w.opened_at) <= %(received)s)))
 order by w.delivery_id is null, w.opened_at, w.id
 
 -- name: seen_already
@@ -119,6 +121,19 @@ where i.id <> all(%(known)s::uuid[])
   and not exists (select from waits o where o.organization_id = i.organization_id and o.delivery_id = i.id)
 order by i.id limit %(most)s
 
+-- name: late_replies
+-- Deliveries that came in time for a wait that is about to be closed without an answer, and that
+-- nobody has looked at: no worker was there, or their scenario stands still.
+select i.organization_id, i.id, i.payload, i.received_at, h.id as hook_id, h.connector, h.kind
+from waits w
+join hooks h on h.organization_id = w.organization_id and h.id = w.hook_id
+join inbox i on i.organization_id = h.organization_id and i.scenario_id = h.scenario_id and i.hook_id = h.id
+  and i.id <> w.run_id and i.parked_at is null and i.received_at < w.until
+  and i.received_at >= coalesce(least(w.since, w.opened_at), w.opened_at)
+where w.organization_id = %(organization)s and w.id = %(id)s and w.closed_at is null and w.answered_at is null
+  and not exists (select from waits o where o.organization_id = i.organization_id and o.delivery_id = i.id)
+order by i.id limit %(most)s
+
 -- name: open_list
 -- What waits, the oldest first.
 select w.id, w.run_id, w.scenario_id, w.module, w.kind, w.hook_id, w.sealed, w.opened_at, w.until, w.answered_at,
@@ -127,6 +142,8 @@ from waits w
 left join scenarios s on s.organization_id = w.organization_id and s.id = w.scenario_id
 left join hooks h on h.organization_id = w.organization_id and h.id = w.hook_id
 where w.organization_id = %(organization)s and w.closed_at is null
+  and exists (select from runs r where r.organization_id = w.organization_id and r.id = w.run_id
+    and r.state not in ('finished', 'discarded'))
   and (%(kind)s::text is null or w.kind = %(kind)s) and (%(run)s::uuid is null or w.run_id = %(run)s)
   and (%(after)s::uuid is null or w.id > %(after)s)
 order by w.id limit %(most)s
@@ -134,7 +151,8 @@ order by w.id limit %(most)s
 -- name: approval
 -- A question by its link's token, or by its id.
 select w.organization_id, w.id, w.run_id, w.module, w.sealed, w.until, w.answered_at, w.answered_by,
-  w.closed_at is not null or w.until <= clock_timestamp() as over, s.name as scenario, o.name as organization,
+  w.closed_at is not null or w.until <= clock_timestamp() or not exists (select from runs r
+    where r.organization_id = w.organization_id and r.id = w.run_id and r.state not in ('finished', 'discarded')) as over, s.name as scenario, o.name as organization,
   w.opened_at, w.scenario_id
 from waits w
 join organizations o on o.organization_id = w.organization_id
