@@ -50,7 +50,7 @@ def commands() -> list[tuple[str, Any]]:
     """Every command with its words, e.g. ``connections add``; those of a group follow it."""
     if find_spec("junctor.app.cli.main") is None:
         return []
-    main = import_module("junctor.app.cli.main")
+    main = import_module("junctor.app.cli.group")
     typer = import_module("typer.main")
 
     def below(words: str, group: Any) -> Iterator[tuple[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,6 @@ import structlog
 
 from junctor.adapters.postgres.database import tenant, unlocked
 from junctor.adapters.postgres.queries import load as queries
-from junctor.app import activation
 from junctor.app.core import Core
 from junctor.errors import Conflict, JunctorError, NotFound
 from junctor.language import ids
@@ -161,6 +161,8 @@ async def end_drained(core: Core) -> int:
             scenario = await core.catalog.scenario(organization_id, scenario_id)
             if scenario.draining_at is None:
                 continue
+            # In a thread: workers load it with the first drain that ends, and runs are under way.
+            activation = await asyncio.to_thread(import_module, "junctor.app.activation")
             await activation.deactivate(
                 core, scenario, actor="system:drain", revision=scenario.revision
             )

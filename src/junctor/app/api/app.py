@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import copy
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.routes import HTTPRoute
 from litestar.types import Scope
 
 from junctor.app.api import (
@@ -47,33 +51,55 @@ LONGEST_BODY = 16 * 1024 * 1024
 """Blueprints are the longest bodies here; deliveries have their own limit at the door."""
 
 
+RESOURCES = (
+    organization,
+    connectors,
+    connections,
+    scenarios,
+    schedules,
+    versions,
+    control,
+    hooks,
+    app_hooks,
+    runs,
+    again,
+    history,
+    erasures,
+    repairs,
+    waits,
+    data_stores,
+    variables,
+    data_structures,
+    notifications,
+    quotas,
+)
+
+
+class _Resources(Router):
+    """What is under ``/api/v1``, made for one application and put into it as it is.
+
+    Litestar copies a router with all that is in it whenever it is put into another one, as it might
+    be put into several; for a hundred handlers that was a seventh of a server's start.
+    """
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+
 def _routes() -> list[Any]:
-    resources = Router(
-        path="/api/v1",
-        route_handlers=[
-            organization.router,
-            connectors.router,
-            connections.router,
-            scenarios.router,
-            schedules.router,
-            versions.router,
-            control.router,
-            hooks.router,
-            app_hooks.router,
-            runs.router,
-            again.router,
-            history.router,
-            erasures.router,
-            repairs.router,
-            waits.router,
-            data_stores.router,
-            variables.router,
-            data_structures.router,
-            notifications.router,
-            quotas.router,
-        ],
-    )
-    return [healthz, readyz, openapi_document, resources]
+    handlers = [each for resource in RESOURCES for each in _handlers(resource.router)]
+    return [healthz, readyz, openapi_document, _Resources("/api/v1", route_handlers=handlers)]
+
+
+def _handlers(router: Router) -> Iterator[HTTPRouteHandler]:
+    """A resource's own, each with what the resource's router says of all."""
+    for route in router.routes:
+        assert isinstance(route, HTTPRoute)
+        for handler in route.route_handlers:
+            own = copy(handler)
+            own.paths = {route.path}
+            own.tags = router.tags
+            yield own
 
 
 def _core(scope: Scope) -> Core:

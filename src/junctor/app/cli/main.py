@@ -1,7 +1,7 @@
 """`junctor`: one command per file, each imported only when it is called.
 
 ``COMMANDS`` says where each command lives and what the list of commands shows for it. A command's
-file has ``register(app)``, which adds it to a Typer application.
+file has ``register(app)``, which adds it to a Typer application (see `group`).
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-from typing import Any
 
-import typer
-from typer.core import TyperCommand, TyperGroup
-
+from junctor.app.cli import processes
+from junctor.app.lean import collect_seldom
 from junctor.errors import JunctorError
 
 __all__ = ["COMMANDS", "main", "run"]
@@ -68,57 +65,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class Lazy(TyperGroup):
-    """A group that imports a command's file when the command is called, and not before."""
-
-    listing = False
-
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the library's signature
-        """Names, in the order people need them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the library's signature
-        """The command itself; for the list of commands only its name and line."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, line = COMMANDS[cmd_name]
-        if self.listing:
-            return TyperCommand(cmd_name, help=line)
-        app = typer.Typer(rich_markup_mode="rich")
-        import_module(f"junctor.app.cli.{module}").register(app)
-        found = typer.main.get_group(app).commands[cmd_name]
-        found.help = found.help or line
-        return found
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Lists commands without importing them."""
-        self.listing = True
-        try:
-            super().format_help(ctx, formatter)
-        finally:
-            self.listing = False
-
-
-app = typer.Typer(
-    cls=Lazy,
-    name="junctor",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    help="Self-hosted automation for the systems a business talks to people with.",
-)
-
-
-@app.callback()
-def _root() -> None:
-    """Self-hosted automation for the systems a business talks to people with."""
-
-
 def run(argv: Sequence[str]) -> int:
     """Runs a command line and returns its exit code: 0 well, 1 failed, 2 wrong usage, 130 ^C."""
     debug = os.environ.get("JUNCTOR_DEBUG", "") not in {"", "0"}
     try:
+        start = processes.plainly(argv)
+        if start is not None:
+            start()
+            return 0
+        from junctor.app.cli.group import app
+
         result = app(args=list(argv), prog_name="junctor", standalone_mode=True)
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else 1 if leave.code else 0
@@ -152,4 +108,5 @@ def _say(error: JunctorError, argv: Sequence[str]) -> None:
 
 def main() -> None:
     """The console script."""
+    collect_seldom()
     sys.exit(run(sys.argv[1:]))
