@@ -1,4 +1,16 @@
-"""How soon `junctor up` is ready with existing data, and what it holds when it has nothing to do."""
+"""What a start costs: CPU of each process until it says that it is ready, `junctor up` as a whole, and
+what all of it holds when it has nothing to do.
+
+CPU is what the system counts for the process itself (its threads too), killed as it says so. Python's
+compiled files are kept, as an installation has them; without them a start costs half as much again.
+
+Found with `python -X importtime` and cProfile: pydantic, which Typer reads options with and which
+Litestar loads twice over where it finds it loaded (a fifth of a server's start); every router copied
+with all its handlers each time it is put into another (a seventh); OpenSSL's list of authorities, which
+aiohttp reads twice as it is imported (a twelfth; a worker still pays it); 300 garbage collections over
+what was just made, and a full one at the end (a tenth); IMAP and SMTP. What is left is mostly Python's
+own: data classes, regular expressions and modules made.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +24,65 @@ from pathlib import Path
 
 import kit
 import psutil
+
+ROUNDS = 7
+LIBRARIES = "import asyncio, psycopg, aiohttp"
+
+
+def cpu(arguments: list[str], env: dict[str, str], *, ready: bool) -> float:
+    """Seconds of CPU of one process until it says that it is ready, or until it ends."""
+    heard, told = os.pipe()
+    more = {"JUNCTOR_INTERNAL_READY": str(told)} if ready else {}
+    process = subprocess.Popen(
+        [kit.PYTHON, *arguments], env=env | more, cwd=kit.ROOT, pass_fds=(told,) if ready else (),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(told)
+    if ready and os.read(heard, 1) == b"1":
+        process.kill()
+    os.close(heard)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != (-signal.SIGKILL if ready else 0):
+        raise SystemExit(f"{' '.join(arguments)} ended with {process.returncode}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def processes() -> None:
+    """Server, worker and command, beside Python alone and beside the libraries both stand on."""
+    print("\nCPU of one process until it is ready (least of rounds)")
+    directory = Path(tempfile.mkdtemp(prefix="junctor-bench-"))
+    directory.chmod(0o755)
+    with kit.Stack(directory) as stack:
+        env = {**stack.env, "PYTHONPYCACHEPREFIX": str(directory / "bytecode")}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
+        kinds = {
+            "python -c pass": (["-c", "pass"], False),
+            LIBRARIES: (["-c", LIBRARIES], False),
+            "junctor --help": (["-m", "junctor", "--help"], False),
+            "junctor worker": (["-m", "junctor", "worker"], True),
+            "junctor server": (["-m", "junctor", "server"], True),
+        }
+        spent: dict[str, list[float]] = {name: [] for name in kinds}
+        for number in range(ROUNDS + 1):  # the first makes the compiled files
+            for name, (arguments, ready) in kinds.items():
+                env["JUNCTOR_PORT"] = str(kit.free_port())
+                seconds = cpu(arguments, env, ready=ready)
+                if number:
+                    spent[name].append(seconds)
+    least = {name: min(seconds) for name, seconds in spent.items()}
+    libraries = least[LIBRARIES]
+    aims = {"junctor --help": 1.0, "junctor worker": 2.0, "junctor server": 3.0}
+    for name, seconds in least.items():
+        times = f"{seconds / least['python -c pass']:.0f} × python"
+        if name in aims:
+            share = seconds / libraries
+            aim = f"≤ {aims[name]:g} × the libraries"
+            kit.row(
+                f"{name} ({times})", f"{seconds:.2f} s: {share:.1f} ×", aim, share <= aims[name]
+            )
+        else:
+            kit.row(name, f"{seconds:.2f} s")
 
 
 def up(directory: Path, port: int) -> tuple[subprocess.Popen[bytes], float]:
@@ -39,6 +110,12 @@ def down(process: subprocess.Popen[bytes]) -> float:
 
 
 def main() -> None:
+    processes()
+    whole()
+
+
+def whole() -> None:
+    """`junctor up`."""
     print("\nStart and rest of `junctor up`")
     directory = Path(tempfile.mkdtemp(prefix="junctor-bench-"))
     directory.chmod(0o755)

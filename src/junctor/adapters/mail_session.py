@@ -169,9 +169,7 @@ def smtp(session: Session, login: Login) -> _Smtp:
     return client
 
 
-def send(
-    session: Session, login: Login, sender: str, to: tuple[str, ...], message: bytes
-) -> None:
+def send(session: Session, login: Login, sender: str, to: tuple[str, ...], message: bytes) -> None:
     """Hands a message over; see `MailServers.send`."""
     client = smtp(session, login)
     options = []

@@ -12,9 +12,9 @@ from junctor.adapters.postgres.catalog import PostgresCatalog
 from junctor.adapters.postgres.database import Pool, pool
 from junctor.adapters.postgres.hot import Line
 from junctor.adapters.system import system_ids
-from junctor.adapters.transport import AiohttpTransport
 from junctor.adapters.vault import MasterKeys, PostgresVault
 from junctor.app.offered import registry_of
+from junctor.app.sending import TransportAtFirstUse
 from junctor.app.settings import Settings
 from junctor.language.ids import Ids
 from junctor.ports.blobs import Blobs
@@ -55,18 +55,22 @@ START_PATIENCE = 60.0
 
 
 @asynccontextmanager
-async def open_core(settings: Settings, url: str, *, patience: float = 0.0) -> AsyncIterator[Core]:
+async def open_core(
+    settings: Settings, url: str, *, patience: float = 0.0, sends: bool = False
+) -> AsyncIterator[Core]:
     """Opens everything, and closes it at the end of the block.
 
-    ``patience``: seconds for which a database that can't be reached is waited for.
+    ``patience``: seconds for which a database that can't be reached is waited for. ``sends``: what
+    sends requests is loaded now, and not when something is first sent.
     """
     registry = registry_of(settings)
     masters = MasterKeys.load(settings.ensure_data_dir())
     async with (
         pool(url, "api", min_size=1, max_size=8, patience=patience) as api,
         pool(url, "engine", min_size=1, max_size=4, patience=patience) as engine,
-        AiohttpTransport(settings.egress_allow) as transport,
+        TransportAtFirstUse(settings.egress_allow) as way_out,
     ):
+        transport: Transport = await way_out.ready() if sends else way_out
         vault = PostgresVault(engine, masters)
         catalog = PostgresCatalog(api, engine)
         line = Line(url, patience=5.0)

@@ -46,7 +46,7 @@ async def run_worker(settings: Settings, url: str, *, name: str) -> None:
     unique = process_name(name)
     async with (
         watched(settings, url, role="worker", process=name),
-        open_core(settings, url, patience=START_PATIENCE) as core,
+        open_core(settings, url, patience=START_PATIENCE, sends=True) as core,
     ):
         disk = disk_of(settings)
         await asyncio.to_thread(disk.look)

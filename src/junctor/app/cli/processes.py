@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OPTIONS", "plainly", "start_server", "start_worker"]
 
-OPTIONS: Mapping[str, Mapping[str, type[str] | type[int]]] = {
+OPTIONS: Mapping[str, Mapping[str, type[str | int]]] = {
     "server": {"host": str, "port": int, "fd": int},
     "worker": {"name": str},
 }
@@ -25,7 +25,7 @@ OPTIONS: Mapping[str, Mapping[str, type[str] | type[int]]] = {
 
 
 def plainly(argv: Sequence[str]) -> Callable[[], None] | None:
-    """How to start the server or worker that ``argv`` plainly names; ``None``: let Typer read it."""
+    """How to start what ``argv`` plainly names; ``None``: let Typer read it."""
     options = OPTIONS.get(argv[0]) if argv else None
     if options is None or len(argv) % 2 == 0:
         return None
@@ -45,6 +45,7 @@ def start_server(
     """Serves until it is told to stop; what is not given is as set."""
     from dataclasses import replace
 
+    from junctor.app import logs  # first: it knows what of structlog to leave out
     from junctor.app.server import serve
     from junctor.app.settings import Settings
 
@@ -54,25 +55,23 @@ def start_server(
         host=host or settings.host,
         port=settings.port if port is None else port,
     )
-    _run(settings, "server", lambda url: serve(settings, url, fd=fd))
+    logs.configure(settings.log_level, process="server", form=settings.log_format)
+    _run(settings, lambda url: serve(settings, url, fd=fd))
 
 
 def start_worker(*, name: str = "worker") -> None:
     """Works until it is told to stop."""
+    from junctor.app import logs  # first: it knows what of structlog to leave out
     from junctor.app.settings import Settings
     from junctor.app.worker_process import run_worker
 
     settings = Settings.from_env()
-    _run(settings, name, lambda url: run_worker(settings, url, name=name))
-
-
-def _run(
-    settings: Settings, name: str, work: Callable[[str], Coroutine[Any, Any, None]]
-) -> None:
-    from junctor.app import logs
-    from junctor.app.cli.session import await_schema, database, run_async
-
     logs.configure(settings.log_level, process=name, form=settings.log_format)
+    _run(settings, lambda url: run_worker(settings, url, name=name))
+
+
+def _run(settings: Settings, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+    from junctor.app.cli.session import await_schema, database, run_async
 
     async def main() -> None:
         async with database(settings) as url:
