@@ -16,9 +16,8 @@ from junctor.app.cli import processes
 def test_the_options_are_those_of_the_command(name: str) -> None:
     app = typer.Typer()
     import_module(f"junctor.app.cli.{name}").register(app)
-    command = app.registered_commands[0].callback
-    assert command is not None
-    begins = {"server": processes.start_server, "worker": processes.start_worker}[name]
+    command: Any = app.registered_commands[0].callback
+    begins: Any = {"server": processes.start_server, "worker": processes.start_worker}[name]
     asked = inspect.signature(command, eval_str=True).parameters
     taken = inspect.signature(begins).parameters
     assert list(asked) == list(processes.OPTIONS[name]) == list(taken)
