@@ -13,6 +13,7 @@ import pytest
 from junctor.adapters.postgres.hot import Line, PostgresBacklog, PostgresInbox, PostgresLedger
 from junctor.adapters.postgres.queries import load
 from junctor.ports.backlog import Backlog, Claim
+from junctor.runtime.heartbeat import renewed
 from junctor.testing.contracts_hot import CHECKS, LEASE, Check, Stand
 from tests.support import run
 
@@ -98,8 +99,7 @@ class PostgresStand(Stand):
         self._do("update runs set due_at = due_at - make_interval(secs => %(seconds)s)", given)
 
     def renew(self, owner: str, claims: Sequence[Claim]) -> None:
-        fences = [claim.fence for claim in claims]
-        self._do(SQL["renew"], {"owner": owner, "lease": LEASE, "fences": fences})
+        self._do(SQL["renew"], {"owner": owner, "lease": LEASE, **renewed(claims)})
 
     def resume(self, organization_id: UUID, run_id: UUID) -> None:
         self._do(SQL["resume"], {"organization": organization_id, "run": run_id})

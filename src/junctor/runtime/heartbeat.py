@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import psycopg
@@ -20,7 +22,7 @@ from junctor.adapters.postgres.queries import load
 from junctor.adapters.system import release, uptime
 from junctor.ports.backlog import Claim
 
-__all__ = ["Heartbeat"]
+__all__ = ["Heartbeat", "renewed"]
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +32,16 @@ REMEMBERED = 30.0
 """Seconds after its last sign for which a dead neighbour is looked after."""
 SETTLING = 0.2
 """Leases; after a time in which none could be renewed, so long nobody's are taken over."""
+
+
+def renewed(claims: Sequence[Claim]) -> dict[str, list[Any]]:
+    """The parameters of the statement `renew` that say which claims."""
+    return {
+        "organizations": [claim.organization_id for claim in claims],
+        "scenarios": [claim.scenario_id for claim in claims],
+        "order_keys": [claim.order_key for claim in claims],
+        "fences": [claim.fence for claim in claims],
+    }
 
 
 class Heartbeat:
@@ -59,8 +71,8 @@ class Heartbeat:
         self._kept: dict[int, float] = {}
         """Until when claims are ours since they were last renewed (`uptime`)."""
         self._renewed_at = self._steady_from = float("-inf")
-        self.fences: tuple[int, ...] = ()
-        """The claims to renew. Only these: one that was made and not heard of, as its connection
+        self.claims: tuple[Claim, ...] = ()
+        """Those to renew. Only these: one that was made and not heard of, as its connection
         was lost, must run out, or nobody would ever work on it."""
 
     def holds(self, claim: Claim) -> bool:
@@ -106,6 +118,8 @@ class Heartbeat:
                         application_name=f"junctor heartbeat {self._name}",
                     )
                     connection.execute("set role junctor_engine")
+                    # Planned while the backlog was nearly empty, it would go on reading all of it.
+                    connection.execute("set enable_seqscan = off")
                 if self._stop.is_set():
                     connection.execute(self._sql["leave"], {"name": self._name})
                     connection.close()
@@ -125,7 +139,7 @@ class Heartbeat:
         if self._lease and time.monotonic() - self._sign < HUNG:
             rows = connection.execute(
                 self._sql["renew"],
-                {"lease": self._lease, "owner": self._name, "fences": list(self.fences)},
+                {"lease": self._lease, "owner": self._name, **renewed(self.claims)},
             )
             self._kept = dict.fromkeys((int(str(fence)) for (fence,) in rows), now + self._lease)
             if float("-inf") < self._renewed_at < now - self._lease:

@@ -371,7 +371,7 @@ class Worker:
 
     def _renewed(self) -> None:
         """Tells the heartbeat what to keep."""
-        self._heartbeat.fences = tuple(claim.fence for claim in self._claims)
+        self._heartbeat.claims = tuple(self._claims)
 
     def _lost(self, claim: Claim) -> None:
         self._claims.discard(claim)

@@ -388,12 +388,16 @@ class MemoryBacklog(Backlog):
         if quiet and not waits and row.due is None:
             del store.backlog[key]
             return
+        due, blocker = store.first_due(key), store.blocker(key) if claim.blocked_by_run else None
+        if quiet and due is None and blocker is None:
+            del store.backlog[key]
+            return
         store.backlog[key] = replace(
             row,
             since=store.turn(),
             idle=quiet,
-            due=store.first_due(key) if waits or row.due is not None else None,
-            blocked_by_run=store.blocker(key) if claim.blocked_by_run else None,
+            due=due if waits or row.due is not None else None,
+            blocked_by_run=blocker,
             # Not all looked through after a crash: the next owner must be as careful.
             lease_until=store.clock() if claim.cautious_until and claim.more else NOBODYS,
             fence=0,

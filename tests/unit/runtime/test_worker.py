@@ -322,7 +322,8 @@ async def test_a_worker_does_not_take_over_from_itself_when_the_database_was_awa
     bench.time += LEASE + 1
     worker._heartbeat._renewed_at = uptime() - LEASE - 1
     await worker._pass()
-    bench.store.renew("me", worker._heartbeat.fences, LEASE)
+    fences = [claim.fence for claim in worker._heartbeat.claims]
+    bench.store.renew("me", fences, LEASE)
     worker._heartbeat._renewed_at = uptime()
     answered.set()
     await work(bench, worker)

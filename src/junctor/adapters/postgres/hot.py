@@ -343,26 +343,35 @@ class PostgresBacklog:
         return (DueRun(*rows[0][:-1]), rows[0][-1]) if rows else None
 
     async def release(self, claims: Sequence[Claim]) -> None:
-        """Gives claims back in one transaction: lock in order, delete the empty, reset the rest."""
+        """Gives claims back in one transaction: lock in order, delete the empty, reset the rest.
+
+        Nothing waits for the disk: what depends on it is written after it, and to lose it with the
+        server is to have died before it. (A claim must be durable: its fence may not come twice.)
+        """
         held = sorted(
             (claim for claim in claims if not claim.stale),
             key=lambda claim: (claim.organization_id, claim.scenario_id, claim.order_key),
         )
         if not held:
             return
+        waits = [claim.waits or claim.blocked_by_run is not None for claim in held]
         parameters = {
             **_keys(held),
             "fences": Longs(claim.fence for claim in held),
             "ns": Longs(claim.n for claim in held),
             "mores": Bools(claim.more for claim in held),
-            "waits": Bools(claim.waits or claim.blocked_by_run is not None for claim in held),
+            "waits": Bools(waits),
             "blocks": Uuids(claim.blocked_by_run for claim in held),
             "cautious": Bools(claim.cautious_until is not None and claim.more for claim in held),
         }
 
+        names = ["lock_release", "release_empty", "release_rest"]
+        names += ["release_idle"] if any(waits) else []
+
         async def work(connection: AsyncConnection[Row]) -> None:
             async with connection.pipeline(), connection.transaction():
-                for name in ("lock_release", "release_empty", "release_rest"):
+                await connection.execute("set local synchronous_commit = off")
+                for name in names:
                     await self._line.execute(connection, name, parameters)
 
         await self._line.run(work)

@@ -283,8 +283,8 @@ with held as materialized (
   from unnest(%(parked_claims)s::int[], %(parked_organizations)s::uuid[], %(parked_ids)s::uuid[])
     w(claim, organization_id, id)
   where d.organization_id = w.organization_id and d.id = w.id and w.claim in (select i from held)
-), waits as (
-  update backlog b set due_at = least(b.due_at, w.due), blocked_by_run = coalesce(w.blocked, b.blocked_by_run)
+), waiting as (  -- locked in key order, as everywhere: FOR KEY SHARE doesn't keep signals away
+  select b.organization_id, b.scenario_id, b.order_key, w.due, w.blocked
   from (  -- of several rows that match one, UPDATE applies any: so the first wait of each claim
     select claim, organization_id, scenario_id, order_key, min(due) as due,
       (array_agg(blocked) filter (where blocked is not null))[1] as blocked
@@ -293,8 +293,14 @@ with held as materialized (
       w(claim, organization_id, scenario_id, order_key, due, blocked)
     group by claim, organization_id, scenario_id, order_key
   ) w
+  join backlog b on b.organization_id = w.organization_id and b.scenario_id = w.scenario_id
+    and b.order_key = w.order_key
+  where w.claim in (select i from held)
+  order by b.organization_id, b.scenario_id, b.order_key for no key update of b
+), waits as (
+  update backlog b set due_at = least(b.due_at, w.due), blocked_by_run = coalesce(w.blocked, b.blocked_by_run)
+  from waiting w
   where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id and b.order_key = w.order_key
-    and w.claim in (select i from held)
 ), answered as (
   insert into answers (organization_id, delivery_id, server, status, headers, body)
   select a.organization_id, a.id, a.server, a.status, a.headers::jsonb, a.body
@@ -342,10 +348,30 @@ from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::te
 where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id and b.order_key = w.order_key
   and b.fence = w.fence
 
+-- name: release_idle
+-- After it, in its transaction: those with nothing left to wait for go. Whoever signals one meanwhile
+-- waits for us, and then makes it anew.
+delete from backlog b
+using unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[]) w(organization_id, scenario_id, order_key)
+where b.organization_id = w.organization_id and b.scenario_id = w.scenario_id and b.order_key = w.order_key
+  and b.fence = 0 and b.idle and b.due_at is null and b.blocked_by_run is null and b.lease_until = '-infinity'
+
 -- name: renew
--- Keep what this worker owns, and say what that is. Run from a thread with its own connection.
-update backlog set lease_until = clock_timestamp() + make_interval(secs => %(lease)s) where owner = %(owner)s and fence = any(%(fences)s::bigint[])
-returning fence
+-- Keep what this worker owns, and say what that is. Run from a thread with its own connection. Locks
+-- in key order, as a release does at the same time, and finds the rows by their keys: to look for an
+-- owner's would be to read the whole backlog.
+with ours as materialized (
+  select b.organization_id, b.scenario_id, b.order_key
+  from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[], %(fences)s::bigint[])
+    w(organization_id, scenario_id, order_key, fence)
+  join backlog b on b.organization_id = w.organization_id and b.scenario_id = w.scenario_id
+    and b.order_key = w.order_key and b.fence = w.fence
+  where b.owner = %(owner)s
+  order by b.organization_id, b.scenario_id, b.order_key for no key update of b
+)
+update backlog b set lease_until = clock_timestamp() + make_interval(secs => %(lease)s) from ours o
+where b.organization_id = o.organization_id and b.scenario_id = o.scenario_id and b.order_key = o.order_key
+returning b.fence
 
 -- name: heartbeat
 insert into nodes (name, role, details) values (%(name)s, %(role)s, %(details)s::jsonb)
