@@ -74,6 +74,9 @@ class Rest:
     def __contains__(self, claim: object) -> bool:
         return claim in self._kept
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def keep(self, rest: Sequence[tuple[Claim, list[Taken]]]) -> None:
         """Puts away what is left of each claim's deliveries."""
         for claim, taken in rest:
@@ -94,11 +97,15 @@ class Rest:
             else:
                 known[claim] = (since, passes, left)
         self._kept = known
+        # A scenario has much, too, if it has many order keys with one delivery each.
+        much: Counter[UUID] = Counter()
+        for claim, left in (*((claim, left) for claim, (_, _, left) in known.items()), *taken):
+            much[claim.scenario_id] += len(left)
         ranked = [
-            (max(LITTLE, len(left) - passes), claim, left)
+            (max(LITTLE, much[claim.scenario_id] - passes), claim, left)
             for claim, (_, passes, left) in known.items()
         ]
-        ranked += [(len(each), claim, each) for claim, each in taken]
+        ranked += [(much[claim.scenario_id], claim, each) for claim, each in taken]
         ranked.sort(key=lambda each: each[0])
         return [(claim, each) for _, claim, each in ranked]
 

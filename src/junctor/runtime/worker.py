@@ -59,6 +59,13 @@ LONGEST_PASS = 0.01
 """Seconds for which runs are started before somebody who has signalled meanwhile is looked for."""
 LOOKS = 4
 """Or so many times what the look itself took, if that is longer: it must not be most of a pass."""
+SOON = 0.001
+"""Seconds of a pass after which it is cut short all the same, if none was for as long as that:
+who signals now and then is looked at almost at once, and who does all the time, now and then."""
+LEAST_CLAIMS = 8
+"""Claims asked for, however many are held of which nothing is begun."""
+LINES = 4
+"""Deliveries in order begun before others get a turn: each runs up to its first wait at once."""
 MOST_PAUSES = 20
 """Milliseconds a long run holds still at a time while others are being started."""
 
@@ -122,6 +129,7 @@ class Worker:
         self._rest = Rest()
         self._woken = self._signalled = False
         self._starting = False
+        self._cut_at = 0.0
         self.starter = Starter(
             self.backlog,
             Flights(self.backlog, vault, blobs, self._prepared),
@@ -184,7 +192,7 @@ class Worker:
             started = await self._pass()
             self._starting = self._woken = False
             if started:
-                await asyncio.sleep(GATHER)
+                await asyncio.sleep(0 if self._rest and self._signalled else GATHER)
                 continue
             try:
                 await asyncio.wait_for(woken.wait(), 1.0)
@@ -251,7 +259,8 @@ class Worker:
             self._rest.drop()
         elif room > 0 and self._heartbeat.steady():
             crowd = full(self._claims, room, MOST_RUNS, self._ends.among)
-            fresh = await self.backlog.claim(MOST_CLAIMS, MOST_CLAIMS, crowd)
+            most = max(LEAST_CLAIMS, MOST_CLAIMS - len(self._rest))
+            fresh = await self.backlog.claim(most, most, crowd)
         self._claims.update(fresh)
         self._renewed()
         wanted: list[tuple[Claim, int]] = []
@@ -292,12 +301,37 @@ class Worker:
         started = 0
         begun = paused = time.perf_counter()
         ordered = self._rest.with_fresh(given)
+        lines = 0
+
+        def late() -> bool:
+            now = time.perf_counter()
+            if not (started and self._signalled):
+                return False
+            if now - begun > seconds:
+                return True
+            if now - begun < SOON or now - self._cut_at < seconds:
+                return False
+            self._cut_at = now
+            return True
+
+        async def leave(place: int, left: list[Taken]) -> int:
+            rest = ordered[place + 1 :]
+            for other, granted in rest:  # what it was granted beyond these goes back now
+                await self.pace.used(other, len(granted))
+            self._rest.keep([(ordered[place][0], left), *rest])
+            return started
+
         for place, (claim, taken) in enumerate(ordered):
             prepared = await self._prepared(claim)
             if claim.in_line or isinstance(prepared, JunctorError):
+                if not self.pace.concerns(claim) and late():
+                    return await leave(place, taken)
                 self._rest.begun(claim)
                 await self.pace.used(claim, len(taken))
                 started += self.starter.start_line(claim, taken)
+                lines += 1
+                if lines % LINES == 0:
+                    await asyncio.sleep(0)
                 continue
             if self._through(claim, taken):
                 claim.cautious_until = None
@@ -312,17 +346,11 @@ class Worker:
             for number, delivery in enumerate(taken):
                 if claim.lost:
                     break
-                now = time.perf_counter()
-                late = started > 0 and self._signalled and now - begun > seconds
-                if late and not self.pace.concerns(claim):
-                    rest = ordered[place + 1 :]
-                    for other, left in rest:  # what it was granted beyond these goes back now
-                        await self.pace.used(other, len(left))
-                    self._rest.keep([(claim, taken[number:]), *rest])
-                    return started
+                if not self.pace.concerns(claim) and late():
+                    return await leave(place, taken[number:])
                 await self.starter.begin(claim, prepared, delivery)
                 started += 1
-                if now - paused > SLICE:
+                if time.perf_counter() - paused > SLICE:
                     await asyncio.sleep(0)
                     paused = time.perf_counter()
             self._rest.begun(claim)
