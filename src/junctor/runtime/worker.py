@@ -60,12 +60,8 @@ LONGEST_PASS = 0.01
 LOOKS = 4
 """Or so many times what the look itself took, if that is longer: it must not be most of a pass."""
 SOON = 0.001
-"""Seconds of a pass after which it is cut short all the same, if none was for as long as that:
-who signals now and then is looked at almost at once, and who does all the time, now and then."""
-LEAST_CLAIMS = 8
-"""Claims asked for, however many are held of which nothing is begun."""
-LINES = 4
-"""Deliveries in order begun before others get a turn: each runs up to its first wait at once."""
+"""Seconds after which it may be cut short all the same, once in so many of these times: who signals
+now and then is looked for almost at once, and looks stay a small part of the whole."""
 MOST_PAUSES = 20
 """Milliseconds a long run holds still at a time while others are being started."""
 
@@ -259,8 +255,7 @@ class Worker:
             self._rest.drop()
         elif room > 0 and self._heartbeat.steady():
             crowd = full(self._claims, room, MOST_RUNS, self._ends.among)
-            most = max(LEAST_CLAIMS, MOST_CLAIMS - len(self._rest))
-            fresh = await self.backlog.claim(most, most, crowd)
+            fresh = await self.backlog.claim(MOST_CLAIMS, MOST_CLAIMS, crowd)
         self._claims.update(fresh)
         self._renewed()
         wanted: list[tuple[Claim, int]] = []
@@ -296,12 +291,12 @@ class Worker:
 
     async def _begin(self, given: list[tuple[Claim, list[Taken]]], seconds: float) -> int:
         """Begins what was taken, now and before; how many. When these seconds are over, and
-        somebody has signalled, the rest is left to the next pass.
+        somebody has signalled, the rest is left to the next pass; almost at once, if none was so
+        for a while.
         """
         started = 0
         begun = paused = time.perf_counter()
         ordered = self._rest.with_fresh(given)
-        lines = 0
 
         def late() -> bool:
             now = time.perf_counter()
@@ -309,29 +304,17 @@ class Worker:
                 return False
             if now - begun > seconds:
                 return True
-            if now - begun < SOON or now - self._cut_at < seconds:
+            if now - begun < SOON or now - self._cut_at < LOOKS * seconds:
                 return False
             self._cut_at = now
             return True
 
-        async def leave(place: int, left: list[Taken]) -> int:
-            rest = ordered[place + 1 :]
-            for other, granted in rest:  # what it was granted beyond these goes back now
-                await self.pace.used(other, len(granted))
-            self._rest.keep([(ordered[place][0], left), *rest])
-            return started
-
         for place, (claim, taken) in enumerate(ordered):
             prepared = await self._prepared(claim)
             if claim.in_line or isinstance(prepared, JunctorError):
-                if not self.pace.concerns(claim) and late():
-                    return await leave(place, taken)
                 self._rest.begun(claim)
                 await self.pace.used(claim, len(taken))
                 started += self.starter.start_line(claim, taken)
-                lines += 1
-                if lines % LINES == 0:
-                    await asyncio.sleep(0)
                 continue
             if self._through(claim, taken):
                 claim.cautious_until = None
@@ -346,8 +329,12 @@ class Worker:
             for number, delivery in enumerate(taken):
                 if claim.lost:
                     break
-                if not self.pace.concerns(claim) and late():
-                    return await leave(place, taken[number:])
+                if late() and not self.pace.concerns(claim):
+                    rest = ordered[place + 1 :]
+                    for other, left in rest:  # what it was granted beyond these goes back now
+                        await self.pace.used(other, len(left))
+                    self._rest.keep([(claim, taken[number:]), *rest])
+                    return started
                 await self.starter.begin(claim, prepared, delivery)
                 started += 1
                 if time.perf_counter() - paused > SLICE:
