@@ -204,6 +204,7 @@ async def test_remembered_things_are_forgotten_in_batches(database_url: str, sto
             "answers": 5,
             "idempotency": 5,
             "waits": 0,
+            "idle": 0,
             "nodes": 5,
             "woken": 0,
         }

@@ -11,10 +11,12 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from junctor.adapters.postgres.database import pool
 from junctor.adapters.postgres.queries import load
 from junctor.ports.backlog import Claim
 from junctor.ports.ledger import RunRow, Write
 from junctor.runtime.heartbeat import renewed
+from junctor.runtime.maintenance import Maintenance
 from tests.durability import kit
 from tests.integration.runtime.test_claims import new, parts
 from tests.support import run
@@ -117,6 +119,33 @@ def test_a_key_that_once_waited_leaves_no_row(database_url: str) -> None:
             _, claim = await finished_wait(made, database_url)
             await made[1].release([claim])
             assert rows(database_url) == []
+
+    run(check())
+
+
+def test_a_row_that_was_left_behind_is_taken_away_and_no_other(database_url: str) -> None:
+    async def check() -> None:
+        async with parts(database_url):
+            kinds = {
+                "left": "true, null, null, 0, '-infinity'",
+                "line": "false, null, null, 0, '-infinity'",
+                "due": "true, now(), null, 0, '-infinity'",
+                "blocked": "true, null, gen_random_uuid(), 0, '-infinity'",
+                "owned": "true, null, null, 7, now() + interval '10 s'",
+                "crashed": "true, null, null, 0, now() - interval '10 s'",
+            }
+            with psycopg.connect(database_url, autocommit=True) as db:
+                for key, values in kinds.items():
+                    db.execute(
+                        "insert into backlog (organization_id, scenario_id, order_key, idle,"
+                        " due_at, blocked_by_run, fence, lease_until)"
+                        f" values (%s, %s, %s, {values})",
+                        (OWNER, OWNER, key),
+                    )
+            async with pool(database_url, "engine", 1, 1) as connections:
+                done = await Maintenance(connections).forget()
+            assert done["idle"] == 1
+            assert {row[0] for row in rows(database_url)} == kinds.keys() - {"left"}
 
     run(check())
 

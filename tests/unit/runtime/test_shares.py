@@ -106,3 +106,12 @@ def test_what_is_begun_or_dropped_is_gone() -> None:
     rest.drop()
     assert (one.more, other.more) == (False, True)
     assert order(rest) == []
+
+
+def test_many_order_keys_with_one_delivery_each_are_much_to_start() -> None:
+    keys, small = [claim(1, 2, 0) for _ in range(20)], claim(9, 8, 0)
+    rest = Rest(Clock())
+    rest.keep([(key, deliveries(1)) for key in keys[:10]])
+    got = order(rest, *((key, 1) for key in keys[10:]), (small, 3))
+    assert got[0] == (small, 3)
+    assert {id(each) for each, _ in got[1:]} == {id(key) for key in keys}

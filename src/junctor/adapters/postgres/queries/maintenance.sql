@@ -128,5 +128,13 @@ on conflict (organization_id, scenario_id, order_key) do update
   set n = b.n + 1, idle = false, lease_until = excluded.lease_until
   where b.idle and b.fence = 0
 
+-- name: forget_idle
+-- Rows of order keys with nothing to do and nothing to wait for. A release takes them away; these are
+-- of a process of the release before, or of a run that ended some other way.
+delete from backlog where (organization_id, scenario_id, order_key) in (
+  select organization_id, scenario_id, order_key from backlog
+  where idle and due_at is null and blocked_by_run is null and fence = 0 and lease_until = '-infinity'
+  limit %(batch)s for update skip locked)
+
 -- name: forget_nodes
 delete from nodes where seen_at < now() - interval '1 day' and role <> 'door'
