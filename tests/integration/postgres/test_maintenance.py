@@ -214,6 +214,7 @@ async def test_remembered_things_are_forgotten_in_batches(database_url: str, sto
             "answers": 0,
             "idempotency": 0,
             "waits": 0,
+            "idle": 0,
             "nodes": 0,
             "woken": 0,
         }

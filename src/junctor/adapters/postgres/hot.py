@@ -345,8 +345,7 @@ class PostgresBacklog:
     async def release(self, claims: Sequence[Claim]) -> None:
         """Gives claims back in one transaction: lock in order, delete the empty, reset the rest.
 
-        Nothing waits for the disk: what depends on it is written after it, and to lose it with the
-        server is to have died before it. (A claim must be durable: its fence may not come twice.)
+        Nothing waits for the disk: to lose it with the server is to have died before it.
         """
         held = sorted(
             (claim for claim in claims if not claim.stale),
@@ -365,13 +364,12 @@ class PostgresBacklog:
             "cautious": Bools(claim.cautious_until is not None and claim.more for claim in held),
         }
 
-        names = ["lock_release", "release_empty", "release_rest"]
-        names += ["release_idle"] if any(waits) else []
+        idle = ["release_idle"] if any(waits) else []
 
         async def work(connection: AsyncConnection[Row]) -> None:
             async with connection.pipeline(), connection.transaction():
                 await connection.execute("set local synchronous_commit = off")
-                for name in names:
+                for name in ("lock_release", "release_empty", "release_rest", *idle):
                     await self._line.execute(connection, name, parameters)
 
         await self._line.run(work)
