@@ -343,10 +343,8 @@ class PostgresBacklog:
         return (DueRun(*rows[0][:-1]), rows[0][-1]) if rows else None
 
     async def release(self, claims: Sequence[Claim]) -> None:
-        """Gives claims back in one transaction: lock in order, delete the empty, reset the rest.
-
-        Nothing waits for the disk: to lose it with the server is to have died before it.
-        """
+        """Gives claims back in one transaction: lock in order, delete the empty, reset the rest."""
+        # Nothing waits for the disk: to lose it with the server is to have died before it.
         held = sorted(
             (claim for claim in claims if not claim.stale),
             key=lambda claim: (claim.organization_id, claim.scenario_id, claim.order_key),
