@@ -135,11 +135,15 @@ class Backlog(Protocol):
         """Waiting and incomplete runs of the claim whose time has come."""
         ...
 
-    async def attempt(self, deliveries: Sequence[tuple[Claim, UUID]]) -> dict[UUID, int]:
-        """Counts one more try of each; returns the counts."""
+    async def attempt(
+        self, deliveries: Sequence[tuple[Claim, UUID]], *, by: int = 1
+    ) -> dict[UUID, int]:
+        """Counts one more try of each, or one less (``by`` -1: its worker is told to stop in the
+        midst of it, and whoever goes on with it will count that); returns the counts.
+        """
         ...
 
-    async def tried(self, claim: Claim, runs: Sequence[UUID]) -> dict[UUID, int]:
+    async def tried(self, claim: Claim, runs: Sequence[UUID], *, by: int = 1) -> dict[UUID, int]:
         """The same for runs that are gone on with; counted until the run's state is written."""
         ...
 

@@ -209,7 +209,8 @@ class Worker:
 
     async def _drain(self) -> None:
         """Lets runs in flight end for a moment. A claim with runs left is not given back: its lease
-        runs out, and the next owner reads the journals before it does anything.
+        runs out, and the next owner reads the journals before it does anything. That it will count
+        a try of them, as after a crash, is made good for here: stopping us is no fault of theirs.
         """
         until = time.monotonic() + self._grace
         while self.active and time.monotonic() < until:  # in tasks, or in the group commit
@@ -220,6 +221,12 @@ class Worker:
         self._rest.drop()
         async with asyncio.timeout(self._grace):
             await self.backlog.release([claim for claim in self._claims if not claim.busy])
+            left = [claim for claim in self._claims if claim.busy]
+            if left:
+                begun = [(claim, run) for claim in left for run in claim.busy]
+                await self.backlog.attempt(begun, by=-1)
+            for each in left:
+                await self.backlog.tried(each, list(each.busy), by=-1)
         self._claims.clear()
 
     async def _listen(self) -> None:

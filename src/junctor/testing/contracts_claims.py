@@ -195,6 +195,23 @@ async def parked_deliveries_are_kept_and_not_taken(stand: Stand) -> None:
 
 
 @_check
+async def who_finds_anothers_segment_in_the_place_of_its_own_is_stale(stand: Stand) -> None:
+    given = Given(stand)
+    run, other = await given.accepted(2)
+    claim = await given.claimed()
+    first, second = given.write(claim, run, "running"), given.write(claim, run, "running")
+    first.segments, second.segments = (SegmentRow(0, b"a", b""),), (SegmentRow(0, b"b", b""),)
+    for _ in range(2):  # as when the first acknowledgement was lost
+        assert await stand.ledger.commit([first]) == [True]
+    assert await stand.ledger.commit([second]) == [False]
+    assert claim.stale
+    ((_, data, _),) = await given.a.recorded(given.organization, run)
+    assert data == b"a"
+    claim.stale = False
+    await given.ends(claim, other, "finished")
+
+
+@_check
 async def a_stale_fence_writes_nothing(stand: Stand) -> None:
     given = Given(stand)
     (run, _) = await given.accepted(2)
@@ -285,6 +302,8 @@ async def tries_are_counted(stand: Stand) -> None:
     assert await given.a.attempt([(claim, one), (claim, UUID(int=5))]) == {one: 2}
     ((_, taken),) = await given.a.take([(claim, MANY)], [])
     assert [each.attempts for each in taken] == [2, 1]
+    assert await given.a.attempt([(claim, one)], by=-1) == {one: 1}
+    assert [await given.a.attempt([(claim, two)], by=-1) for _ in range(2)] == [{two: 0}] * 2
 
 
 @_check
@@ -296,6 +315,7 @@ async def tries_of_runs_are_counted_until_their_state_is_written(stand: Stand) -
         await given.ends(claim, run, "waiting", -1)
     assert await given.a.tried(claim, [one, two]) == {one: 1, two: 1}
     assert await given.a.tried(claim, [one, UUID(int=5)]) == {one: 2}
+    assert await given.a.tried(claim, [two], by=-1) == {two: 0}
     await given.ends(claim, two, "waiting", -1)
     assert {run.id: run.tries for run in await given.a.due(claim, MANY)} == {one: 2, two: 0}
     await given.ends(claim, two, "finished")

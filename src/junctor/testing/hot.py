@@ -31,14 +31,13 @@ Key = tuple[UUID, UUID, str]
 """Organisation, scenario, order key."""
 Place = tuple[UUID, UUID]
 """Organisation, delivery (or run)."""
+Counts = dict[UUID, int]
 
 TERMINAL = frozenset({"finished", "discarded"})
+_RESUMED = frozenset({"waiting", "incomplete"})
 NOBODYS = float("-inf")
 TAKEN_BYTES = 64 * 1024 * 1024
 """What one `take` brings at most, about; a scenario's next delivery always comes."""
-
-
-_RESUMED = frozenset({"waiting", "incomplete"})
 
 
 @dataclass(slots=True)
@@ -339,22 +338,22 @@ class MemoryBacklog(Backlog):
         found = [(i, run) for due, i, run in waiting if due <= now and i not in claim.busy]
         return [_due_run(run_id, run) for run_id, run in found[:limit]]
 
-    async def attempt(self, deliveries: Sequence[tuple[Claim, UUID]]) -> dict[UUID, int]:
+    async def attempt(self, deliveries: Sequence[tuple[Claim, UUID]], *, by: int = 1) -> Counts:
         counts = {}
         for claim, delivery_id in deliveries:
             delivery = self._store.inbox.get((claim.organization_id, delivery_id))
             if delivery is None or delivery.key != _key(claim) or self._store.held(claim) is None:
                 continue
-            delivery.attempts += 1
+            delivery.attempts = max(0, delivery.attempts + by)
             counts[delivery_id] = delivery.attempts
         return counts
 
-    async def tried(self, claim: Claim, runs: Sequence[UUID]) -> dict[UUID, int]:
+    async def tried(self, claim: Claim, runs: Sequence[UUID], *, by: int = 1) -> Counts:
         counts = {}
         for run_id in runs if self._store.held(claim) is not None else ():
             run = self._store.runs.get((claim.organization_id, run_id))
             if run is not None and run.key == _key(claim) and run.row.state in _RESUMED:
-                run.tries += 1
+                run.tries = max(0, run.tries + by)
                 counts[run_id] = run.tries
         return counts
 
@@ -421,16 +420,22 @@ class MemoryLedger(Ledger):
         self._store = store
 
     async def commit(self, writes: Sequence[Write]) -> list[bool]:
-        rows = [(w.claim.organization_id, w.run_id) for w in writes if w.row is not None]
-        if len(set(rows)) < len(rows):
+        told = [(w.claim.organization_id, w.run_id) for w in writes if w.row is not None]
+        if len(set(told)) < len(told):
             raise ValueError("a run's row twice in one commit: the second must wait for the next")
-        ours = [self._store.held(write.claim) for write in writes]
-        for write, row in zip(writes, ours, strict=True):
-            if row is None:
-                write.claim.stale = True
-            else:
+        strange = {id(write.claim) for write in writes if self._strange(write)}
+        rows = [self._store.held(write.claim) for write in writes]
+        ours = [row and id(w.claim) not in strange for w, row in zip(writes, rows, strict=True)]
+        for write, row, ok in zip(writes, rows, ours, strict=True):
+            if row is not None:
                 self._write(write, row)
-        return [row is not None for row in ours]
+            write.claim.stale |= not ok
+        return [bool(ok) for ok in ours]
+
+    def _strange(self, write: Write) -> bool:
+        """Whether somebody else's segment stands in the place of one of these."""
+        there = self._store.segments[write.claim.organization_id, write.run_id]
+        return any(there.get(each.seq, each).data != each.data for each in write.segments)
 
     def _write(self, write: Write, row: _Backlog) -> None:
         store, place = self._store, (write.claim.organization_id, write.run_id)

@@ -382,3 +382,33 @@ async def test_starts_that_a_pass_has_no_use_for_go_back_when_it_ends() -> None:
     await work(bench, worker)
     assert sorted(map(int, sent(bench))) == [1, 2, 11, 12, 13]
     assert minute.left == 7
+
+
+@asynchronous
+async def test_an_orderly_stop_is_not_counted_as_a_crash_of_what_was_under_way() -> None:
+    """Or a run of an hour would be set aside after four upgrades in it."""
+    asked = asyncio.Event()
+
+    async def handler(_request: Request) -> Response:
+        asked.set()
+        await asyncio.Event().wait()
+        return OK
+
+    bench = Bench(SEND, handler=handler)
+    await accept(bench, 1)
+    bench.store.inbox[ORGANIZATION, UUID(int=1)].attempts = POISON - 1
+    await bench.claimed()
+    bench.crash()
+    worker = worker_on(bench)
+    worker._grace = 0.01
+    bench.committer.start()
+    await worker._pass()
+    await asked.wait()
+    delivery = bench.store.inbox[ORGANIZATION, UUID(int=1)]
+    assert delivery.attempts == POISON
+    await worker._drain()
+    assert delivery.attempts == POISON - 1
+    for task in worker.starter.tasks:
+        task.cancel()
+    await asyncio.gather(*worker.starter.tasks, return_exceptions=True)
+    await bench.committer.stop()

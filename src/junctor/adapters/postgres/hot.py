@@ -7,7 +7,6 @@ time, reconnecting when it is lost; callers see the loss only after ``patience``
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
@@ -22,12 +21,12 @@ from junctor.adapters.postgres.arrays import (
     Ints,
     Longs,
     Texts,
-    Times,
     Uuids,
     register,
 )
 from junctor.adapters.postgres.confidential import Confidential, wipe
 from junctor.adapters.postgres.database import connect
+from junctor.adapters.postgres.group import commit, keys_of, numbers_of
 from junctor.adapters.postgres.kept import apply, open_waits
 from junctor.adapters.postgres.queries import numbered
 from junctor.adapters.system import uptime
@@ -266,7 +265,7 @@ class PostgresBacklog:
         rows = await self._line.fetch(
             "take",
             {
-                **_keys([claim for claim, _ in claims]),
+                **keys_of([claim for claim, _ in claims]),
                 "fences": Longs(claim.fence for claim, _ in claims),
                 "limits": Ints(limit for _, limit in claims),
                 "busy": Uuids(busy),
@@ -308,22 +307,21 @@ class PostgresBacklog:
         )
         return [DueRun(*row) for row in rows]
 
-    async def attempt(self, deliveries: Sequence[tuple[Claim, UUID]]) -> dict[UUID, int]:
+    async def attempt(
+        self, deliveries: Sequence[tuple[Claim, UUID]], *, by: int = 1
+    ) -> dict[UUID, int]:
         """Counts a try of each."""
-        rows = await self._line.fetch(
-            "attempt",
-            {
-                "organizations": Uuids(claim.organization_id for claim, _ in deliveries),
-                "ids": Uuids(delivery for _, delivery in deliveries),
-                "fences": Longs(claim.fence for claim, _ in deliveries),
-            },
-        )
-        return {row[0]: row[1] for row in rows}
+        of = {
+            "organizations": Uuids(claim.organization_id for claim, _ in deliveries),
+            "ids": Uuids(delivery for _, delivery in deliveries),
+            "fences": Longs(claim.fence for claim, _ in deliveries),
+        }
+        return {row[0]: row[1] for row in await self._line.fetch("attempt", {**of, "by": by})}
 
-    async def tried(self, claim: Claim, runs: Sequence[UUID]) -> dict[UUID, int]:
+    async def tried(self, claim: Claim, runs: Sequence[UUID], *, by: int = 1) -> dict[UUID, int]:
         """Counts a try of each run."""
         of = {"organization": claim.organization_id, "fence": claim.fence, "runs": Uuids(runs)}
-        return {row[0]: row[1] for row in await self._line.fetch("tried", of)}
+        return {row[0]: row[1] for row in await self._line.fetch("tried", {**of, "by": by})}
 
     async def delivery(self, organization_id: UUID, id: UUID) -> Taken | None:  # noqa: A002 - the field's name
         """One stored delivery."""
@@ -353,7 +351,7 @@ class PostgresBacklog:
             return
         waits = [claim.waits or claim.blocked_by_run is not None for claim in held]
         parameters = {
-            **_keys(held),
+            **keys_of(held),
             "fences": Longs(claim.fence for claim in held),
             "ns": Longs(claim.n for claim in held),
             "mores": Bools(claim.more for claim in held),
@@ -384,9 +382,9 @@ class PostgresLedger:
         """One statement for the group; a transaction where there is more to apply."""
         ending = await self._confidential.ending(writes)
         if not ending and not any(write.kept or write.opens for write in writes):
-            return self._seen(writes, await self._line.fetch("commit", _group(writes)))
+            return self._seen(writes, await commit(self._line.fetch, writes))
 
-        async def work(connection: AsyncConnection[Row]) -> list[Row]:
+        async def work(connection: AsyncConnection[Row]) -> set[int]:
             async def fetch(name: str, parameters: Mapping[str, Any]) -> list[Row]:
                 cursor = await self._line.execute(connection, name, parameters)
                 return await cursor.fetchall() if cursor.description else []
@@ -394,106 +392,19 @@ class PostgresLedger:
             async with connection.transaction():
                 if kept := [write for write in writes if write.kept]:
                     await apply(fetch, kept)
-                rows = await fetch("commit", _group(writes))
-                claims, held = _numbers(writes), {row[0] for row in rows}
+                held = await commit(fetch, writes)
+                claims = numbers_of(writes)
                 await open_waits(fetch, [w for w in writes if claims[id(w.claim)][0] in held])
                 await wipe(fetch, [w for w in ending if claims[id(w.claim)][0] in held])
-                return rows
+                return held
 
         return self._seen(writes, await self._line.run(work))
 
     @staticmethod
-    def _seen(writes: Sequence[Write], rows: Sequence[Row]) -> list[bool]:
+    def _seen(writes: Sequence[Write], held: set[int]) -> list[bool]:
         """Tells each write whether its claim was ours."""
-        held = {row[0] for row in rows}
-        claims = _numbers(writes)
+        claims = numbers_of(writes)
         for at, claim in claims.values():
             if at not in held:
                 claim.stale = True
         return [claims[id(write.claim)][0] in held for write in writes]
-
-
-def _numbers(writes: Sequence[Write]) -> dict[int, tuple[int, Claim]]:
-    """Each claim's position in the statement, by its identity."""
-    claims: dict[int, tuple[int, Claim]] = {}
-    for write in writes:
-        claims.setdefault(id(write.claim), (len(claims) + 1, write.claim))
-    return claims
-
-
-def _group(writes: Sequence[Write]) -> dict[str, Any]:
-    """The parameters of `commit`; of writes that met a conflict, only their claims."""
-    claims = _numbers(writes)
-    held = [claim for _, claim in claims.values()]
-    writes = [write for write in writes if not write.conflict]
-
-    def position(write: Write) -> int:
-        return claims[id(write.claim)][0]
-
-    segments = [(write, segment) for write in writes for segment in write.segments]
-    rows = [(write, write.row) for write in writes if write.row is not None]
-    done = [write for write in writes if write.done]
-    parked = [write for write in writes if write.parked]
-    waits = [write for write in writes if write.due_at is not None or write.blocks]
-    answers = [(write, write.answer) for write in writes if write.answer is not None]
-    return {
-        **_keys(held),
-        "fences": Longs(claim.fence for claim in held),
-        "segment_claims": Ints(position(write) for write, _ in segments),
-        "segment_organizations": Uuids(write.claim.organization_id for write, _ in segments),
-        "segment_runs": Uuids(write.run_id for write, _ in segments),
-        "segment_retentions": Texts(write.retention for write, _ in segments),
-        "segment_seqs": Ints(segment.seq for _, segment in segments),
-        "segment_data": Buffers(segment.data for _, segment in segments),
-        "segment_blobs": Buffers(segment.blobs for _, segment in segments),
-        "run_claims": Ints(position(write) for write, _ in rows),
-        "run_organizations": Uuids(write.claim.organization_id for write, _ in rows),
-        "run_ids": Uuids(write.run_id for write, _ in rows),
-        "run_retentions": Texts(write.retention for write, _ in rows),
-        "run_scenarios": Uuids(write.claim.scenario_id for write, _ in rows),
-        "run_order_keys": Texts(write.claim.order_key for write, _ in rows),
-        "run_versions": Ints(row.version for _, row in rows),
-        "run_states": Texts(row.state for _, row in rows),
-        "run_wait_reasons": Texts(row.wait_reason for _, row in rows),
-        "run_dues": Times(row.due_at for _, row in rows),
-        "run_triggers": Texts(row.trigger for _, row in rows),
-        "run_actors": Texts(row.actor for _, row in rows),
-        "run_starts": Times(row.started_at for _, row in rows),
-        "run_ends": Times(row.ended_at for _, row in rows),
-        "run_operations": Longs(row.operations for _, row in rows),
-        "run_bytes": Longs(row.bytes for _, row in rows),
-        "run_segments": Ints(row.segments for _, row in rows),
-        "run_errors": Texts(row.error for _, row in rows),
-        "run_failed": Ints(row.failed_module for _, row in rows),
-        "run_dropped": Texts(row.dropped for _, row in rows),
-        "run_names": Texts(row.name for _, row in rows),
-        "run_warnings": Ints(row.warnings for _, row in rows),
-        "run_origins": Uuids(row.origin for _, row in rows),
-        "done_claims": Ints(position(write) for write in done),
-        "done_organizations": Uuids(write.claim.organization_id for write in done),
-        "done_ids": Uuids(write.run_id for write in done),
-        "parked_claims": Ints(position(write) for write in parked),
-        "parked_organizations": Uuids(write.claim.organization_id for write in parked),
-        "parked_ids": Uuids(write.run_id for write in parked),
-        "wait_claims": Ints(position(write) for write in waits),
-        "wait_organizations": Uuids(write.claim.organization_id for write in waits),
-        "wait_scenarios": Uuids(write.claim.scenario_id for write in waits),
-        "wait_order_keys": Texts(write.claim.order_key for write in waits),
-        "wait_dues": Times(write.due_at for write in waits),
-        "wait_blocks": Uuids(write.run_id if write.blocks else None for write in waits),
-        "answer_claims": Ints(position(write) for write, _ in answers),
-        "answer_organizations": Uuids(write.claim.organization_id for write, _ in answers),
-        "answer_ids": Uuids(write.run_id for write, _ in answers),
-        "answer_servers": Texts(write.server for write, _ in answers),
-        "answer_statuses": Ints(answer.status for _, answer in answers),
-        "answer_headers": Texts(json.dumps(answer.headers) for _, answer in answers),
-        "answer_bodies": Buffers(answer.body for _, answer in answers),
-    }
-
-
-def _keys(claims: Sequence[Claim]) -> dict[str, list[Any]]:
-    return {
-        "organizations": Uuids(claim.organization_id for claim in claims),
-        "scenarios": Uuids(claim.scenario_id for claim in claims),
-        "order_keys": Texts(claim.order_key for claim in claims),
-    }

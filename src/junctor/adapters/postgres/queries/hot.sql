@@ -200,8 +200,9 @@ where r.organization_id = %(organization)s and r.scenario_id = %(scenario)s
 order by r.due_at, r.id limit %(limit)s
 
 -- name: attempt
--- Count one more try of deliveries that a crash may have interrupted; the fence guards it.
-update inbox i set attempts = i.attempts + 1
+-- Count one more try of deliveries that a crash may have interrupted, or one less of those that an
+-- orderly stop has; the fence guards it.
+update inbox i set attempts = greatest(0, i.attempts + %(by)s)
 from unnest(%(organizations)s::uuid[], %(ids)s::uuid[], %(fences)s::bigint[]) w(organization_id, id, fence)
 where i.organization_id = w.organization_id and i.id = w.id and exists (
   select from backlog b where b.organization_id = i.organization_id and b.scenario_id = i.scenario_id
@@ -210,7 +211,7 @@ returning i.id, i.attempts
 
 -- name: tried
 -- The same for runs that are gone on with; their next state counts from nothing.
-update runs r set tries = r.tries + 1
+update runs r set tries = greatest(0, r.tries + %(by)s)
 where r.organization_id = %(organization)s and r.id = any(%(runs)s::uuid[])
   and r.state in ('waiting', 'incomplete') and exists (
     select from backlog b where b.organization_id = r.organization_id and b.scenario_id = r.scenario_id
@@ -234,7 +235,8 @@ where organization_id = %(organization)s and id = %(run)s
 -- name: commit
 -- Everything a group of runs has to say, in one commit. FOR KEY SHARE makes a concurrent claim of
 -- the same backlog wait or be skipped, and lets deliveries be signalled; a claim that came first
--- has raised the fence, so the row no longer matches. Returns the positions of claims still ours.
+-- has raised the fence, so the row no longer matches. Returns the positions of claims still ours,
+-- each with how many segments were written.
 with held as materialized (
   select w.i from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[],
     %(fences)s::bigint[]) with ordinality w(organization_id, scenario_id, order_key, fence, i)
@@ -250,6 +252,7 @@ with held as materialized (
     s(claim, organization_id, run_id, retention, seq, data, blobs)
   where s.claim in (select i from held)
   on conflict do nothing
+  returning 1
 ), ended as (
   insert into runs as r (organization_id, id, retention, scenario_id, version, order_key, state, wait_reason,
     due_at, trigger, actor, started_at, ended_at, operations, bytes, segments, error, failed_module, dropped, name,
@@ -313,7 +316,16 @@ with held as materialized (
 ), told as (
   select pg_notify('junctor_answer_' || server, '') from (select distinct server from answered where server > '') s
 )
-select i::int from held left join told on true
+select i::int, (select count(*)::int from written) from held left join told on true
+
+-- name: strange
+-- Claims of which a segment is not there as it was given: another's stands in its place.
+select distinct s.claim
+from unnest(%(segment_claims)s::int[], %(segment_organizations)s::uuid[], %(segment_runs)s::uuid[],
+  %(segment_retentions)s::text[], %(segment_seqs)s::int[], %(segment_data)s::bytea[])
+  s(claim, organization_id, run_id, retention, seq, data)
+join segments k on k.organization_id = s.organization_id and k.run_id = s.run_id and k.retention = s.retention and k.seq = s.seq
+where k.data <> s.data
 
 -- name: lock_release
 -- Locks in key order, as deliveries are signalled in key order.
