@@ -78,6 +78,7 @@ class Operator:
         self.put_off = 0
         """How often a *not done* had to wait for somebody who could still do it."""
         self._file = _File(rig)
+        self._looking = asyncio.Lock()
 
     async def work(self) -> None:
         """Looks again and again, until cancelled."""
@@ -91,7 +92,13 @@ class Operator:
         return ["uncertain", "incomplete"] if self.resumes else ["uncertain"]
 
     async def look(self) -> int:
-        """Once: settles and resumes what can be; how many were looked at."""
+        """Once: settles and resumes what can be; how many were looked at. One look at a time: two
+        that read the vendor's file together would each read over a part of it.
+        """
+        async with self._looking:
+            return await self._look()
+
+    async def _look(self) -> int:
         try:
             with self.rig.db() as db:
                 ripe = db.execute(
