@@ -43,6 +43,8 @@ class Claim:
     waits: bool = False
     busy: set[UUID] = field(default_factory=set)
     """Runs in flight."""
+    queued: int = 0
+    """How many of those stand in a line behind others, not begun: they hold no place."""
     in_order: bool = False
     """Its scenario is sequential."""
     alone: bool = False

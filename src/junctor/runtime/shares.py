@@ -44,7 +44,7 @@ def full(
     scenarios: Counter[UUID] = Counter()
     for claim in claims:
         if claim.busy:
-            count = len(claim.busy) - idle(claim.busy)
+            count = len(claim.busy) - claim.queued - idle(claim.busy)
             held[claim.organization_id] += count
             scenarios[claim.scenario_id] += count
     return [

@@ -218,15 +218,18 @@ class Starter:
         """Deliveries that must follow one another."""
         if taken:
             claim.busy.update(delivery.id for delivery in taken)
+            claim.queued += len(taken)
             # Kept by the line: the claim may have others by then.
             self._spawn(self._line(claim, taken, claim.cautious_until))
         return len(taken)
 
     async def _line(self, claim: Claim, taken: Sequence[Taken], until: UUID | None) -> None:
+        queued = len(taken)
         try:
             for delivery in taken:
                 cautious = until is not None and delivery.id <= until
                 async with claim.line:  # more may have been taken meanwhile, for another line
+                    queued, claim.queued = queued - 1, claim.queued - 1
                     if claim.lost or claim.stale or claim.blocked_by_run is not None:
                         claim.more = True
                         break
@@ -240,6 +243,7 @@ class Starter:
         except Exception as error:
             self.give_up(claim, error)
         finally:
+            claim.queued -= queued
             claim.busy.difference_update(delivery.id for delivery in taken)
             self._wake()
 

@@ -252,8 +252,10 @@ class Worker:
         begun = time.perf_counter()
         await self._release()
         kept = [claim for claim in self._claims if not claim.busy and claim not in self._rest]
-        # Runs that only wait for runs they called must not keep those from being claimed.
-        active, idle = self.active, self._ends.waiting
+        # Runs that only wait for runs they called must not keep those from being claimed; nor those
+        # that stand in a line behind others what a dead worker has left.
+        active = self.active
+        idle = self._ends.waiting + sum(claim.queued for claim in self._claims)
         room = min(MOST_RUNS - (active - idle), MOST_RUNS + MOST_WAITING - active)
         fresh: list[Claim] = []
         self._signalled = False

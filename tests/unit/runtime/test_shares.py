@@ -42,6 +42,13 @@ def test_runs_that_only_wait_for_others_hold_no_place() -> None:
     assert crowd(claim(1, 2, 600), idle=600) == set()
 
 
+def test_what_stands_in_a_line_holds_no_place() -> None:
+    line = claim(1, 2, 600)
+    line.queued = 599
+    assert full([line], PLACES - 1, PLACES, lambda _: 0) == []
+    assert crowd(line) == set()
+
+
 def test_a_pass_is_spread_over_claims() -> None:
     claims = [(claim(1, number, 0), 500) for number in range(10)]
     assert {limit for _, limit in spread(claims, 500)} == {50}

@@ -412,3 +412,40 @@ async def test_an_orderly_stop_is_not_counted_as_a_crash_of_what_was_under_way()
         task.cancel()
     await asyncio.gather(*worker.starter.tasks, return_exceptions=True)
     await bench.committer.stop()
+
+
+@asynchronous
+async def test_lines_that_stand_keep_nobody_from_what_a_dead_worker_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A hundred deliveries in order hold the place of the one that is under way."""
+    monkeypatch.setattr(worker_module, "MOST_RUNS", 20)
+    asked = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def handler(request: Request) -> Response:
+        if request.json["text"] == "99":
+            asked.set()
+        await go_on.wait()
+        return OK
+
+    bench, dead = Bench(SEND, handler=handler), UUID(int=77)
+    bench.store.plant(ORGANIZATION, dead)
+    for key in "abc":
+        await accept(bench, *(ord(key) * 1000 + n for n in range(16)), order_key=f"k:{key}")
+    worker = worker_on(bench)
+    worker.plans._cache[ORGANIZATION, dead, 1] = (
+        float("inf"), replace(bench.prepared, scenario_id=dead),
+    )  # fmt: skip
+    bench.committer.start()
+    await worker._pass()
+    assert worker.active == 48
+    await accept(bench, 99, scenario=dead)
+    await worker._pass()
+    await asked.wait()
+    assert sum(claim.queued for claim in worker._claims) == worker.active - len(sent(bench))
+    go_on.set()
+    await bench.committer.stop()
+    await work(bench, worker)
+    assert not bench.store.inbox
+    assert not any(claim.queued for claim in worker._claims)
