@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
@@ -254,9 +255,8 @@ class Settings:
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             self.logs.mkdir(exist_ok=True)
-            probe = self.data_dir / ".writable"
-            probe.write_bytes(b"")
-            probe.unlink()
+            with tempfile.TemporaryFile(dir=self.data_dir):  # a name of its own: others start, too
+                pass
         except OSError as error:
             raise Misconfigured(
                 f"The data directory {self.data_dir} can't be written: {error.strerror or error}. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,15 @@ def test_times_of_backups(text: str) -> None:
 def test_times_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(Misconfigured, match="JUNCTOR_BACKUP_SCHEDULE"):
         Settings.from_env({"JUNCTOR_BACKUP_SCHEDULE": text})
+
+
+def test_many_processes_may_begin_in_one_data_directory_at_once(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+
+    def begin(_: int) -> None:
+        for _ in range(30):
+            settings.ensure_data_dir()
+
+    with ThreadPoolExecutor(16) as others:
+        list(others.map(begin, range(16)))
+    assert [each.name for each in settings.data_dir.iterdir()] == ["logs"]
