@@ -26,10 +26,17 @@ from torture.scenarios import flow, plant, two_effects
 MOST_RSS = 300.0
 """Megabytes that any of our processes may hold."""
 
+EACH = 1_000
+"""Bundles of the inner repeater for each of the outer: one gives at most 10,000, as in Make."""
+
 BUNDLES: tuple[dict[str, Any], ...] = (
     {
+        "id": 4, "module": "builtin:BasicRepeater", "version": 1, "parameters": {},
+        "mapper": {"start": "0", "repeats": "{{1.times}}", "step": "{{1.each}}"},
+    },
+    {
         "id": 5, "module": "builtin:BasicRepeater", "version": 1, "parameters": {},
-        "mapper": {"start": "1", "repeats": "{{1.count}}", "step": "1"},
+        "mapper": {"start": "{{4.i + 1}}", "repeats": "{{1.each}}", "step": "1"},
     },
     {
         "id": 6, "module": "util:SetVariables", "version": 1, "parameters": {},
@@ -43,7 +50,7 @@ BUNDLES: tuple[dict[str, Any], ...] = (
     },
     {
         "id": 7, "module": "util:FunctionAggregator2", "version": 1,
-        "parameters": {"feeder": 5, "fn": "count"}, "mapper": {"value": "{{6.twice}}"},
+        "parameters": {"feeder": 4, "fn": "count"}, "mapper": {"value": "{{6.twice}}"},
     },
 )  # fmt: skip
 
@@ -56,6 +63,9 @@ async def size(options: Options) -> Outcome:
     """
     begun = time.monotonic()
     bundles = int(options.pick(10_000, 100_000, 1_000_000) * options.scale)
+    each = max(1, min(EACH, bundles))
+    times = bundles // each
+    bundles = times * each
     megabytes = int(options.pick(30, 300, 5_000) * options.scale)
     outcome = Outcome()
     async with Rig.up(options, servers=1, workers=1) as rig, AsyncExitStack() as stack:
@@ -73,15 +83,19 @@ async def size(options: Options) -> Outcome:
         caller = Caller(session, rig.servers[0].port)
         many = plant(rig, flow(*BUNDLES))
         event = load.make(many)
-        body = json.dumps({"n": event.number, "count": bundles}).encode()
+        body = json.dumps({"n": event.number, "times": times, "each": each}).encode()
         if await caller.post(many.path, body, idempotency_key=event.key or "") == 200:
             event.acknowledged = time.monotonic()
         took = await until(
             lambda: rig.value("select count(*) from runs where state <> 'running'") == 1,
             "the long run", seconds=300 + bundles / 1000,
         )  # fmt: skip
+        state = rig.value("select state::text from runs")
         done = rig.value("select operations from runs")
-        outcome.expect(done >= bundles, f"{done} operations for {bundles} bundles")
+        # once: the hook, the name, the outer repeater, the count of all; `times`: the inner one
+        due = 4 + times + bundles
+        outcome.expect(state == "finished", f"the run of {bundles} bundles is {state}")
+        outcome.expect(done == due, f"{done} operations, not {due}, for {bundles} bundles")
         after_bundles = dict(peak)
         load.padding = "x" * 1_000_000
         large = plant(rig, flow())
