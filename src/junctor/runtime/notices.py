@@ -8,13 +8,15 @@ comes by hook keeps coming in and is kept, so such a scenario stays on. Telling 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 import structlog
+from psycopg import AsyncConnection
 
 from junctor.adapters.postgres.database import Pool
 from junctor.adapters.postgres.hot import Line
@@ -46,8 +48,12 @@ Kind = Literal[
 """
 
 _REPEATED = frozenset({3, 10, 100, 1000, 10_000})
+_AT_ONCE = 50
+"""Ends that are counted in one commit; so long others wait for the line."""
 _BY_ITSELF = frozenset({"delivery", "schedule"})
 """What starts the runs that count: a person's own tries, repeats and calls do not."""
+
+_Execute = Callable[[str, Mapping[str, Any]], Awaitable[list[Any]]]
 
 
 class Notices:
@@ -57,18 +63,21 @@ class Notices:
         self._line = line
         self._sql = load("notices")
         self._ids = system_ids()
+        self._over: list[Flight] = []
+        self._turn = asyncio.Lock()
 
     async def add(
         self,
         kind: Kind,
         organization_id: UUID,
         *,
+        execute: _Execute | None = None,
         scenario_id: UUID | None = None,
         run_id: UUID | None = None,
         subject: str = "",
         params: Mapping[str, Any] | None = None,
     ) -> None:
-        """Writes one down."""
+        """Writes one down; with ``execute`` in the transaction that it is of."""
         parameters = {
             "organization": organization_id,
             "id": self._ids.new(),
@@ -78,7 +87,7 @@ class Notices:
             "subject": subject,
             "params": msgspec.json.encode(dict(params or {})).decode(),
         }
-        await self._execute("add_notice", parameters)
+        await (execute or self._execute)("add_notice", parameters)
 
     def concerns(self, flight: Flight) -> bool:
         """Whether the end of a run changes anything that `ended` would write."""
@@ -91,13 +100,38 @@ class Notices:
         )
 
     async def ended(self, flight: Flight) -> None:
-        """Counts how a run ended; never raises, as the run is over whatever becomes of this."""
-        try:
-            await self._ended(flight)
-        except Exception as error:
-            log.warning("notice_not_written", run=str(flight.run_id), error=str(error))
+        """Counts how a run ended; never raises, as the run is over whatever becomes of this.
 
-    async def _ended(self, flight: Flight) -> None:
+        Those that end meanwhile go into one commit: where each of a million deliveries fails,
+        others would wait behind as many.
+        """
+        self._over.append(flight)
+        async with self._turn:  # a turn for each, so its own has been written when it returns
+            some, self._over = self._over[:_AT_ONCE], self._over[_AT_ONCE:]
+            if some and not await self._written(some) and len(some) > 1:
+                for each in some:
+                    await self._written([each])
+
+    async def _written(self, flights: Sequence[Flight]) -> bool:
+        async def work(connection: AsyncConnection[Any]) -> None:
+            async def execute(name: str, parameters: Mapping[str, Any]) -> list[Any]:
+                cursor = await connection.execute(self._sql[name], parameters)
+                return await cursor.fetchall() if cursor.description else []
+
+            async with connection.transaction():
+                for flight in flights:
+                    await self._ended(flight, execute)
+
+        try:
+            await self._line.run(work)
+        except Exception as error:
+            if len(flights) == 1:
+                run = str(flights[0].run_id)
+                log.warning("notice_not_written", run=run, error=str(error))
+            return False
+        return True
+
+    async def _ended(self, flight: Flight, execute: _Execute) -> None:
         claim, error = flight.claim, flight.error
         where = {"organization": claim.organization_id, "scenario": claim.scenario_id}
         if flight.left is not None:  # one notice for them all: a run may set a million aside
@@ -108,14 +142,16 @@ class Notices:
                 claim.organization_id,
                 scenario_id=claim.scenario_id,
                 run_id=run_id,
+                execute=execute,
                 params={**params, "bundles": flight.left_count},
             )
         if error is None:
             if claim.errors > 0 and flight.trigger in _BY_ITSELF:
                 claim.errors = 0
-                await self._execute("errors_over", where)
+                await execute("errors_over", where)
             return
         about: dict[str, Any] = {
+            "execute": execute,
             "scenario_id": claim.scenario_id,
             "run_id": flight.run_id,
             # Not what was said: that stays in the run, whose journal is encrypted and goes in time.
@@ -128,7 +164,7 @@ class Notices:
         plan = flight.prepared.plan if flight.prepared is not None else None
         asks = plan is not None and (flight.trigger == "schedule" or _polls(plan.head))
         most = plan.max_errors if plan is not None and asks and not isinstance(error, Retry) else 0
-        ((count, off),) = await self._execute("error_counted", {**where, "most": most or None})
+        ((count, off),) = await execute("error_counted", {**where, "most": most or None})
         claim.errors = count
         about["params"] = {**about["params"], "errors": count}
         if off:

@@ -434,7 +434,7 @@ class MemoryLedger(Ledger):
 
     def _strange(self, write: Write) -> bool:
         """Whether somebody else's segment stands in the place of one of these."""
-        there = self._store.segments[write.claim.organization_id, write.run_id]
+        there = self._store.segments.get((write.claim.organization_id, write.run_id), {})
         return any(there.get(each.seq, each).data != each.data for each in write.segments)
 
     def _write(self, write: Write, row: _Backlog) -> None:

@@ -6,8 +6,6 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import structlog
-
 from junctor.adapters.postgres.arrays import Buffers, Ints, Longs, Texts, Times, Uuids
 from junctor.ports.backlog import Claim
 from junctor.ports.ledger import Write
@@ -16,8 +14,6 @@ __all__ = ["commit", "group_of", "keys_of", "numbers_of"]
 
 Row = tuple[Any, ...]
 Fetch = Callable[[str, Mapping[str, Any]], Awaitable[list[Row]]]
-
-log = structlog.get_logger(__name__)
 
 
 async def commit(fetch: Fetch, writes: Sequence[Write]) -> set[int]:
@@ -33,6 +29,9 @@ async def commit(fetch: Fetch, writes: Sequence[Write]) -> set[int]:
     if rows and rows[0][1] < sum(claim in held for claim in group["segment_claims"]):
         strange = {int(row[0]) for row in await fetch("strange", group)} & held
         if strange:
+            import structlog  # noqa: PLC0415 - before `app.logs` it would load rich as well
+
+            log = structlog.get_logger(__name__)
             log.error("run_done_by_two", runs=[
                 str(write.run_id)
                 for write in writes
