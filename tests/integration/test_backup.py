@@ -199,6 +199,46 @@ async def test_a_restore_that_was_cut_off_starts_nothing_and_begins_anew(
         await await_schema(copy, within=0)
 
 
+JOBS = """set search_path = procrastinate;
+delete from procrastinate_jobs; delete from procrastinate_periodic_defers;
+with at as (insert into procrastinate_workers default values returning id),
+jobs as (
+  insert into procrastinate_jobs (queue_name, task_name, status, worker_id, args)
+  values ('default', 'backup', 'doing', (select id from at), '{}'),
+    ('default', 'partitions', 'todo', null, '{}')
+  returning id, task_name
+)
+insert into procrastinate_periodic_defers (task_name, defer_timestamp, job_id, periodic_id)
+select task_name, 1, id, '' from jobs"""
+FREE = "set search_path = procrastinate; delete from procrastinate_jobs"
+
+
+@pytest.mark.parametrize(
+    ("how", "left"), [("copy", []), ("active", []), ("moved", [("partitions",)])]
+)
+@asynchronous
+async def test_jobs_under_way_at_the_backup_do_not_stop_a_restore(
+    database_url: str, settings: Settings, how: How, left: list[Any]
+) -> None:
+    """There is one in every backup that is made on schedule: the backup itself."""
+    await inhabit(database_url, settings)
+    say(database_url, "delete from nodes")  # as `moved` wants it
+    say(database_url, JOBS)
+    try:
+        made = await make_backup(settings, database_url)
+    finally:
+        say(database_url, FREE)
+    with empty_database(database_url) as copy:
+        await restored(settings, copy, made, how)
+        assert rows(copy, "select task_name from procrastinate.procrastinate_jobs") == left
+        linked = (
+            "select task_name from procrastinate.procrastinate_periodic_defers "
+            "where job_id is not null"
+        )
+        assert rows(copy, linked) == left
+        assert rows(copy, "select count(*) from procrastinate.procrastinate_workers") == [(0,)]
+
+
 @pytest.mark.parametrize(
     ("made", "still_there"),
     [

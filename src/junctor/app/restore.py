@@ -195,6 +195,7 @@ async def _stand_still(connection: Connection, done: Restored, actor: str) -> No
     async def execute(name: str, **parameters: Any) -> Any:
         return await connection.execute(sql[name], parameters)
 
+    await execute("paths")
     await execute("forget_processes", gaps=done.how == "moved")
     off: dict[UUID, list[str]] = {}
     silent: dict[UUID, list[str]] = {}

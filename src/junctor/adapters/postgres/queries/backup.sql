@@ -49,6 +49,10 @@ end $$
 select exists (select from information_schema.columns
   where table_schema = 'public' and table_name = %(table)s and (%(column)s::text is null or column_name = %(column)s))
 
+-- name: paths
+-- The job queue's triggers name its tables without their schema; until the end of the transaction.
+set local search_path = public, procrastinate
+
 -- name: forget_processes
 -- The processes of the original are none of the copy's, and hold nothing here.
 with gone as (delete from nodes where %(gaps)s::boolean is not true or name <> 'door'),
