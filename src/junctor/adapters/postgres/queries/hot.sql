@@ -157,7 +157,8 @@ select c.organization_id, c.scenario_id, c.order_key, c.fence, c.due_at, c.block
 from claimed c join scenarios s on s.organization_id = c.organization_id and s.id = c.scenario_id
 
 -- name: take
--- The next deliveries of claims we hold, leaving out those in flight; `n` says what we have seen.
+-- The next deliveries of claims we hold, leaving out those in flight (hashed: `<> all` would compare
+-- each with up to 700 of them, 5.0 ms instead of 0.4); `n` says what we have seen.
 -- Of large ones, as many as it takes to reach `most` bytes. The key is compared as a range, so that
 -- only the index that has it gives this order: by that of ids alone, another scenario's million
 -- deliveries would be read past. With the hook, if runs wait for what comes there: an index with
@@ -180,7 +181,7 @@ left join lateral (
       select id, payload, server, received_at, hook_id, attempts from inbox d
       where r.runs and d.organization_id = w.organization_id and d.scenario_id = w.scenario_id
         and d.order_key >= w.order_key and d.order_key <= w.order_key
-        and d.parked_at is null and d.id <> all(%(busy)s::uuid[])
+        and d.parked_at is null and d.id not in (select unnest(%(busy)s::uuid[]))
       order by d.order_key, d.id limit w.limited
     ) t
   ) t where before < %(most)s
