@@ -32,11 +32,9 @@ async def commit(fetch: Fetch, writes: Sequence[Write]) -> set[int]:
             import structlog  # noqa: PLC0415 - before `app.logs` it would load rich as well
 
             log = structlog.get_logger(__name__)
-            log.error("run_done_by_two", runs=[
-                str(write.run_id)
-                for write in writes
-                if numbers_of(writes)[id(write.claim)][0] in strange
-            ])  # fmt: skip
+            claims = numbers_of(writes)
+            ours = [write for write in writes if claims[id(write.claim)][0] in strange]
+            log.error("run_done_by_two", runs=[str(write.run_id) for write in ours])
         held -= strange
     return held
 
