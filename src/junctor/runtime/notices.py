@@ -9,9 +9,10 @@ comes by hook keeps coming in and is kept, so such a scenario stays on. Telling 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -22,8 +23,9 @@ from junctor.adapters.postgres.database import Pool
 from junctor.adapters.postgres.hot import Line
 from junctor.adapters.postgres.queries import load
 from junctor.adapters.system import system_ids
-from junctor.errors import Retry
+from junctor.errors import JunctorError, Retry
 from junctor.language.ids import derived, uuid7
+from junctor.ports.backlog import Claim
 from junctor.runtime.flight import Flight
 
 __all__ = ["Kind", "Notices", "backup_failed", "once_a_day"]
@@ -48,12 +50,87 @@ Kind = Literal[
 """
 
 _REPEATED = frozenset({3, 10, 100, 1000, 10_000})
-_AT_ONCE = 50
+_AT_ONCE = 500
 """Ends that are counted in one commit; so long others wait for the line."""
 _BY_ITSELF = frozenset({"delivery", "schedule"})
 """What starts the runs that count: a person's own tries, repeats and calls do not."""
 
-_Execute = Callable[[str, Mapping[str, Any]], Awaitable[list[Any]]]
+_Scenario = tuple[UUID, UUID]
+_Notice = tuple[UUID, UUID, Kind, UUID | None, UUID | None, str, str]
+
+
+class _Said(NamedTuple):
+    """What notices say of an error."""
+
+    code: str
+    type: str
+
+    @classmethod
+    def of(cls, error: JunctorError) -> _Said:
+        return cls(error.code, error.make_type)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """What has to be known of a run that ended: not the run itself, as many may wait here."""
+
+    claim: Claim
+    run_id: UUID
+    counts: bool
+    """Whether it is one of those in a row, or was a person's own."""
+    error: _Said | None
+    state: str
+    stopped: bool
+    """Whether somebody has to look at it, as nobody tries it again by itself."""
+    left: tuple[UUID, _Said, int] | None
+    """The first that it set aside for somebody, why, and how many."""
+    most: int | None
+    """Failures in a row that switch its scenario off, if any do."""
+
+    @classmethod
+    def of(cls, flight: Flight) -> _End:
+        error, left = flight.error, flight.left
+        plan = flight.prepared.plan if flight.prepared is not None else None
+        asks = plan is not None and (flight.trigger == "schedule" or _polls(plan.head))
+        most = plan.max_errors if plan is not None and asks and not isinstance(error, Retry) else 0
+        return cls(
+            claim=flight.claim,
+            run_id=flight.run_id,
+            counts=flight.trigger in _BY_ITSELF,
+            error=_Said.of(error) if error is not None else None,
+            state=flight.state,
+            stopped=flight.state in {"incomplete", "uncertain"} and not flight.again,
+            left=(left[0], _Said.of(left[1]), flight.left_count) if left is not None else None,
+            most=most or None,
+        )
+
+    @property
+    def scenario(self) -> _Scenario:
+        return self.claim.organization_id, self.claim.scenario_id
+
+
+class _Row:
+    """A scenario's failures in a row, as they are being counted."""
+
+    def __init__(self, errors: int, active: bool) -> None:
+        self.errors, self.active = errors, active
+        self._was = (errors, active)
+
+    @property
+    def changed(self) -> bool:
+        """Whether it isn't what is stored."""
+        return (self.errors, self.active) != self._was
+
+    def count(self, end: _End) -> Kind | None:
+        """Counts one; the notice that is due now."""
+        if end.error is None:
+            self.errors = 0
+            return None
+        self.errors += 1
+        if self.active and end.most is not None and self.errors >= end.most:
+            self.active = False
+            return "scenario_deactivated"
+        return "errors_repeated" if self.errors in _REPEATED else None
 
 
 class Notices:
@@ -63,7 +140,7 @@ class Notices:
         self._line = line
         self._sql = load("notices")
         self._ids = system_ids()
-        self._over: list[Flight] = []
+        self._over: list[_End] = []
         self._turn = asyncio.Lock()
 
     async def add(
@@ -71,23 +148,18 @@ class Notices:
         kind: Kind,
         organization_id: UUID,
         *,
-        execute: _Execute | None = None,
         scenario_id: UUID | None = None,
         run_id: UUID | None = None,
         subject: str = "",
         params: Mapping[str, Any] | None = None,
     ) -> None:
-        """Writes one down; with ``execute`` in the transaction that it is of."""
-        parameters = {
-            "organization": organization_id,
-            "id": self._ids.new(),
-            "kind": kind,
-            "scenario": scenario_id,
-            "run": run_id,
-            "subject": subject,
-            "params": msgspec.json.encode(dict(params or {})).decode(),
-        }
-        await (execute or self._execute)("add_notice", parameters)
+        """Writes one down."""
+        row = self._row(kind, organization_id, scenario_id, run_id, params or {}, subject=subject)
+
+        async def work(connection: AsyncConnection[Any]) -> None:
+            await self._add(connection, [row])
+
+        await self._line.run(work)
 
     def concerns(self, flight: Flight) -> bool:
         """Whether the end of a run changes anything that `ended` would write."""
@@ -102,82 +174,102 @@ class Notices:
     async def ended(self, flight: Flight) -> None:
         """Counts how a run ended; never raises, as the run is over whatever becomes of this.
 
-        Those that end meanwhile go into one commit: where each of a million deliveries fails,
-        others would wait behind as many.
+        Those that end meanwhile go into one commit, and a scenario's failures into one number:
+        where each of a million deliveries fails, others would wait behind as many.
         """
-        self._over.append(flight)
+        self._over.append(_End.of(flight))
         async with self._turn:  # a turn for each, so its own has been written when it returns
             some, self._over = self._over[:_AT_ONCE], self._over[_AT_ONCE:]
-            if some and not await self._written(some) and len(some) > 1:
-                for each in some:
-                    await self._written([each])
+            if some:
+                await self._written(some)
 
-    async def _written(self, flights: Sequence[Flight]) -> bool:
-        async def work(connection: AsyncConnection[Any]) -> None:
-            async def execute(name: str, parameters: Mapping[str, Any]) -> list[Any]:
-                cursor = await connection.execute(self._sql[name], parameters)
-                return await cursor.fetchall() if cursor.description else []
+    async def caught_up(self, most: int = 0) -> None:
+        """Waits until no more than so many ends are left to be counted."""
+        while len(self._over) > most:
+            async with self._turn:  # behind those that wait for theirs
+                pass
 
+    async def _written(self, ends: Sequence[_End]) -> None:
+        async def work(connection: AsyncConnection[Any]) -> dict[_Scenario, _Row]:
             async with connection.transaction():
-                for flight in flights:
-                    await self._ended(flight, execute)
+                rows = await self._locked(connection, ends)
+                notices = [each for end in ends for each in self._told(end, rows.get(end.scenario))]
+                changed = {key: row for key, row in rows.items() if row.changed}
+                if changed:
+                    await connection.execute(self._sql["set_errors"], _counts(changed))
+                if notices:
+                    await self._add(connection, notices)
+            return rows
 
         try:
-            await self._line.run(work)
+            rows = await self._line.run(work)
         except Exception as error:
-            if len(flights) == 1:
-                run = str(flights[0].run_id)
+            if len(ends) == 1:
+                run = str(ends[0].run_id)
                 log.warning("notice_not_written", run=run, error=str(error))
-            return False
-        return True
+                return
+            half = len(ends) // 2
+            await self._written(ends[:half])
+            await self._written(ends[half:])
+        else:
+            for end in ends:
+                if end.counts and end.scenario in rows:
+                    end.claim.errors = rows[end.scenario].errors
 
-    async def _ended(self, flight: Flight, execute: _Execute) -> None:
-        claim, error = flight.claim, flight.error
-        where = {"organization": claim.organization_id, "scenario": claim.scenario_id}
-        if flight.left is not None:  # one notice for them all: a run may set a million aside
-            run_id, why = flight.left
-            params = {"state": "incomplete", "code": why.code, "type": why.make_type}
-            await self.add(
-                "run_stopped",
-                claim.organization_id,
-                scenario_id=claim.scenario_id,
-                run_id=run_id,
-                execute=execute,
-                params={**params, "bundles": flight.left_count},
-            )
-        if error is None:
-            if claim.errors > 0 and flight.trigger in _BY_ITSELF:
-                claim.errors = 0
-                await execute("errors_over", where)
-            return
-        about: dict[str, Any] = {
-            "execute": execute,
-            "scenario_id": claim.scenario_id,
-            "run_id": flight.run_id,
-            # Not what was said: that stays in the run, whose journal is encrypted and goes in time.
-            "params": {"state": flight.state, "code": error.code, "type": error.make_type},
+    async def _locked(
+        self, connection: AsyncConnection[Any], ends: Sequence[_End]
+    ) -> dict[_Scenario, _Row]:
+        """What is counted of the scenarios; one that was deleted isn't there."""
+        scenarios = list({end.scenario for end in ends if end.counts})
+        if not scenarios:
+            return {}
+        parameters = {
+            "organizations": [organization for organization, _ in scenarios],
+            "scenarios": [scenario for _, scenario in scenarios],
         }
-        if flight.state in {"incomplete", "uncertain"} and not flight.again:
-            await self.add("run_stopped", claim.organization_id, **about)
-        if flight.trigger not in _BY_ITSELF:
-            return
-        plan = flight.prepared.plan if flight.prepared is not None else None
-        asks = plan is not None and (flight.trigger == "schedule" or _polls(plan.head))
-        most = plan.max_errors if plan is not None and asks and not isinstance(error, Retry) else 0
-        ((count, off),) = await execute("error_counted", {**where, "most": most or None})
-        claim.errors = count
-        about["params"] = {**about["params"], "errors": count}
-        if off:
-            await self.add("scenario_deactivated", claim.organization_id, **about)
-        elif count in _REPEATED:
-            await self.add("errors_repeated", claim.organization_id, **about)
+        cursor = await connection.execute(self._sql["lock_errors"], parameters)
+        return {(each[0], each[1]): _Row(each[2], each[3]) for each in await cursor.fetchall()}
 
-    async def _execute(self, name: str, parameters: Mapping[str, Any]) -> list[Any]:
-        async def work(connection: Any) -> list[Any]:
-            cursor = await connection.execute(self._sql[name], parameters)
-            return await cursor.fetchall() if cursor.description else []
+    def _told(self, end: _End, row: _Row | None) -> Iterator[_Notice]:
+        """Counts an end; the notices of it."""
+        if end.left is not None:  # one notice for them all: a run may set a million aside
+            run_id, why, bundles = end.left
+            params: dict[str, Any] = {"state": "incomplete", **why._asdict(), "bundles": bundles}
+            yield self._row("run_stopped", *end.scenario, run_id, params)
+        # Not what was said: that stays in the run, whose journal is encrypted and goes in time.
+        params = {"state": end.state, **(end.error._asdict() if end.error is not None else {})}
+        if end.error is not None and end.stopped:
+            yield self._row("run_stopped", *end.scenario, end.run_id, params)
+        kind = row.count(end) if row is not None and end.counts else None
+        if row is not None and kind is not None:
+            yield self._row(kind, *end.scenario, end.run_id, {**params, "errors": row.errors})
 
-        return await self._line.run(work)
+    def _row(
+        self,
+        kind: Kind,
+        organization_id: UUID,
+        scenario_id: UUID | None,
+        run_id: UUID | None,
+        params: Mapping[str, Any],
+        *,
+        subject: str = "",
+    ) -> _Notice:
+        said = msgspec.json.encode(dict(params)).decode()
+        return organization_id, self._ids.new(), kind, scenario_id, run_id, subject, said
+
+    async def _add(self, connection: AsyncConnection[Any], notices: Sequence[_Notice]) -> None:
+        names = ("organizations", "ids", "kinds", "scenarios", "runs", "subjects", "params")
+        columns = (list(each) for each in zip(*notices, strict=True))
+        await connection.execute(self._sql["add_notices"], dict(zip(names, columns, strict=True)))
+
+
+def _counts(rows: Mapping[_Scenario, _Row]) -> dict[str, list[Any]]:
+    return {
+        "organizations": [organization for organization, _ in rows],
+        "scenarios": [scenario for _, scenario in rows],
+        "errors": [row.errors for row in rows.values()],
+        "actives": [row.active for row in rows.values()],
+    }
 
 
 def _polls(head: Any) -> bool:

@@ -53,6 +53,8 @@ MOST_RUNS = 704
 """Runs in flight in one process; one scenario alone gets 528 of them."""
 MOST_WAITING = 2048
 """Runs that wait for runs they called, besides."""
+MOST_UNCOUNTED = 2000
+"""Ends of runs that are not counted yet: where all fail, failing must not outrun its being told."""
 PURE_RUNS = 500
 """The same if it has none."""
 LONGEST_PASS = 0.01
@@ -220,6 +222,7 @@ class Worker:
                 await asyncio.wait_for(self._wake.wait(), 0.1)
         self._rest.drop()
         async with asyncio.timeout(self._grace):
+            await self.starter.notices.caught_up()
             await self.backlog.release([claim for claim in self._claims if not claim.busy])
             left = [claim for claim in self._claims if claim.busy]
             if left:
@@ -250,6 +253,7 @@ class Worker:
     async def _pass(self) -> int:
         """One round; returns how many runs it started."""
         begun = time.perf_counter()
+        await self.starter.notices.caught_up(MOST_UNCOUNTED)
         await self._release()
         kept = [claim for claim in self._claims if not claim.busy and claim not in self._rest]
         # Runs that only wait for runs they called must not keep those from being claimed; nor those

@@ -168,5 +168,18 @@ async def test_failures_in_a_row_are_counted_and_told(database_url: str) -> None
     assert sorted(kinds) == ["errors_repeated", *["run_stopped"] * 4]
 
 
+@asynchronous
+async def test_a_worker_ends_when_all_failures_are_counted(database_url: str) -> None:
+    throws = flow(WEBHOOK, ("builtin:Throw", {"message": "no"}))
+    scenarios = [kit.plant(database_url, throws) for _ in range(3)]
+    async with working(database_url):
+        for scenario in scenarios:
+            await kit.settle(database_url, await kit.deliver(database_url, scenario, range(40)))
+    assert [counted(database_url, scenario) for scenario in scenarios] == [(40, True)] * 3
+    counts = "select kind, count(*) from notices where scenario_id = any(%s) group by 1 order by 1"
+    told = rows(database_url, counts, scenarios)
+    assert told == [("errors_repeated", 6), ("run_stopped", 120)]
+
+
 def counted(url: str, scenario: UUID) -> Any:
     return rows(url, "select errors_in_row, active from scenarios where id = %s", scenario)[0]

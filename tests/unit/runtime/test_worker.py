@@ -42,6 +42,9 @@ class Unheard(Notices):
     async def ended(self, flight: Flight) -> None:
         self.told.append(flight)
 
+    async def caught_up(self, most: int = 0) -> None:
+        """At once."""
+
 
 class Unpaced(Pace):
     """As many runs may start as want to."""

@@ -8,18 +8,27 @@ on conflict do nothing
 -- name: every_organization
 select organization_id from organizations
 
--- name: error_counted
--- One more failure in a row; the scenario is switched off with the `most`-th, if there is such.
-update scenarios s
-set errors_in_row = s.errors_in_row + 1,
-    active = s.active and coalesce(s.errors_in_row + 1 < %(most)s::int, true),
-    updated_at = case when s.active and s.errors_in_row + 1 >= %(most)s::int then now() else s.updated_at end,
-    updated_by = case when s.active and s.errors_in_row + 1 >= %(most)s::int then 'system' else s.updated_by end,
-    revision = s.revision + (s.active and coalesce(s.errors_in_row + 1 >= %(most)s::int, false))::int
-from (select active from scenarios where organization_id = %(organization)s and id = %(scenario)s for update) was
-where s.organization_id = %(organization)s and s.id = %(scenario)s
-returning s.errors_in_row, was.active and not s.active
+-- name: add_notices
+insert into notices (organization_id, id, kind, scenario_id, run_id, subject, params)
+select w.organization_id, w.id, w.kind, w.scenario_id, w.run_id, w.subject, w.params::jsonb
+from unnest(%(organizations)s::uuid[], %(ids)s::uuid[], %(kinds)s::text[], %(scenarios)s::uuid[],
+  %(runs)s::uuid[], %(subjects)s::text[], %(params)s::text[])
+  w(organization_id, id, kind, scenario_id, run_id, subject, params)
 
--- name: errors_over
-update scenarios set errors_in_row = 0
-where organization_id = %(organization)s and id = %(scenario)s and errors_in_row > 0
+-- name: lock_errors
+-- In order, as others lock them, too.
+select s.organization_id, s.id, s.errors_in_row, s.active from scenarios s
+where (s.organization_id, s.id) in (select * from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[]))
+order by 1, 2 for no key update
+
+-- name: set_errors
+-- Failures in a row; those that have had too many are switched off.
+update scenarios s
+set errors_in_row = w.errors,
+    active = w.active,
+    updated_at = case when s.active and not w.active then now() else s.updated_at end,
+    updated_by = case when s.active and not w.active then 'system' else s.updated_by end,
+    revision = s.revision + (s.active and not w.active)::int
+from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(errors)s::int[], %(actives)s::bool[])
+  w(organization_id, id, errors, active)
+where s.organization_id = w.organization_id and s.id = w.id
