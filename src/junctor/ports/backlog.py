@@ -45,8 +45,12 @@ class Claim:
     """Runs in flight."""
     queued: int = 0
     """How many of those stand in a line behind others, not begun: they hold no place."""
+    crowded: bool = False
+    """It was given less than it may have, as places are short: each end of a run counts."""
     in_order: bool = False
     """Its scenario is sequential."""
+    pure: bool = False
+    """None of its modules has effects."""
     alone: bool = False
     """One of its runs at a time, though none waits for those that stopped: its trigger polls."""
     lost: bool = False

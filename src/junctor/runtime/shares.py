@@ -3,7 +3,8 @@
 *Places.* Whoever holds places gives them back only when its runs end, and a vendor may be slow. So
 an organisation is given more only while it holds less than so many times what is free, and so is a
 scenario: then something is always free, however many there are, and one alone has nearly all
-(dynamic thresholds, as in shared buffers of switches).
+(dynamic thresholds, as in shared buffers of switches). What stands in lines is counted the
+same way, for itself.
 
 *Passes.* A pass takes about as many deliveries as one scenario alone would be given; who has little
 to start is started first; and what it has no time for is left to the next.
@@ -18,7 +19,7 @@ from uuid import UUID
 
 from junctor.ports.backlog import Claim, Taken
 
-__all__ = ["Rest", "full", "spread"]
+__all__ = ["Places", "Rest", "full", "spread"]
 
 ORGANIZATION = 4
 """An organisation may hold so many times the places that are free."""
@@ -51,6 +52,76 @@ def full(
         *(id_ for id_, count in held.items() if count >= ORGANIZATION * free),
         *(id_ for id_, count in scenarios.items() if count >= SCENARIO * free),
     ]
+
+
+class Places:
+    """What is free when a pass begins, given out so that something is left for everybody.
+
+    ``free``: places; ``standing``: how many more may stand in lines; ``idle`` as for `full`.
+    """
+
+    def __init__(
+        self,
+        claims: Iterable[Claim],
+        free: int,
+        standing: int,
+        idle: Callable[[Collection[UUID]], int],
+    ) -> None:
+        self._runs, self._lines = _Share(free), _Share(standing)
+        for claim in claims:
+            if claim.busy:
+                count = len(claim.busy) - claim.queued - idle(claim.busy)
+                self._runs.held.update(dict.fromkeys(_who(claim), count))
+                self._lines.held.update(dict.fromkeys(_who(claim), claim.queued))
+
+    def give(self, claim: Claim, wanted: int, among: int = 1) -> int:
+        """How many of these runs a claim may begin; they are given to it. ``among``: so many claims
+        of its organisation want some.
+        """
+        given = min(wanted, -(-self._runs.left(claim) // among))
+        if claim.pure:  # they wait for nobody, and are over in a moment
+            given = wanted
+        elif given and claim.in_line:  # one is begun, and the others stand behind it
+            given = 1 + min(wanted - 1, self._lines.left(claim) // among)
+            self._lines.take(claim, given - 1)
+        self._runs.take(claim, min(given, 1) if claim.in_line else given)
+        claim.crowded = given < wanted
+        return given
+
+    def fitting(self, wanted: Sequence[tuple[Claim, int]]) -> list[tuple[Claim, int]]:
+        """The same claims, with as many as they may begin."""
+        among = Counter(claim.organization_id for claim, _ in wanted)
+        out = []
+        for claim, limit in wanted:
+            given = self.give(claim, limit, among[claim.organization_id])
+            among[claim.organization_id] -= 1
+            if given:
+                out.append((claim, given))
+        return out
+
+
+class _Share:
+    """Something of which there is so much, and who holds how much of it."""
+
+    def __init__(self, free: int) -> None:
+        self.free = free
+        self.held: Counter[UUID] = Counter()
+
+    def left(self, claim: Claim) -> int:
+        """How much more it may have, so that it then holds no more than its times what is free."""
+        more = (
+            -((self.held[who] - times * self.free) // (times + 1))  # rounded up
+            for who, times in zip(_who(claim), (ORGANIZATION, SCENARIO), strict=True)
+        )
+        return max(0, min(more)) if self.free > 0 else 0
+
+    def take(self, claim: Claim, count: int) -> None:
+        self.free -= count
+        self.held.update(dict.fromkeys(_who(claim), count))
+
+
+def _who(claim: Claim) -> tuple[UUID, UUID]:
+    return claim.organization_id, claim.scenario_id
 
 
 def spread(wanted: Sequence[tuple[Claim, int]], most: int) -> list[tuple[Claim, int]]:

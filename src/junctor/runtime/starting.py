@@ -25,6 +25,7 @@ from junctor.runtime.flight import Flight
 from junctor.runtime.flights import Flights
 from junctor.runtime.notices import Notices
 from junctor.runtime.plans import Prepared
+from junctor.runtime.shares import Places
 
 __all__ = ["POISON", "SLICE_RUNS", "Starter"]
 
@@ -211,7 +212,7 @@ class Starter:
             claim.blocked_by_run = flight.stands
         elif claim.blocked_by_run == flight.run_id:
             claim.more = True  # given back, it stands behind the next that stopped, if there is one
-        if not claim.busy:
+        if claim.crowded or not claim.busy:
             self._wake()
 
     def start_line(self, claim: Claim, taken: Sequence[Taken]) -> int:
@@ -279,13 +280,16 @@ class Starter:
         flight = await self.flights.bare(claim, delivery.id, delivery.server)
         return flight, Result(status="incomplete", error=error)
 
-    async def resume_due(self, claim: Claim) -> int:
-        """Goes on with the claim's runs whose wait is over; returns how many."""
+    async def resume_due(self, claim: Claim, places: Places) -> int:
+        """Goes on with the claim's runs whose wait is over, as far as there are places for them;
+        returns how many.
+        """
         now = time.monotonic()
         if now - claim.looked_at < DUE_SECONDS:
             return 0
         claim.looked_at = now
         runs = await self.backlog.due(claim, SLICE_RUNS)
+        runs = runs[: places.give(claim, len(runs))]
         if runs:
             claim.busy.update(run.id for run in runs)
             claim.waits = True
@@ -297,10 +301,12 @@ class Starter:
         return len(runs)
 
     async def _resume_line(self, claim: Claim, runs: Sequence[DueRun]) -> None:
+        # After a crash those that came through no other are tried one by one, as in `retake`.
+        line = [run for run in runs if claim.in_line or (claim.crashes and run.tries)]
+        once = [run for run in runs if run not in line]
+        queued = len(line)
+        claim.queued += queued
         try:
-            # After a crash those that came through no other are tried one by one, as in `retake`.
-            line = [run for run in runs if claim.in_line or (claim.crashes and run.tries)]
-            once = [run for run in runs if run not in line]
             if claim.crashes and once:
                 ours = await self.backlog.tried(claim, [run.id for run in once])
                 once = [run for run in once if run.id in ours]
@@ -311,12 +317,14 @@ class Starter:
             for run in line:
                 tries = 0
                 async with claim.line:
+                    queued, claim.queued = queued - 1, claim.queued - 1
                     if claim.crashes:
                         tries = (await self.backlog.tried(claim, [run.id])).get(run.id, 0)
                     await self._resume(claim, run, tries=tries)
         except Exception as error:
             self.give_up(claim, error)
         finally:
+            claim.queued -= queued
             claim.busy.difference_update(run.id for run in runs)
             self._wake()
 

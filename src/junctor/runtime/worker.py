@@ -33,7 +33,7 @@ from junctor.runtime.notices import Notices
 from junctor.runtime.pace import Pace
 from junctor.runtime.plans import Plans, Prepared
 from junctor.runtime.services import Services, Tools
-from junctor.runtime.shares import Rest, full, spread
+from junctor.runtime.shares import Places, Rest, full, spread
 from junctor.runtime.starting import SLICE_RUNS, Starter
 from junctor.runtime.stops import Stops
 from junctor.runtime.waiting import Waiting
@@ -259,8 +259,9 @@ class Worker:
         # Runs that only wait for runs they called must not keep those from being claimed; nor those
         # that stand in a line behind others what a dead worker has left.
         active = self.active
-        idle = self._ends.waiting + sum(claim.queued for claim in self._claims)
-        room = min(MOST_RUNS - (active - idle), MOST_RUNS + MOST_WAITING - active)
+        queued = sum(claim.queued for claim in self._claims)
+        free = MOST_RUNS - (active - self._ends.waiting - queued)
+        room = min(free, MOST_RUNS + MOST_WAITING - active)
         fresh: list[Claim] = []
         self._signalled = False
         no_room = self._disk is not None and self._disk.full
@@ -282,15 +283,16 @@ class Worker:
             if limit > 0 and not claim.stale and not no_room:
                 wanted.append((claim, limit))
         started = 0
+        places = Places(self._claims, free, MOST_WAITING - queued, self._ends.among)
         for claim in fresh:
             if claim.due:
-                started += await self.starter.resume_due(claim)
+                started += await self.starter.resume_due(claim, places)
         wanted = [
             (claim, limit)
             for claim, limit in wanted
             if claim.blocked_by_run is None and not (claim.in_line and claim.busy)
         ]
-        wanted = await self.pace.grant(spread(wanted, PURE_RUNS))
+        wanted = await self.pace.grant(places.fitting(spread(wanted, PURE_RUNS)))
         given = []
         if wanted:
             busy = [run for claim, _ in wanted for run in claim.busy]
@@ -298,7 +300,7 @@ class Worker:
         for claim, _ in given:
             if claim.due and claim not in fresh and not claim.in_line:
                 # One that is always busy is never given back, and would never be looked at.
-                started += await self.starter.resume_due(claim)
+                started += await self.starter.resume_due(claim, places)
         looked = time.perf_counter()
         return started + await self._begin(given, max(LONGEST_PASS, LOOKS * (looked - begun)))
 
@@ -388,6 +390,7 @@ class Worker:
         if not version:
             claim.in_order = prepared.in_order
             claim.alone = prepared.plan.head is not None and prepared.plan.head.polls
+            claim.pure = prepared.pure
         return prepared
 
     async def _release(self) -> None:

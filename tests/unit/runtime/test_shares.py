@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from junctor.ports.backlog import Claim, Taken
-from junctor.runtime.shares import FRESH, LEAST, Rest, full, spread
+from junctor.runtime.shares import FRESH, LEAST, Places, Rest, full, spread
 
 PLACES = 704
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -47,6 +47,42 @@ def test_what_stands_in_a_line_holds_no_place() -> None:
     line.queued = 599
     assert full([line], PLACES - 1, PLACES, lambda _: 0) == []
     assert crowd(line) == set()
+
+
+def given(*wanted: tuple[Claim, int], free: int = PLACES, standing: int = 2048) -> list[int]:
+    places = Places([each for each, _ in wanted], free, standing, lambda _: 0)
+    got = dict(places.fitting(wanted))
+    return [got.get(each, 0) for each, _ in wanted]
+
+
+def test_a_pass_gives_one_scenario_or_organization_no_more_than_its_share() -> None:
+    assert given((claim(1, 2, 0), 1000)) == [528]
+    assert given((claim(1, 2, 0), 1000), (claim(1, 3, 0), 1000)) == [264, 300]
+    assert given((claim(1, 2, 400), 1000), free=304) == [128]
+    assert given((claim(1, 2, 528), 1000), free=176) == [0]
+    assert sum(given(*((claim(1, number, 0), 128) for number in range(64)))) == 564
+
+
+def test_the_last_place_is_for_who_has_none() -> None:
+    assert given((claim(1, 2, 703), 9), (claim(3, 4, 0), 9), free=1) == [0, 1]
+    assert given((claim(3, 4, 0), 9), free=0) == [0]
+
+
+def test_lines_leave_room_for_those_of_others() -> None:
+    lines = [(claim(1, number, 0), 16) for number in range(300)]
+    for each, _ in lines:
+        each.alone = True
+    got = given(*lines)
+    assert all(got)
+    assert sum(got) - len(got) <= 0.8 * 2048 + 1
+    assert all(each.crowded == (count < 16) for (each, _), count in zip(lines, got, strict=True))
+
+
+def test_what_waits_for_nobody_is_not_kept_waiting() -> None:
+    pure = claim(1, 2, 0)
+    pure.pure = True
+    assert given((pure, 500), free=0) == [500]
+    assert not pure.crowded
 
 
 def test_a_pass_is_spread_over_claims() -> None:

@@ -129,12 +129,16 @@ def worker_on(bench: Bench, *, disk: Disk | None = None) -> Worker:
 
 
 async def accept(
-    bench: Bench, *numbers: int, order_key: str = "", scenario: UUID = SCENARIO
+    bench: Bench,
+    *numbers: int,
+    order_key: str = "",
+    scenario: UUID = SCENARIO,
+    organization: UUID = ORGANIZATION,
 ) -> None:
     await bench.inbox.accept(
         [
             NewDelivery(
-                ORGANIZATION,
+                organization,
                 UUID(int=number),
                 scenario,
                 order_key,
@@ -145,6 +149,15 @@ async def accept(
             )
             for number in numbers
         ]
+    )
+
+
+def planted(bench: Bench, worker: Worker, organization: UUID, scenario: UUID) -> None:
+    """One more scenario, of the same version."""
+    bench.store.plant(organization, scenario)
+    worker.plans._cache[organization, scenario, 1] = (
+        float("inf"),
+        replace(bench.prepared, organization_id=organization, scenario_id=scenario),
     )
 
 
