@@ -9,7 +9,8 @@ comes by hook keeps coming in and is kept, so such a scenario stays on. Telling 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
@@ -105,6 +106,11 @@ class _End:
         )
 
     @property
+    def failed(self) -> bool:
+        """Whether it is one more failure in a row."""
+        return self.counts and self.error is not None
+
+    @property
     def scenario(self) -> _Scenario:
         return self.claim.organization_id, self.claim.scenario_id
 
@@ -141,6 +147,8 @@ class Notices:
         self._sql = load("notices")
         self._ids = system_ids()
         self._over: list[_End] = []
+        self._failing: Counter[_Scenario] = Counter()
+        """Failures that are not counted yet: a success after them ends their row all the same."""
         self._turn = asyncio.Lock()
 
     async def add(
@@ -165,23 +173,30 @@ class Notices:
         """Whether the end of a run changes anything that `ended` would write."""
         if flight.trigger not in _BY_ITSELF and flight.trigger != "break":
             return False
-        return (
-            flight.error is not None
-            or flight.left is not None
-            or (flight.claim.errors > 0 and flight.trigger in _BY_ITSELF)
-        )
+        if flight.error is not None or flight.left is not None:
+            return True
+        claim = flight.claim
+        failing = (claim.organization_id, claim.scenario_id) in self._failing
+        return (failing or claim.errors > 0) and flight.trigger in _BY_ITSELF
 
-    async def ended(self, flight: Flight) -> None:
+    def ended(self, flight: Flight) -> Coroutine[Any, Any, None]:
         """Counts how a run ended; never raises, as the run is over whatever becomes of this.
 
         Those that end meanwhile go into one commit, and a scenario's failures into one number:
         where each of a million deliveries fails, others would wait behind as many.
         """
-        self._over.append(_End.of(flight))
+        end = _End.of(flight)
+        self._over.append(end)  # now, not when it has its turn: `concerns` looks at it
+        if end.failed:
+            self._failing[end.scenario] += 1
+        return self._counted()
+
+    async def _counted(self) -> None:
         async with self._turn:  # a turn for each, so its own has been written when it returns
             some, self._over = self._over[:_AT_ONCE], self._over[_AT_ONCE:]
             if some:
                 await self._written(some)
+                self._failing -= Counter(end.scenario for end in some if end.failed)
 
     async def caught_up(self, most: int = 0) -> None:
         """Waits until no more than so many ends are left to be counted."""

@@ -190,6 +190,7 @@ class Starter:
             self._ended(flight, None)
 
     def _ended(self, flight: Flight, done: asyncio.Future[bool] | None) -> None:
+        ours = flight.state != "stale"
         if done is not None:
             if done.cancelled():
                 return
@@ -197,9 +198,10 @@ class Starter:
             if error is not None:
                 self._spawn(self._set_aside(flight, error))
                 return
+            ours = done.result()
         self.ended += 1
         telemetry.ended(flight)
-        if self.notices.concerns(flight):
+        if ours and self.notices.concerns(flight):  # or whoever has it now says how it ended
             self._spawn(self.notices.ended(flight))
         claim = flight.claim
         claim.busy.discard(flight.run_id)
