@@ -21,6 +21,8 @@ def machine() -> str:
     namespace that its processes are numbered in (containers have their own); empty if unknown.
     """
     try:
+        if (_PROC / "self").readlink() != Path(str(os.getpid())):
+            return ""  # of another namespace (`unshare --pid`): its numbers are other processes
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{(_PROC / 'self/ns/pid').stat().st_ino}"
     except OSError:

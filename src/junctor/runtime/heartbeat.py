@@ -96,7 +96,10 @@ class Heartbeat:
         self._sign = time.monotonic()
 
     def start(self) -> None:
-        """Begins."""
+        """Begins. From here on leases must be renewed: where that never succeeds, as the database
+        has no connection left for it, this worker would take its own runs over from itself.
+        """
+        self._renewed_at = uptime()
         self._thread.start()
 
     def stop(self) -> None:

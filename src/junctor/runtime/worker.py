@@ -93,13 +93,14 @@ class Worker:
         self._url = url
         self._grace = grace
         self._disk = disk
+        # What a pass needs is read on a line of its own, not behind whatever runs read.
         self._work = Line(url, patience=float("inf"))
         self._writes = Line(url, patience=float("inf"))
         self._reads = Line(url, patience=float("inf"))
         self.backlog = PostgresBacklog(self._work, owner=name, lease=lease)
         self.committer = Committer(PostgresLedger(self._writes), blobs)
-        self.plans = Plans(self._reads, find)
-        self.pace = Pace(self._reads)
+        self.plans = Plans(self._work, find)
+        self.pace = Pace(self._work)
         self._accounts = accounts = Accounts(
             self._reads, vault=vault, transport=transport, connector=connector
         )
@@ -114,7 +115,7 @@ class Worker:
         )
         self._ends = services.tools.ends
         self._waiting = Waiting(self._reads, vault=vault, blobs=blobs, connector=connector)
-        self._stops = Stops(self._reads)
+        self._stops = Stops(self._work)
         self._heartbeat = Heartbeat(url, name=name, role="worker", lease=lease)
         self.driver = Driver(
             self.committer, accounts, transport, connector, services,

@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from junctor.adapters import neighbours
 from junctor.adapters.neighbours import gone, machine, process
 
 pytestmark = pytest.mark.skipif(not machine(), reason="this system does not tell (no Linux /proc)")
@@ -56,3 +58,20 @@ def test_another_that_got_its_number_is_not_taken_for_it(child: subprocess.Popen
 @pytest.mark.parametrize("what", ["", "None", "12", "12:", ":7", "x:7", "-1:7", f"{10**30}:7"])
 def test_of_what_names_no_process_nothing_is_known(what: str) -> None:
     assert not gone(what)
+
+
+def test_of_another_namespaces_processes_nothing_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbered anew, but with the /proc of before: who is number 7 there is not our number 7."""
+    (tmp_path / "sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "sys/kernel/random/boot_id").write_text("b")
+    for pid in (os.getpid(), os.getpid() + 1):
+        (tmp_path / f"{pid}/ns").mkdir(parents=True)
+        (tmp_path / f"{pid}/ns/pid").touch()
+    monkeypatch.setattr(neighbours, "_PROC", tmp_path)
+    (tmp_path / "self").symlink_to(str(os.getpid()))
+    assert machine()
+    (tmp_path / "self").unlink()
+    (tmp_path / "self").symlink_to(str(os.getpid() + 1))
+    assert machine() == ""

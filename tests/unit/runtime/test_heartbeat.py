@@ -58,6 +58,18 @@ def test_after_a_time_without_renewals_nobody_is_taken_for_dead_at_once(
     assert beat.steady()
 
 
+def test_who_could_never_renew_takes_over_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database had connections for the runs and none left for the heartbeat."""
+    now = [1000.0]
+    monkeypatch.setattr(heartbeat, "uptime", lambda: now[0])
+    beat = Heartbeat("", name="me", role="worker", lease=10)
+    monkeypatch.setattr(beat._thread, "start", lambda: None)
+    beat.start()
+    assert beat.steady()
+    now[0] = 1011.0
+    assert not beat.steady()
+
+
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="this system can't tell its sleep")
 def test_a_machine_that_slept_holds_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """The usual clock stood still meanwhile, and what it was about to send is another's by now."""
