@@ -29,6 +29,7 @@ import psycopg
 
 from junctor.adapters.postgres.embedded import Embedded
 from junctor.adapters.postgres.migrate import migrate
+from junctor.adapters.system import process_name
 from torture.absences import Absences
 from torture.outcome import Failed, Options
 
@@ -107,7 +108,7 @@ class Process:
     @property
     def owner(self) -> str:
         """How a worker signs what it owns."""
-        return f"{socket.gethostname()}:{self.name}:{self.pid}"
+        return process_name(self.name, pid=self.pid)
 
     def signal(self, number: int) -> None:
         """Sends a signal, if it lives."""

@@ -6,12 +6,16 @@ import os
 import socket
 import time
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from junctor.language.ids import Ids
 
 __all__ = ["now_ms", "process_name", "release", "system_ids", "uptime"]
 
 _FETCH = 4096
+_PROC = Path("/proc")
+_INITIAL = 0xEFFFFFFC
+"""The machine's own namespace of process numbers (Linux, include/linux/proc_ns.h)."""
 
 
 def now_ms() -> int:
@@ -37,9 +41,16 @@ def release() -> str:
         return "source"
 
 
-def process_name(what: str) -> str:
-    """What this process is called among the nodes: ``host:server:123``."""
-    return f"{socket.gethostname()}:{what}:{os.getpid()}"
+def process_name(what: str, *, pid: int | None = None, proc: Path = _PROC) -> str:
+    """What this process, or one that it has started, is called among the nodes: ``host:server:123``. In a container
+    ``host:server:1.f00003e2``: others may have the host's name and the same number.
+    """
+    try:
+        space = (proc / "self/ns/pid").stat().st_ino
+    except OSError:
+        space = _INITIAL
+    where = "" if space == _INITIAL else f".{space:x}"
+    return f"{socket.gethostname()}:{what}:{pid or os.getpid()}{where}"
 
 
 def system_ids() -> Ids:

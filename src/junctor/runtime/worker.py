@@ -135,7 +135,7 @@ class Worker:
             self.driver,
             self.committer,
             prepare=self._prepared,
-            notices=Notices(self._reads),
+            notices=Notices(self._work),
             lost=self._lost,
             wake=self._wake.set,
             offer=self._waiting.offer,
