@@ -2,7 +2,8 @@
 
 ``Ignore`` drops the bundle; ``Resume`` goes on with a substitute output; ``Break`` sets the bundle
 aside as an incomplete run of its own; ``Commit`` ends the run as finished, ``Rollback`` as failed.
-A flow without a directive ignores. An unknown outcome is never handled: nobody may decide about it
+A flow without a directive ignores. A router or an if-else in it may lead to several directives: the
+first that is reached decides. An unknown outcome is never handled: nobody may decide about it
 but a person or a probe.
 """
 
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from junctor.engine.commands import Command
 from junctor.engine.forks import fork, goes_aside
 from junctor.engine.nodes import Halt, Node, Path, Step
+from junctor.engine.routes import leads
 from junctor.errors import Uncertain
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def handle(
         yield from _aside(run, node, env, path, halt, None)
         return None
     env[node.slot] = {"error": {"message": halt.error.message, "type": halt.error.make_type}}
-    if not run.enters(head, env, path):
+    if not leads(run, head, env, path):
         yield from _aside(run, node, env, path, halt, None)
         return None
     outside, run.directive = run.directive, None
@@ -44,10 +46,13 @@ def handle(
     directive, run.directive = run.directive, outside
     env[node.slot] = None
     name, arguments = directive or ("ignore", None)
-    if name == "break":
+    if name == "break" and not node.inside:
         yield from _break(run, node, env, path, halt, arguments)
         return None
     _handled(run, node, path, halt)
+    if name == "break":  # of a module of a handler: what that is for is set aside, and all of it
+        run.directive = run.directive or directive
+        return None
     if name == "ignore":
         return None
     if name == "resume":

@@ -70,6 +70,8 @@ class Node:
     group_by: Evaluate | None = None
     stop_if_empty: bool = False
     handler: Node | None = None
+    inside: bool = False
+    """Whether this is a module of an error handler."""
     aside: bool = False
     """Whether a bundle that fails here, unhandled, is set aside and the others go on."""
     random: bool = False

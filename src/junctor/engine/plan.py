@@ -88,7 +88,8 @@ def compile_plan(
     for node in compiler.nodes:
         node.lane_call = _lane_call(node)
         # The first module's failure is the run's: nothing else could go on.
-        node.aside = scenario.settings.dlq and node is not head
+        # So is that of a handler's module: a way begun there would not lead back to the one it is for.
+        node.aside = scenario.settings.dlq and node is not head and not node.inside
     transactional = any(
         node.polls or (node.definition is not None and node.definition.transactional)
         for node in compiler.nodes
@@ -243,7 +244,7 @@ class _Compiler:
             if node.step not in _NO_SOURCES:
                 sources[node.id] = _Source(node, dict(seen))
             if node.step is Step.ROUTER:
-                self.router(node, module, seen, sources)
+                self.router(node, module, seen, sources, handler=handler)
                 if modules[index + 1 :]:
                     path = modules[index + 1].path
                     raise Misconfigured(
@@ -252,7 +253,7 @@ class _Compiler:
                 tails = []
             elif node.step is Step.CHOICE:
                 merge = modules[index + 1] if modules[index + 1 :] else None
-                tails = self.choice(node, module, merge, seen, sources)
+                tails = self.choice(node, module, merge, seen, sources, handler=handler)
             elif node.step is not Step.PASS:
                 seen[node.id] = node.slot
         return head, tails
@@ -296,6 +297,7 @@ class _Compiler:
             group_by=compile_value(group_by, seen) if group_by not in (None, "") else None,
             stop_if_empty=bool(module.flags.get("stopIfEmpty")),
             polls=definition.poll is not None,
+            inside=handler,
         )
         if module.onerror:
             inside = {**seen, module.id: node.slot, FAILED: node.slot}
@@ -324,12 +326,20 @@ class _Compiler:
             ) from None
         source.node.collectors.append(node)
 
-    def router(self, node: Node, module: Module, seen: Slots, sources: dict[int, _Source]) -> None:
+    def router(
+        self,
+        node: Node,
+        module: Module,
+        seen: Slots,
+        sources: dict[int, _Source],
+        *,
+        handler: bool,
+    ) -> None:
         """Links the routes of a router, the fallback apart."""
         for index, route in enumerate(module.routes):
             if route.disabled:
                 continue
-            head, _ = self.flow(route.flow, dict(seen), dict(sources))
+            head, _ = self.flow(route.flow, dict(seen), dict(sources), handler=handler)
             if index == module.fallback:
                 node.fallback = head
             else:
@@ -342,6 +352,8 @@ class _Compiler:
         merge: Module | None,
         seen: Slots,
         sources: dict[int, _Source],
+        *,
+        handler: bool,
     ) -> list[Node]:
         """Links the branches of an if-else; returns the nodes that go on to the merge."""
         tails: list[Node] = []
@@ -349,7 +361,7 @@ class _Compiler:
             if branch.disabled:
                 continue
             inside = dict(seen)
-            head, ends = self.flow(branch.flow, inside, dict(sources))
+            head, ends = self.flow(branch.flow, inside, dict(sources), handler=handler)
             if branch.merge and merge is not None:
                 mapping = {
                     str(output.get("name")): _of_branch(output, index) for output in merge.outputs

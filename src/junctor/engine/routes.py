@@ -6,12 +6,12 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from junctor.engine.commands import Command
-from junctor.engine.nodes import Node, Path
+from junctor.engine.nodes import Node, Path, Step
 
 if TYPE_CHECKING:
     from junctor.engine.run import Run
 
-__all__ = ["choose", "route"]
+__all__ = ["choose", "leads", "route"]
 
 
 def route(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:
@@ -23,10 +23,21 @@ def route(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command
         elif run.enters(head, env, path):
             taken = True
             yield from run.branch(head, env, path, passed=True)
+            if run.directive is not None:
+                return  # an error handler has come to its end
         else:
             run.drop(head)
     if not taken and node.fallback is not None:
         yield from run.branch(node.fallback, env, path)
+
+
+def leads(run: Run, node: Node, env: list[Any], path: Path) -> bool:
+    """Whether an error handler that begins with this module takes a failure, by its filters."""
+    if not run.enters(node, env, path):
+        return False
+    if node.step is not Step.ROUTER or node.fallback is not None:
+        return True
+    return any(head is None or leads(run, head, env, path) for _, head in node.routes)
 
 
 def choose(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:

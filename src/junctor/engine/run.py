@@ -214,7 +214,8 @@ class Run:
             yield from respond(self, node, env, path)
         else:
             assert node.definition is not None
-            self.directive = (node.definition.name.lower(), self.evaluated(node, env, path))
+            given = (node.definition.name.lower(), self.evaluated(node, env, path))
+            self.directive = self.directive or given
         return {}
 
     def _get(self, node: Node, env: list[Any], path: Path) -> Bundle:

@@ -25,6 +25,7 @@ from junctor.engine.commands import (
     Start,
     Wait,
 )
+from junctor.engine.forks import journal_of
 from junctor.engine.journal import Detail, Journal, decode_segment, encode_segment
 from junctor.engine.plan import Plan, compile_plan
 from junctor.engine.recording import Recording
@@ -341,6 +342,17 @@ class Drive:
     def addresses(self) -> list[Address]:
         """Where effects were asked for."""
         return [call.address for call in self.world.calls]
+
+
+def taken_up(drive: Drive, aside: Aside, world: World) -> Drive:
+    """The fork's own run, begun from what was stored of it."""
+    journal = journal_of(aside, "run_2")
+    made = Drive(drive.plan, world)
+    segment = journal.take()
+    assert segment is not None
+    made.blobs.update(segment.blobs)
+    made.records = list(decode_segment(encode_segment(segment.raw), segment.blobs))
+    return made
 
 
 def arguments(calls: Iterable[Call]) -> list[Any]:

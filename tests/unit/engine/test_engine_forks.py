@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine_kit import Drive, World, module, plan_of
+from engine_kit import Drive, World, module, plan_of, taken_up
 
-from junctor.engine.commands import Address, Aside
-from junctor.engine.forks import journal_of
-from junctor.engine.journal import Journal, decode_segment, encode_segment
+from junctor.engine.commands import Address
+from junctor.engine.journal import Journal
 from junctor.errors import DataError, Fault, JunctorError, RateLimited, Reconnect, Uncertain
 
 
@@ -40,17 +39,6 @@ def flow(**given: Any) -> tuple[Any, ...]:
 def sent(drive: Drive) -> list[Any]:
     """What the vendor took, in the order of recording."""
     return [each[0]["sent"] for each in drive.outputs(3) if each is not None]
-
-
-def taken_up(drive: Drive, aside: Aside, world: World) -> Drive:
-    """The fork's own run, begun from what was stored of it."""
-    journal = journal_of(aside, "run_2")
-    made = Drive(drive.plan, world)
-    segment = journal.take()
-    assert segment is not None
-    made.blobs.update(segment.blobs)
-    made.records = list(decode_segment(encode_segment(segment.raw), segment.blobs))
-    return made
 
 
 NAMED = [{"array": [1, 2, 3], "name": "Ada"}]
