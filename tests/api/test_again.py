@@ -211,6 +211,28 @@ async def test_an_edited_bundle_goes_on_and_what_is_computed_of_it_too(
 
 
 @asynchronous
+async def test_an_edit_that_adds_or_takes_an_iterators_bundles_says_where_to_begin(
+    database_url: str, folder: Path
+) -> None:
+    async with standing(database_url, folder) as it:
+        each = ("builtin:BasicFeeder", {"array": "{{1.numbers}}"})
+        path = await it.scenario(blueprint(WEBHOOK, each, sends(it.vendor.port, "{{2.value}}")))
+        it.vendor.script = {90: [(422, {})]}
+        (run,) = await it.deliver(path, {"numbers": [4, 90]})
+        for numbers, count in ([4, 5, 6], 3), ([4], 1), ([], 0):
+            edits = [{"module": 1, "values": {"numbers": numbers}}]
+            refused = await it.client.post(f"/api/v1/runs/{run['id']}/retry", json={"edits": edits})
+            assert refused.status_code == 400
+            said = refused.json()["error"]["message"]
+            assert f"gives {count} bundles in place of 2" in said
+            assert "from module 2" in said
+        edits = [{"module": 1, "values": {"numbers": [4, 5, 6]}}]
+        again = await it.post(run, "retry", **{"edits": edits, "from": 2})
+        assert (await it.ended(again))["state"] == "finished"
+        assert it.vendor.done == {4: 1, 5: 1, 6: 1}
+
+
+@asynchronous
 async def test_a_stopped_run_goes_on_in_the_newest_version_in_its_place(
     database_url: str, folder: Path
 ) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 from junctor.adapters.postgres.database import Connection, unlocked
 from junctor.adapters.postgres.queries import load as queries
 from junctor.app.core import Core
-from junctor.app.edits import Edit, patched
+from junctor.app.edits import Edit, check_counts, patched
 from junctor.app.not_kept import check_erased, check_kept, forgotten
 from junctor.app.running import Piece, journal_of, resolve
 from junctor.engine.commands import Address
@@ -28,7 +28,7 @@ from junctor.language import ids
 from junctor.language.connector import Bundle
 from junctor.ports.catalog import Run, Scenario
 from junctor.runtime.flight import segment_aad
-from junctor.runtime.held import Held, held
+from junctor.runtime.held import Held, counts, held
 from junctor.runtime.plans import Plans, Prepared
 from junctor.runtime.repeats import Past, Repeat, look, records_of
 from junctor.runtime.retold import Answers, tell
@@ -128,7 +128,7 @@ async def retry(
             run=source.shown,
         )
     own = await prepared_of(core, scenario, source.run.version)
-    changes = edited(source, own, at, edits)
+    changes = edited(source, own, at, edits, start=start)
     if start is None and number == source.run.version:
         if not edits:
             return await resolve(core, organization_id, run_id, actor=actor, verb="retry")
@@ -194,9 +194,17 @@ async def replay(
     return await core.catalog.run(organization_id, new)
 
 
-def edited(source: Source, prepared: Prepared, at: Address, edits: Sequence[Edit]) -> list[Change]:
+def edited(
+    source: Source,
+    prepared: Prepared,
+    at: Address,
+    edits: Sequence[Edit],
+    *,
+    start: int | None = None,
+) -> list[Change]:
     """What the edits come to: the bundles themselves, and those that are computed of them between
-    there and the failed operation. What was sent in between stays as it was.
+    there and the failed operation. What was sent in between stays as it was. ``start``: from this
+    module on, all is done anew.
     """
     if not edits:
         return []
@@ -223,8 +231,11 @@ def edited(source: Source, prepared: Prepared, at: Address, edits: Sequence[Edit
         bundle = patched(edit, now)
         changes |= dict.fromkeys(places, bundle)
     given = [(*place, bundle) for place, bundle in changes.items()]
+    anew = frozenset[int]()
+    if start is not None and start in plan.nodes:
+        anew = downstream(plan, start)
     for module in {edit.module for edit in edits}:
-        for each in _computed(source, prepared, at, module, given, before):
+        for each in _computed(source, prepared, at, module, given, before, anew):
             changes.setdefault((each.cycle, each.module, each.path), each.bundle)
     return [(*place, bundle) for place, bundle in changes.items()]
 
@@ -236,6 +247,7 @@ def _computed(
     module: int,
     given: Sequence[Change],
     before: dict[int, Held],
+    anew: frozenset[int],
 ) -> list[Held]:
     """What pure modules after an edited one give now, where that is something else."""
     later = downstream(prepared.plan, module)
@@ -259,6 +271,8 @@ def _computed(
         run_id=source.shown,
         now=source.run.started_at,
     )
+    had = counts(prepared.plan, source.records(), at)
+    check_counts(had, counts(prepared.plan, told.records, at), anew)
     after = held(prepared.plan, Past(), told.records, at)
     nodes = prepared.plan.nodes
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ from junctor.app.logs import MASK
 from junctor.errors import Misconfigured
 from junctor.language.connector import Bundle
 
-__all__ = ["Edit", "edits_of", "patched", "read_set"]
+__all__ = ["Edit", "check_counts", "edits_of", "patched", "read_set"]
 
 _PART = re.compile(r"([^.\[\]]+)((?:\[[0-9]+\])*)")
 _INDEX = re.compile(r"\[([0-9]+)\]")
@@ -86,6 +86,22 @@ def patched(edit: Edit, bundle: Bundle | None) -> Bundle:
             steps += [match[1], *(int(index) for index in _INDEX.findall(match[2]))]
         made = _put(made, steps, value, path)
     return made
+
+
+def check_counts(had: Mapping[int, int], now: Mapping[int, int], anew: Container[int]) -> None:
+    """`Misconfigured` if an iterator between an edited bundle and the failure gives more or fewer.
+
+    A run goes on with the bundles that were given, so others would be left out without a word.
+    ``anew``: modules that are done again, however many they give.
+    """
+    for module, count in had.items():
+        if module not in anew and now.get(module, count) != count:
+            raise Misconfigured(
+                f"Edited so, module {module} gives {now[module]} bundles in place of {count}, but "
+                f"a run goes on with those that it had. Begin from module {module} "
+                f"(`--from {module}`): that gives them anew.",
+                module=module,
+            )
 
 
 def _masked(value: Any) -> bool:

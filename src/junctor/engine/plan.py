@@ -88,7 +88,7 @@ def compile_plan(
     for node in compiler.nodes:
         node.lane_call = _lane_call(node)
         # The first module's failure is the run's: nothing else could go on.
-        # So is that of a handler's module: a way begun there would not lead back to the one it is for.
+        # So is one inside a handler: a way begun there would not lead back to what it is for.
         node.aside = scenario.settings.dlq and node is not head and not node.inside
     transactional = any(
         node.polls or (node.definition is not None and node.definition.transactional)

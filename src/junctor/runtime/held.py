@@ -14,7 +14,7 @@ from junctor.engine.plan import Plan, downstream
 from junctor.language.connector import Bundle
 from junctor.runtime.repeats import Past
 
-__all__ = ["Held", "held"]
+__all__ = ["Held", "counts", "held"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,18 @@ def held(plan: Plan, past: Past, records: Iterable[list[Any]], at: Address) -> d
             if cycle == at.cycle and path == at.path[: len(path)]:
                 seen[module] = Held(cycle, module, path, bundle, edited=True)
     return seen
+
+
+def counts(plan: Plan, records: Iterable[list[Any]], at: Address) -> dict[int, int]:
+    """How many bundles the modules gave that give several by themselves, on the way to ``at``."""
+    made: dict[int, int] = {}
+    for record in records:
+        if record[0] != Tag.OPERATION or record[1] != at.cycle or not isinstance(record[5], list):
+            continue
+        module, path = record[2], tuple(record[3])
+        if module in plan.nodes and len(path) < len(at.path) and path == at.path[: len(path)]:
+            made[module] = made.get(module, 0) + len(record[5])
+    return made
 
 
 def _bundle(node: Node, record: list[Any], rest: Path) -> tuple[int | None, Bundle] | None:
