@@ -42,7 +42,7 @@ def release() -> str:
 
 
 def process_name(what: str, *, pid: int | None = None, proc: Path = _PROC) -> str:
-    """What this process, or one that it has started, is called among the nodes: ``host:server:123``.
+    """What this process is called among the nodes, or one that it has started: ``host:server:1``.
 
     In a container ``host:server:1.f00003e2``: others may have the host's name and the same number.
     """
