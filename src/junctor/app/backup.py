@@ -16,6 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from psycopg.errors import InsufficientPrivilege
+
 from junctor.adapters.durable import make_folder
 from junctor.adapters.postgres import dump
 from junctor.adapters.postgres.database import Connection, connect
@@ -217,6 +219,14 @@ async def bring_up_to_date(
         return await migrate(url)
     except JunctorError:
         raise
+    except InsufficientPrivilege as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise Misconfigured(
+            f"The database's user lacks a right: {reason}. It must own the database, and have two "
+            "roles: as a superuser, run create role junctor_engine nologin; create role "
+            "junctor_api nologin (those that are missing); grant junctor_engine, junctor_api to "
+            "USER. Nothing was changed; then try again."
+        ) from error
     except Exception as error:
         back = "The schema is as the last migration before it left it, and so is all data"
         if made is not None:
