@@ -18,7 +18,6 @@ from typing import Any, Protocol, TypeVar
 
 from psycopg.errors import InsufficientPrivilege
 
-from junctor.adapters.durable import make_folder
 from junctor.adapters.postgres import dump
 from junctor.adapters.postgres.database import Connection, connect
 from junctor.adapters.postgres.migrate import migrate, pending
@@ -104,7 +103,7 @@ async def make_backup(
     now = datetime.now(UTC)
     if place is None:
         place = settings.backups
-        make_folder(place, 0o700)
+        files.make_place(place)
     final = files.target(place.expanduser().absolute(), files.default_name(now))
     key = MasterKeys.text(settings.data_dir)
     if key is None and passphrase is not None:
@@ -261,7 +260,7 @@ async def _before_migration(settings: Settings, url: str, say: Say) -> Made | No
         if not await has_tables(connection):
             return None
         (size,) = await _row(connection, "size")
-    make_folder(settings.backups, 0o700)
+    files.make_place(settings.backups)
     free = free_bytes(settings.backups)
     if free < size + SPARE:
         say(
