@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from junctor.app.cli.session import await_schema, database
 from junctor.app.machine import connections_for
@@ -19,6 +20,16 @@ from tests.support import asynchronous
 async def test_a_database_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"can't be used: .*No such file"):
         await await_schema(f"postgresql://x@/x?host={tmp_path}", within=0.2)
+
+
+@asynchronous
+async def test_what_a_process_waits_for_is_logged(tmp_path: Path) -> None:
+    with capture_logs() as logged, pytest.raises(Misconfigured):
+        await await_schema(f"postgresql://x@/x?host={tmp_path}", within=0.2, moment=0)
+    assert [(line["event"], line["log_level"]) for line in logged] == [
+        ("waiting_for_database", "warning")
+    ]
+    assert "No such file" in logged[0]["error"]
 
 
 @asynchronous

@@ -55,6 +55,12 @@ def test_units_are_hardened_and_call_commands_that_exist(unit: Path) -> None:
     assert named["UMask"] == "0077"
 
 
+def test_a_server_of_a_unit_has_a_spool_where_it_may_write() -> None:
+    found = settings_of(DEPLOY / "systemd" / "junctor-server@.service")
+    assert ("Environment", "JUNCTOR_SPOOL_DIR=%S/junctor/spool") in found
+    assert ("StateDirectory", "junctor") in found
+
+
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
     analyze = shutil.which("systemd-analyze")
     if analyze is None:

@@ -16,7 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from junctor.adapters.durable import make_folder
+from psycopg.errors import InsufficientPrivilege
+
 from junctor.adapters.postgres import dump
 from junctor.adapters.postgres.database import Connection, connect
 from junctor.adapters.postgres.migrate import migrate, pending
@@ -102,7 +103,7 @@ async def make_backup(
     now = datetime.now(UTC)
     if place is None:
         place = settings.backups
-        make_folder(place, 0o700)
+        files.make_place(place)
     final = files.target(place.expanduser().absolute(), files.default_name(now))
     key = MasterKeys.text(settings.data_dir)
     if key is None and passphrase is not None:
@@ -217,6 +218,14 @@ async def bring_up_to_date(
         return await migrate(url)
     except JunctorError:
         raise
+    except InsufficientPrivilege as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise Misconfigured(
+            f"The database's user lacks a right: {reason}. It must own the database, and have two "
+            "roles: as a superuser, run create role junctor_engine nologin; create role "
+            "junctor_api nologin (those that are missing); grant junctor_engine, junctor_api to "
+            "USER. Nothing was changed; then try again."
+        ) from error
     except Exception as error:
         back = "The schema is as the last migration before it left it, and so is all data"
         if made is not None:
@@ -251,7 +260,7 @@ async def _before_migration(settings: Settings, url: str, say: Say) -> Made | No
         if not await has_tables(connection):
             return None
         (size,) = await _row(connection, "size")
-    make_folder(settings.backups, 0o700)
+    files.make_place(settings.backups)
     free = free_bytes(settings.backups)
     if free < size + SPARE:
         say(

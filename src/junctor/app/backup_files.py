@@ -32,7 +32,18 @@ from junctor.adapters.durable import make_folder, sync
 from junctor.adapters.postgres.tallies import Tally
 from junctor.errors import Conflict, Misconfigured
 
-__all__ = ["CONNECTORS", "DUMP", "KEY", "FileSum", "Manifest", "kept", "opened", "prune", "writing"]
+__all__ = [
+    "CONNECTORS",
+    "DUMP",
+    "KEY",
+    "FileSum",
+    "Manifest",
+    "kept",
+    "make_place",
+    "opened",
+    "prune",
+    "writing",
+]
 
 MANIFEST: Final = "manifest.json"
 DUMP: Final = "database.dump"
@@ -96,6 +107,17 @@ def target(place: Path, name: str) -> Path:
     if (place / MANIFEST).exists() or (place.exists() and not place.is_dir()):
         raise Conflict(f"{place} exists already: name a folder for backups, or a new name.")
     return place / name if place.is_dir() else place
+
+
+def make_place(place: Path) -> None:
+    """Makes the folder for backups if it is not there. `Misconfigured` if it can't be."""
+    try:
+        make_folder(place, 0o700)
+    except OSError as error:
+        raise Misconfigured(
+            f"{place} can't be made: {error.strerror or error}. "
+            "Set JUNCTOR_BACKUP_DIR to a folder that you may write."
+        ) from error
 
 
 @contextmanager

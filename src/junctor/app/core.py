@@ -50,6 +50,10 @@ class Core:
     """Whether runs are under way in this process: what can wait leaves them the machine."""
 
 
+CALLER_WAIT = 10.0
+"""Seconds after which a caller is told that the database can't be reached."""
+WORK_WAIT = 30.0
+"""Seconds for which what works for nobody in particular waits for a connection."""
 START_PATIENCE = 60.0
 """Seconds for which a server or worker that is starting waits for its database."""
 
@@ -66,8 +70,15 @@ async def open_core(
     registry = registry_of(settings)
     masters = MasterKeys.load(settings.ensure_data_dir())
     async with (
-        pool(url, "api", min_size=1, max_size=8, patience=patience) as api,
-        pool(url, "engine", min_size=1, max_size=4, patience=patience) as engine,
+        pool(url, "api", min_size=1, max_size=8, patience=patience, wait=CALLER_WAIT) as api,
+        pool(
+            url,
+            "engine",
+            min_size=1,
+            max_size=4,
+            patience=patience,
+            wait=WORK_WAIT if sends else CALLER_WAIT,
+        ) as engine,
         TransportAtFirstUse(settings.egress_allow) as way_out,
     ):
         transport: Transport = await way_out.ready() if sends else way_out

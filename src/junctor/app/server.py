@@ -231,7 +231,9 @@ async def serve(settings: Settings, url: str, *, fd: int | None = None) -> None:
             timeout_graceful_shutdown=GRACE,
         )
         settle_memory()
-        log.info("server ready", host=settings.host, port=settings.port, server=name)
+        # Not the settings': whoever hands a socket over has chosen its address.
+        host, port = sockets[0].getsockname()[:2]
+        log.info("server ready", host=host, port=port, server=name)
         heartbeat = Heartbeat(url, name=name, role="server", gap=settings.gap_minutes)
         if application.spool is not None:
             heartbeat.details["spool"] = application.spool.figures

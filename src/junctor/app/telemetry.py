@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from junctor.adapters.system import process_name
 from junctor.app import logs
 from junctor.app.settings import Settings
 from junctor.errors import Misconfigured
@@ -81,7 +82,7 @@ def _tracer(settings: Settings, process: str) -> Tracing:
         ) from error
     return Tracing(
         OTLPSpanExporter(endpoint=settings.traces),
-        service=process,
+        service=process_name(process),
         share=settings.traces_share / 100,
         hosts=settings.traces_hosts,
     )

@@ -19,6 +19,7 @@ from junctor.app.lean import settle_memory
 from junctor.app.room import disk_of
 from junctor.app.settings import Settings
 from junctor.app.telemetry import watched
+from junctor.runtime.complaints import Complaint
 from junctor.runtime.disk import Disk
 from junctor.runtime.scheduler import run_scheduler
 from junctor.runtime.worker import Worker
@@ -138,12 +139,13 @@ async def keep_time(
 ) -> None:
     """Fires schedules beside the work until ``stop``; no failure of theirs ends it."""
     log = structlog.get_logger("junctor.worker")
+    interrupted = Complaint(log.warning, "worker.schedules_interrupted")
     while not stop.is_set():
         try:
             await run_scheduler(url, stop, disk)
         except Exception as error:
             said = str(error).strip().partition("\n")[0] or type(error).__name__
-            log.warning("worker.schedules_interrupted", error=said, again_in=pause)
+            interrupted(said, again_in=pause)
             await _stopped(stop, within=pause)
 
 

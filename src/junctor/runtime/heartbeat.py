@@ -21,6 +21,7 @@ from junctor.adapters import neighbours
 from junctor.adapters.postgres.queries import load
 from junctor.adapters.system import release, uptime
 from junctor.ports.backlog import Claim
+from junctor.runtime.complaints import Complaint
 
 __all__ = ["Heartbeat", "renewed"]
 
@@ -110,6 +111,7 @@ class Heartbeat:
     def _run(self) -> None:
         connection: psycopg.Connection[tuple[object, ...]] | None = None
         pause = self._lease / 3 or 5.0
+        failed = Complaint(log.warning, "heartbeat_failed")
         while True:
             try:
                 if connection is None or connection.closed:
@@ -129,7 +131,7 @@ class Heartbeat:
                     return
                 self._beat(connection)
             except Exception as error:  # whatever it is: a worker without heartbeat loses its work
-                log.warning("heartbeat_failed", error=str(error).partition("\n")[0])
+                failed(str(error).partition("\n")[0])
                 if connection is not None:
                     connection.close()
                     connection = None

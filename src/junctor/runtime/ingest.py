@@ -30,6 +30,7 @@ from junctor.ports.inbox import Answered, NewDelivery
 from junctor.ports.vault import Vault
 from junctor.runtime import telemetry
 from junctor.runtime.batches import SPOOLED, Batches
+from junctor.runtime.complaints import Complaint
 from junctor.runtime.door_answers import FULL, Gone, TooSlow, answer_with, refusal
 from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.envelope import pack_call, pack_manual
@@ -379,6 +380,7 @@ class Ingest:
 
     async def _listen(self) -> None:
         """Hears of answers and of changed hooks."""
+        deaf = Complaint(log.warning, "not_listening")
         while True:
             try:
                 connection = await connect(self._url, "engine")
@@ -392,7 +394,7 @@ class Ingest:
                         else:
                             self._told.set()
             except Exception as error:  # whatever it is: hear again
-                log.warning("not_listening", error=str(error))
+                deaf(str(error))
                 await asyncio.sleep(0.2)
 
     def _forget_hooks(self) -> None:

@@ -25,6 +25,7 @@ from junctor.ports.transport import Transport
 from junctor.ports.vault import Vault
 from junctor.runtime.accounts import Accounts
 from junctor.runtime.committer import Committer
+from junctor.runtime.complaints import Complaint
 from junctor.runtime.disk import Disk
 from junctor.runtime.drive import SLICE, Driver
 from junctor.runtime.flights import Flights
@@ -235,6 +236,7 @@ class Worker:
 
     async def _listen(self) -> None:
         """Wakes the loop when something is signalled."""
+        deaf = Complaint(log.warning, "not_listening")
         while True:
             try:
                 connection = await connect(self._url, "engine")
@@ -248,7 +250,7 @@ class Worker:
                             self._signalled = True
                             self._wake.set()
             except Exception as error:  # whatever it is: hear again
-                log.warning("not_listening", error=str(error))
+                deaf(str(error))
                 await asyncio.sleep(0.2)
 
     async def _pass(self) -> int:

@@ -70,7 +70,8 @@ async def test_deliveries_and_runs_are_counted_and_traced(
 def test_a_server_says_how_the_installation_does(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as db:
         db.execute(
-            "insert into nodes (name, role) values ('a', 'worker') on conflict (name) do nothing"
+            "insert into nodes (name, role) values ('a', 'worker'), ('door', 'door') "
+            "on conflict (name) do nothing"
         )
         db.execute(
             "insert into budgets (organization_id, connector, name, key, state) values "
@@ -87,6 +88,7 @@ def test_a_server_says_how_the_installation_does(database_url: str) -> None:
     }
     assert found["junctor_database_up",] == 1
     assert found["junctor_nodes", "worker"] >= 1
+    assert ("junctor_nodes", "door") not in found
     assert found["junctor_inbox_deliveries", "parked"] == 0
     assert found["junctor_budget_used_ratio", "minute", "crisp"] == pytest.approx(0.3)
     assert found["junctor_runs_unfinished", "uncertain"] == 0

@@ -166,3 +166,9 @@ def test_differences_are_told_by_table() -> None:
 )
 def test_versions_of_programs_are_read(text: str, major: int | None) -> None:
     assert version_in(text) == major
+
+
+def test_a_place_that_cannot_be_is_told_with_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Misconfigured, match=r"file/backups can't be made: .*JUNCTOR_BACKUP_DIR"):
+        files.make_place(tmp_path / "file" / "backups")

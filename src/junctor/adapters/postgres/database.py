@@ -87,12 +87,19 @@ async def connect(url: str, role: Role, *, autocommit: bool = True) -> Connectio
 
 @asynccontextmanager
 async def pool(
-    url: str, role: Role, min_size: int = 1, max_size: int = 10, *, patience: float = 0.0
+    url: str,
+    role: Role,
+    min_size: int = 1,
+    max_size: int = 10,
+    *,
+    patience: float = 0.0,
+    wait: float = 30.0,
 ) -> AsyncIterator[Pool]:
     """An open pool of connections in ``role``, closed at the end of the block.
 
     Its connections are in autocommit mode: a transaction is what ``connection.transaction()`` or
     `tenant` opens. ``patience``: seconds for which a server that can't be reached is waited for.
+    ``wait``: seconds for which a user of the pool waits for a connection.
     """
     await _probe(url, role, patience)
 
@@ -113,7 +120,7 @@ async def pool(
         configure=configure,
         name=f"junctor-{role}",
         max_idle=300,
-        timeout=30,
+        timeout=wait,
     )
     await made.open()
     try:

@@ -20,6 +20,7 @@ from litestar.exceptions import (
     ValidationException,
 )
 
+from junctor.adapters.postgres.hot import is_lost
 from junctor.app.logs import redact
 from junctor.errors import Fault, JunctorError
 
@@ -41,6 +42,8 @@ _CODES = {
 }
 
 
+AGAIN = 5.0
+"""Seconds after which a caller of what can't be done just now should come again."""
 _NUL = re.compile(r"\bNUL\b|\\u0000")
 """As psycopg and PostgreSQL name the one character that its texts can't hold."""
 
@@ -66,6 +69,8 @@ def failure_of(error: BaseException) -> tuple[int, dict[str, Any]]:
         return 400, as_body("bad_request", "The body is nested too deeply to be read.", {}, "body")
     if isinstance(error, psycopg.DataError) and _NUL.search(str(error)):
         return 422, as_body("invalid", "A text holds the character NUL: leave it out.", {})
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and is_lost(error):
+        return 503, as_body("unavailable", "The database can't be reached: try again soon.", {})
     if isinstance(error, Fault) or not isinstance(error, (JunctorError, HTTPException)):
         return 500, as_body("fault", "Something went wrong here; it has been logged.", {})
     if isinstance(error, JunctorError):
@@ -126,6 +131,8 @@ def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         )
     headers = {"www-authenticate": "Bearer"} if status == 401 else {}
     retry_after = getattr(error, "retry_after", None)
+    if status == 503 and retry_after is None:
+        retry_after = AGAIN
     if retry_after is not None:
         headers["retry-after"] = str(max(1, round(retry_after)))
     if isinstance(error, MethodNotAllowedException) and error.headers:

@@ -76,17 +76,23 @@ async def database(settings: Settings, *, current: bool = True) -> AsyncIterator
         await asyncio.to_thread(embedded.stop)
 
 
-async def await_schema(url: str, *, within: float = 60.0) -> None:
+async def await_schema(url: str, *, within: float = 60.0, moment: float = 2.0) -> None:
     """Waits for the database and this release's schema, which another process may be making now.
 
-    `Misconfigured` says what was still missing when time was up.
+    `Misconfigured` says what was still missing when time was up; what is waited for longer than a
+    moment is logged, as nobody sees anything else of a process that does not begin.
     """
+    import structlog
     from psycopg import OperationalError
 
     from junctor.adapters.postgres.database import connect
     from junctor.adapters.postgres.migrate import ready
+    from junctor.runtime.complaints import Complaint
 
-    deadline = asyncio.get_running_loop().time() + within
+    begun = asyncio.get_running_loop().time()
+    deadline = begun + within
+    log = structlog.get_logger("junctor.start")
+    waiting = Complaint(log.warning, "waiting_for_database")
     while True:
         try:
             connection = await connect(url, "engine")
@@ -98,8 +104,11 @@ async def await_schema(url: str, *, within: float = 60.0) -> None:
             missing = str(error.params.get("reason", error.message)).rstrip(".")
         except OperationalError as error:  # it went away while we asked
             missing = " ".join(str(error).split())
-        if asyncio.get_running_loop().time() > deadline:
+        now = asyncio.get_running_loop().time()
+        if now > deadline:
             raise Misconfigured(f"The database can't be used: {missing}.")
+        if now - begun > moment:
+            waiting(missing, gives_up_in=round(deadline - now))
         await asyncio.sleep(0.05)
 
 

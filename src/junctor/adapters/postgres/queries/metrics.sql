@@ -22,7 +22,9 @@ select status::text, count(*) from procrastinate.procrastinate_jobs
 where status in ('todo', 'doing', 'failed') group by status
 
 -- name: nodes
-select role, count(*) from nodes where seen_at > clock_timestamp() - interval '30 seconds' group by role
+-- The row of role door is no process: it remembers when a server was last heard of.
+select role, count(*) from nodes
+where role <> 'door' and seen_at > clock_timestamp() - interval '30 seconds' group by role
 
 -- name: budgets
 select connector, name, state::text, extract(epoch from clock_timestamp())::float8 from budgets
