@@ -27,7 +27,8 @@ from junctor.app.backup_job import back_up
 from junctor.app.cli.session import await_schema
 from junctor.app.core import open_core
 from junctor.app.notifications import notifier
-from junctor.app.restore import How, Restored, alone, restore_backup
+from junctor.app.refill import How, Restored
+from junctor.app.restore import alone, restore_backup
 from junctor.app.settings import Settings
 from junctor.app.worker_process import keep_house
 from junctor.errors import Conflict, Misconfigured
@@ -212,6 +213,29 @@ insert into procrastinate_periodic_defers (task_name, defer_timestamp, job_id, p
 select task_name, 1, id, '' from jobs"""
 FREE = "set search_path = procrastinate; delete from procrastinate_jobs"
 
+STUBBORN = """create function stubborn() returns trigger language plpgsql as
+  $$ begin raise exception 'this stays as it is'; end $$;
+create trigger stubborn before {} for each row execute function stubborn()"""
+
+
+@pytest.mark.parametrize(
+    "what",  # the first is a copy's, the second only of one that is active
+    ["update of active on scenarios", "update of anchor_at on schedules"],
+)
+@asynchronous
+async def test_verifying_does_what_a_restore_does(
+    database_url: str, settings: Settings, what: str
+) -> None:
+    """What fills a database, but can't be made to stand still there, is no backup."""
+    await inhabit(database_url, settings)
+    say(database_url, STUBBORN.format(what))
+    try:
+        with pytest.raises(Misconfigured, match=r"All rows are there.*this stays as it is"):
+            await make_backup(settings, database_url, check=True)
+        assert list(settings.backups.iterdir()) == []
+    finally:
+        say(database_url, "drop function stubborn cascade")
+
 
 @pytest.mark.parametrize(
     ("how", "left"), [("copy", []), ("active", []), ("moved", [("partitions",)])]
@@ -293,7 +317,7 @@ async def test_damage_is_seen_before_anything_is_written(
         lying = msgspec.structs.replace(made.manifest, tables=tables)
         files.write_manifest(made.folder, lying)
         with pytest.raises(Misconfigured, match=r"public\.nodes has"):
-            await verify(database_url, made.folder)
+            await verify(settings, database_url, made.folder)
         (made.folder / files.MANIFEST).write_text(document)
 
         content = bytearray((made.folder / files.DUMP).read_bytes())

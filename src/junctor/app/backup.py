@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from psycopg.errors import InsufficientPrivilege
 
@@ -22,15 +22,16 @@ from junctor.adapters.postgres import dump
 from junctor.adapters.postgres.database import Connection, connect
 from junctor.adapters.postgres.migrate import migrate, pending
 from junctor.adapters.postgres.queries import load
-from junctor.adapters.postgres.tallies import Tally, differences, has_tables, sizes, tally
+from junctor.adapters.postgres.tallies import has_tables, sizes
 from junctor.adapters.sealed_key import seal_key
 from junctor.adapters.vault import VARIABLE, MasterKeys
 from junctor.app import backup_files as files
 from junctor.app.backup_files import Manifest
+from junctor.app.refill import How, Progress, Restored, Silent, fill, refuse_newer
 from junctor.app.settings import Settings
 from junctor.errors import JunctorError, Misconfigured
 
-__all__ = ["Made", "Progress", "Silent", "bring_up_to_date", "make_backup", "verify"]
+__all__ = ["Made", "bring_up_to_date", "make_backup", "verify"]
 
 T = TypeVar("T")
 
@@ -40,34 +41,14 @@ SPARE = 256 * 1024 * 1024
 """Bytes that a backup leaves free on its disk, which often is the database's, too."""
 LOOK = 0.5
 """Seconds between two looks at what is free."""
-
-
-class Progress(Protocol):
-    """Hears how far something is."""
-
-    def begin(self, what: str, total: int) -> None:
-        """``total`` units of work, in bytes of the database, are ahead."""
-        ...
-
-    def advance(self, amount: int) -> None:
-        """So much of it is done."""
-        ...
+WAYS: Final[tuple[How, ...]] = ("active", "moved")
+"""How else it may be restored; the last only if nothing ran when it was made."""
 
 
 class Say(Protocol):
     """Tells a person one line."""
 
     def __call__(self, line: str, /) -> None: ...
-
-
-class Silent:
-    """Nobody watches."""
-
-    def begin(self, what: str, total: int) -> None:
-        """Said to nobody."""
-
-    def advance(self, amount: int) -> None:
-        """Said to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +76,8 @@ async def make_backup(
 ) -> Made:
     """Writes a backup to ``place`` (a folder for backups, or its name; default: the settings').
 
-    With a ``passphrase`` the master key is put beside it, sealed. With ``check`` it is restored
-    into a database of its own and compared before it gets its name. Cancelled or failed, it leaves
-    nothing.
+    With a ``passphrase`` the master key is put beside it, sealed. With ``check`` it is verified
+    before it gets its name. Cancelled or failed, it leaves nothing.
     """
     progress = progress or Silent()
     now = datetime.now(UTC)
@@ -150,7 +130,7 @@ async def make_backup(
         )
         files.write_manifest(folder, manifest)
         if check:
-            await _compare(url, folder, manifest, progress)
+            await _rehearse(settings, url, folder, manifest, progress)
     return Made(final, manifest)
 
 
@@ -172,32 +152,38 @@ async def _while_there_is_room(folder: Path, work: Coroutine[Any, Any, T]) -> T:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def verify(url: str, place: Path, *, progress: Progress | None = None) -> Made:
-    """Restores a backup into a database of its own on this server, compares, and removes it.
-
-    `Misconfigured` says what differs.
+async def verify(
+    settings: Settings, url: str, place: Path, *, progress: Progress | None = None
+) -> Made:
+    """Restores a backup into a database of its own on this server, with all that a restore does,
+    and removes it. `Misconfigured` says what differs, or what a restore could not do.
     """
     folder, manifest = files.opened(place)
+    refuse_newer(folder, manifest)
     await asyncio.to_thread(files.check_files, folder, manifest)
-    await _compare(url, folder, manifest, progress or Silent())
+    await _rehearse(settings, url, folder, manifest, progress or Silent())
     return Made(folder, manifest)
 
 
-async def _compare(url: str, folder: Path, manifest: Manifest, progress: Progress) -> None:
-    progress.begin("Verifying", max(1, len(manifest.tables)))
+async def _rehearse(
+    settings: Settings, url: str, folder: Path, manifest: Manifest, progress: Progress
+) -> None:
+    key = MasterKeys.text(settings.data_dir)
+    masters = MasterKeys.parse(*key) if key is not None else None
+    if masters is not None and any(
+        masters.fingerprints.get(name) != print_ for name, print_ in manifest.master_keys.items()
+    ):
+        masters = None  # another installation's backup: all but its secrets can be tried here
     async with dump.made_database(url, f"junctor_verify_{secrets.token_hex(6)}") as copy:
-        await dump.load(copy, folder / files.DUMP, on_table=lambda _: progress.advance(1))
-        await compare_tables(copy, manifest.tables)
-
-
-async def compare_tables(url: str, expected: dict[str, Tally]) -> None:
-    """`Misconfigured` if the database does not hold what a manifest says."""
-    connection = await connect(url, "owner")
-    async with connection:
-        wrong = differences(expected, await tally(connection))
-    if wrong:
-        told = "; ".join(wrong[:5]) + ("; …" if len(wrong) > 5 else "")
-        raise Misconfigured(f"What was restored is not what was backed up: {told}.")
+        await fill(
+            copy,
+            folder,
+            Restored(manifest=manifest, how="copy"),
+            masters=masters,
+            actor="verify",
+            progress=progress,
+            rehearse=WAYS if not manifest.processes else WAYS[:1],
+        )
 
 
 async def bring_up_to_date(

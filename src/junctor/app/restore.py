@@ -13,55 +13,23 @@ schedules paused, and what was under way is set aside. ``how`` says what is diff
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-from uuid import UUID
 
-from junctor.adapters.postgres import dump
-from junctor.adapters.postgres.database import Connection, connect
-from junctor.adapters.postgres.migrate import known, migrate
-from junctor.adapters.postgres.queries import load
+from junctor.adapters.postgres.database import connect
 from junctor.adapters.sealed_key import open_key
 from junctor.adapters.vault import FILE, VARIABLE, MasterKeys, put_key
 from junctor.app import backup_files as files
-from junctor.app.backup import Progress, Silent, compare_tables
 from junctor.app.backup_files import Manifest
+from junctor.app.refill import How, Progress, Restored, Silent, fill, refuse_newer
 from junctor.app.settings import Settings
 from junctor.errors import Conflict, Misconfigured
 
-__all__ = ["How", "Restored", "alone", "restore_backup"]
-
-How = Literal["copy", "active", "moved"]
+__all__ = ["alone", "restore_backup"]
 
 _LOCK = 0x6A6374_02
 """Held in a database while a backup is restored into it."""
-MESSAGE = (
-    "It had not ended when the backup was made that this is restored from; "
-    "it may have ended since, in the original."
-)
-
-
-@dataclass(slots=True)
-class Restored:
-    """What a restore did."""
-
-    manifest: Manifest
-    how: How
-    migrations: list[str] = field(default_factory=list)
-    set_aside: int = 0
-    """Deliveries and runs that were under way, now incomplete runs."""
-    switched_off: list[str] = field(default_factory=list)
-    """Names of scenarios that were active."""
-    channels_off: list[str] = field(default_factory=list)
-    """Names of the channels of notifications that were on, and are off."""
-    keys: int = 0
-    """Data keys that the master key opens."""
-    connectors_kept: list[str] = field(default_factory=list)
-    """Files of connectors that were here with other contents, and stay."""
 
 
 async def restore_backup(
@@ -88,27 +56,13 @@ async def restore_backup(
             "under way then may have gone on: restore it with --active, or stop Junctor, make "
             "another backup and restore that one with --moved."
         )
-    newer = sorted(set(manifest.schema) - known())
-    if newer:
-        raise Misconfigured(
-            f"{folder} was made by Junctor {manifest.junctor}, and this release does not know "
-            f"{', '.join(newer)}: install that release or a later one."
-        )
+    refuse_newer(folder, manifest)
     progress.begin("Checking", 1)
     await asyncio.to_thread(files.check_files, folder, manifest)
     masters = _master_keys(settings, folder, manifest, passphrase)
     done = Restored(manifest=manifest, how=how)
-    progress.begin("Restoring", max(1, len(manifest.tables)))
     async with alone(url):
-        await dump.load(url, folder / files.DUMP, on_table=lambda _: progress.advance(1))
-        progress.begin("Comparing", 1)
-        await compare_tables(url, manifest.tables)
-        done.keys = await _open_keys(url, masters)
-        done.migrations = await migrate(url, half=True)
-        connection = await connect(url, "owner")
-        async with connection, connection.transaction():
-            await _stand_still(connection, done, actor)
-            await dump.finish(connection)
+        await fill(url, folder, done, masters=masters, actor=actor, progress=progress)
     if files.CONNECTORS in manifest.files:
         packed = folder / files.CONNECTORS
         done.connectors_kept = await asyncio.to_thread(
@@ -172,66 +126,3 @@ def _master_keys(
 
 def _ids(manifest: Manifest) -> str:
     return ", ".join(f"{name} {print_}" for name, print_ in manifest.master_keys.items())
-
-
-async def _open_keys(url: str, masters: MasterKeys | None) -> int:
-    """Opens every data key, which open everything else; `Misconfigured` for one that stays shut."""
-    count = 0
-    if masters is None:
-        return count
-    connection = await connect(url, "owner")
-    async with connection:
-        cursor = await connection.execute(load("backup")["data_keys"])
-        for organization_id, key_id, master, wrapped in await cursor.fetchall():
-            masters.opens(organization_id, key_id, master, bytes(wrapped))
-            count += 1
-    return count
-
-
-async def _stand_still(connection: Connection, done: Restored, actor: str) -> None:
-    """What must not go on by itself does not; all in the caller's transaction."""
-    sql = load("backup")
-
-    async def execute(name: str, **parameters: Any) -> Any:
-        return await connection.execute(sql[name], parameters)
-
-    await execute("paths")
-    await execute("forget_processes", gaps=done.how == "moved")
-    off: dict[UUID, list[str]] = {}
-    silent: dict[UUID, list[str]] = {}
-    if done.how != "moved":
-        record = Misconfigured(MESSAGE).as_record() | {"code": "restored", "restored": True}
-        error = json.dumps(record)
-        await execute("forget_jobs", message=MESSAGE)
-        await execute("forget_stops")
-        await execute("still_waits")
-        runs = (await execute("set_aside_runs", error=error)).rowcount
-        deliveries = await execute(
-            "set_aside_deliveries", message=MESSAGE, error=error, actor=actor
-        )
-        done.set_aside = runs + deliveries.rowcount
-        await execute("no_retries")
-        await execute("keep_order")
-    schedules = (await (await execute("has", table="schedules", column="next_at")).fetchone())[0]
-    if done.how == "copy":
-        for organization_id, name in await (await execute("switch_off")).fetchall():
-            off.setdefault(organization_id, []).append(name)
-        for organization_id, name in await (await execute("silence")).fetchall():
-            silent.setdefault(organization_id, []).append(name)
-        if schedules:
-            await execute("pause_schedules")
-    elif done.how == "active" and schedules:
-        await execute("plan_schedules")
-    done.switched_off = [name for names in off.values() for name in names]
-    done.channels_off = sorted(name for names in silent.values() for name in names)
-    for (organization_id,) in await (await execute("organizations")).fetchall():
-        details = {
-            "made_at": done.manifest.made_at.isoformat(),
-            "how": done.how,
-            "set_aside": done.set_aside,
-            "switched_off": off.get(organization_id, []),
-            "channels_off": sorted(silent.get(organization_id, [])),
-        }
-        await execute(
-            "note", organization=organization_id, actor=actor, details=json.dumps(details)
-        )

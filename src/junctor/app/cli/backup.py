@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         verify: Annotated[
             bool,
-            typer.Option("--verify", help="Restore it into a database of its own and compare."),
+            typer.Option("--verify", help="Restore it into a database of its own, and compare."),
         ] = False,
         with_key: Annotated[
             bool,
@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
             async with database(settings, current=False) as url:
                 with Bar(quiet=as_json) as progress:
                     if existing is not None:
-                        return await verify_backup(url, existing, progress=progress)
+                        return await verify_backup(settings, url, existing, progress=progress)
                     return await make_backup(
                         settings,
                         url,

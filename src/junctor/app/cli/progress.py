@@ -15,7 +15,7 @@ VARIABLE = "JUNCTOR_BACKUP_PASSPHRASE"
 
 
 class Bar:
-    """`app.backup.Progress` on standard error; nothing where that is no terminal or ``quiet``."""
+    """`app.refill.Progress` on standard error; nothing where that is no terminal or ``quiet``."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet or not sys.stderr.isatty()

@@ -50,7 +50,8 @@ def register(app: typer.Typer) -> None:
         from junctor.app.cli.output import print_json
         from junctor.app.cli.progress import VARIABLE, Bar, ask_passphrase
         from junctor.app.cli.session import actor, database, run_async
-        from junctor.app.restore import Restored, restore_backup
+        from junctor.app.refill import Restored
+        from junctor.app.restore import restore_backup
         from junctor.app.settings import Settings
 
         if active and moved:
@@ -96,7 +97,7 @@ def register(app: typer.Typer) -> None:
 
 def _tell(done: object) -> None:
     from junctor.app.cli.output import ago, console
-    from junctor.app.restore import Restored
+    from junctor.app.refill import Restored
 
     assert isinstance(done, Restored)
     out = console()
