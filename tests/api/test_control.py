@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 
+from junctor.adapters import neighbours
 from junctor.app import control
 from junctor.app.oneshot import own_worker
 from junctor.language import ids
@@ -156,6 +159,28 @@ async def test_status_shows_processes_and_the_database(api: Any) -> None:
         assert set(found["runs"]) == {"waiting", "incomplete", "uncertain"}
         headers = await it.token_with("runs:read")
         assert (await it.client.get("/api/v1/status", headers=headers)).status_code == 403
+
+
+@pytest.mark.skipif(not neighbours.machine(), reason="this system does not tell (no Linux /proc)")
+@asynchronous
+async def test_a_process_of_this_machine_that_was_killed_is_gone_at_once(
+    api: Any, database_url: str
+) -> None:
+    """Its last heartbeat was a moment ago, and of another machine's that is all that is known."""
+    pid, begun = neighbours.process(os.getpid()).split(":")
+    died = {"machine": neighbours.machine(), "process": f"{pid}:{int(begun) + 1}"}
+    put = "insert into nodes (name, role, details) values (%s, 'worker', %s)"
+    async with api() as it:
+        with psycopg.connect(database_url, autocommit=True) as db:
+            db.execute("delete from nodes")
+            db.execute(put, ("died", json.dumps(died)))
+            ready = (await it.client.get("/readyz")).json()["checks"]
+            db.execute(put, ("far", json.dumps(died | {"machine": "another"})))
+        found = {each["name"]: each for each in (await got(it, "/status"))["nodes"]}
+        assert (found["died"]["alive"], found["died"]["gone"]) == (False, True)
+        assert (found["far"]["alive"], found["far"]["gone"]) == (True, False)
+        assert ready["worker"] is False
+        assert (await it.client.get("/readyz")).json()["checks"]["worker"] is True
 
 
 @asynchronous

@@ -22,8 +22,8 @@ from junctor.app.activation import hooks_of
 from junctor.app.care import attention
 from junctor.app.cli.session import database
 from junctor.app.core import Core, open_core
+from junctor.app.living import worker_alive
 from junctor.app.machine import fetch_json
-from junctor.app.running import worker_alive
 from junctor.app.scenarios import all_scenarios
 from junctor.app.settings import OTHERS, SETTINGS, Settings
 from junctor.errors import JunctorError, Misconfigured

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from junctor.adapters.system import process_name
 from junctor.app.core import Core
-from junctor.app.running import wait_for_run, worker_alive
+from junctor.app.living import worker_alive
+from junctor.app.running import wait_for_run
 from junctor.errors import NotFound
 from junctor.ports.catalog import Run, Scenario
 from junctor.runtime.ingest import Ingest

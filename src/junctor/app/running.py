@@ -29,7 +29,6 @@ __all__ = [
     "operations",
     "resolve",
     "wait_for_run",
-    "worker_alive",
 ]
 
 Piece = tuple[bytes, Mapping[bytes, bytes]]
@@ -39,8 +38,6 @@ _SOON = timedelta(seconds=1)
 _PAGE = 200
 _BATCH = 50
 """Segments read at once."""
-ALIVE = 15.0
-"""Seconds after its last heartbeat that a worker counts as alive."""
 
 
 def as_bundles(value: Any) -> list[dict[str, Any]] | None:
@@ -57,18 +54,6 @@ def as_bundles(value: Any) -> list[dict[str, Any]] | None:
                 raise Misconfigured(f"Bundle {position + 1} is no object.", path=f"[{position}]")
         return [dict(bundle) for bundle in value] or [{}]
     raise Misconfigured("The input must be one bundle (an object) or a list of bundles.")
-
-
-async def worker_alive(core: Core) -> bool:
-    """Whether any worker was heard of within the last seconds, by the database's clock."""
-    async with core.engine.connection() as connection:
-        cursor = await connection.execute(
-            "select exists (select from nodes where role = 'worker'"
-            " and seen_at > clock_timestamp() - make_interval(secs => %s))",
-            (ALIVE,),
-        )
-        row = await cursor.fetchone()
-    return bool(row and row[0])
 
 
 async def wait_for_run(

@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from junctor.adapters.postgres.queries import load as queries
 from junctor.app.core import Core
+from junctor.app.living import ended, heard
 from junctor.language import ids
 from junctor.language.budgets import Bucket
 
@@ -30,9 +31,6 @@ __all__ = [
     "status",
 ]
 
-SILENT = 15.0
-"""Seconds without a heartbeat after which a process counts as gone."""
-
 
 class SpoolStatus(msgspec.Struct):
     """What lay in a server's spool when it was last heard of: deliveries that are acknowledged and
@@ -45,7 +43,9 @@ class SpoolStatus(msgspec.Struct):
 
 
 class NodeStatus(msgspec.Struct):
-    """A server or worker. ``alive``: heard of within 15 seconds; times are in seconds.
+    """A server or worker. ``alive``: heard of within 15 seconds, a worker within 10, and not
+    ``gone``: its process has ended for certain, which is known only on the machine that looks.
+    Times are in seconds.
 
     ``active``: runs under way, of a worker. ``spool``: what lies in a server's, if it has one.
     """
@@ -59,6 +59,7 @@ class NodeStatus(msgspec.Struct):
     version: str
     active: int | None
     spool: SpoolStatus | None = None
+    gone: bool = False
 
 
 class QueueStatus(msgspec.Struct):
@@ -169,16 +170,18 @@ async def status(core: Core, organization_id: UUID | None = None) -> Status:
 
 def _node(row: dict[str, Any]) -> NodeStatus:
     details = row["details"]
+    gone = ended(details)
     return NodeStatus(
         name=row["name"],
         role=row["role"],
-        alive=row["silent"] < SILENT,
+        alive=not gone and heard(row["role"], row["silent"]),
         uptime=round(row["uptime"], 1),
         silent=round(row["silent"], 1),
         started_at=row["started_at"],
         version=str(details.get("version", "")),
         active=details.get("active"),
         spool=_spool(details.get("spool"), row["now"]),
+        gone=gone,
     )
 
 

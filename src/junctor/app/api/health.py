@@ -10,7 +10,7 @@ from litestar import Request, Response, get
 from junctor.adapters.postgres.migrate import ready
 from junctor.app.api.http import core_of
 from junctor.app.core import Core
-from junctor.app.running import worker_alive
+from junctor.app.living import worker_alive
 
 __all__ = ["healthz", "openapi_document", "readiness", "readyz"]
 

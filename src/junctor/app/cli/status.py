@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from junctor.app.status import Status
+    from junctor.app.status import NodeStatus, Status
 
 __all__ = ["register"]
 
@@ -56,7 +56,7 @@ def show(found: Status) -> None:
                     node.role,
                     node.version,
                     spell(node.uptime),
-                    "now" if node.alive else f"{spell(node.silent)} ago: gone?",
+                    _last_seen(node),
                     "" if node.active is None else node.active,
                     "" if node.spool is None else node.spool.deliveries,
                 )
@@ -127,6 +127,12 @@ def show(found: Status) -> None:
                 for each in found.budgets
             ),
         )
+
+
+def _last_seen(node: NodeStatus) -> str:
+    if node.alive:
+        return "now"
+    return f"{spell(node.silent)} ago: {'gone' if node.gone else 'gone?'}"
 
 
 def spell(seconds: float) -> str:
