@@ -32,6 +32,9 @@ class MemoryStand(Stand):
     def plant(self, organization_id: UUID, scenario_id: UUID, *, active: bool = True) -> None:
         self.store.plant(organization_id, scenario_id, active=active)
 
+    def forget(self, organization_id: UUID, scenario_id: UUID) -> None:
+        del self.store.scenarios[organization_id, scenario_id]
+
     def plant_store(self, organization_id: UUID, store_id: UUID) -> None:
         pass  # the fake keeps records of any store
 

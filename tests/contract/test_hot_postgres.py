@@ -57,6 +57,12 @@ class PostgresStand(Stand):
             given,
         )
 
+    def forget(self, organization_id: UUID, scenario_id: UUID) -> None:
+        query = "delete from scenarios where (organization_id, id) = (%(o)s, %(s)s)"
+        self._connection.execute("reset role")  # workers delete none
+        self._do(query, {"o": organization_id, "s": scenario_id})
+        self._connection.execute("set role junctor_engine")
+
     def plant_store(self, organization_id: UUID, store_id: UUID) -> None:
         self._do(
             "insert into data_stores (organization_id, id, team_id, name, created_by, updated_by)"

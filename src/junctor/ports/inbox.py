@@ -52,8 +52,10 @@ class Inbox(Protocol):
 
     async def accept(
         self, deliveries: Sequence[NewDelivery], *, again: bool = False
-    ) -> dict[UUID, UUID]:
-        """Stores and signals the new ones in one commit; returns {duplicate: first delivery}.
+    ) -> dict[UUID, UUID | None]:
+        """Stores and signals the new ones in one commit; returns {duplicate: first delivery}, and
+        ``None`` for those whose scenario is gone: these are not stored, and nobody may be told
+        that they were.
 
         ``again``: these may have been stored before, and even be done; then they stay so.
         """

@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 
 from junctor.adapters.postgres.hot import Line, PostgresInbox
-from junctor.errors import BundleInvalid, Misconfigured
+from junctor.errors import BundleInvalid, Misconfigured, NotFound
 from junctor.language.connector import Connector, Delivery, Missed, ModuleDef, Request, Response
 from junctor.language.ids import Ids
 from junctor.language.recovery import ADDRESS
@@ -117,7 +117,10 @@ class Filler:
         waiting = [each for each in made if each.key is not None and first[each.key] is each]
         known = 0
         for start in range(0, len(waiting), BATCH):
-            known += len(await self._inbox.accept(waiting[start : start + BATCH]))
+            told = await self._inbox.accept(waiting[start : start + BATCH])
+            if None in told.values():
+                raise NotFound(what="The scenario of this hook")
+            known += len(told)
         return Filled(
             hook_id=listed.id,
             since=since,

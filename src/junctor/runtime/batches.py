@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 
 from junctor.adapters.postgres.hot import Line, PostgresInbox, is_lost
+from junctor.errors import NotFound
 from junctor.ports.inbox import NewDelivery
 from junctor.runtime import telemetry
 from junctor.runtime.door_answers import Busy
@@ -78,7 +79,7 @@ class Batches:
 
     async def accept(self, delivery: NewDelivery) -> UUID | None:
         """Durable when it returns; the id of the first delivery if this one is a duplicate,
-        `SPOOLED` if it is not in the database yet.
+        `SPOOLED` if it is not in the database yet. `NotFound` if its scenario is gone.
         """
         future: _Future = asyncio.get_running_loop().create_future()
         spool = self._spool
@@ -136,7 +137,7 @@ class Batches:
         ``batch`` is emptied by who takes its deliveries elsewhere in the meantime.
         """
         try:
-            duplicates = await self._inbox.accept([delivery for delivery, _ in batch])
+            told = await self._inbox.accept([delivery for delivery, _ in batch])
         except asyncio.CancelledError:
             for _, future in batch:
                 future.cancel()
@@ -158,10 +159,16 @@ class Batches:
             return
         if self._spool is not None:
             self._spool.away = False
-        telemetry.stored(len(batch), len(duplicates) if duplicates else 0)
+        gone = sum(first is None for first in told.values())
+        telemetry.stored(len(batch) - gone, len(told) - gone)
         for delivery, future in batch:
-            if not future.done():
-                future.set_result(duplicates.get(delivery.id) if duplicates else None)
+            if future.done():
+                continue
+            first = told.get(delivery.id)
+            if first is None and delivery.id in told:
+                future.set_exception(NotFound(what="The scenario of this hook"))
+            else:
+                future.set_result(first)
 
     def _began(self, lost: bool) -> None:
         """Deliveries go into the spool from now on, those that came before first."""

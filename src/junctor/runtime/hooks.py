@@ -29,7 +29,7 @@ from junctor.ports.inbox import Answered
 from junctor.ports.vault import Keyring, Vault
 from junctor.runtime.plans import Plans, Prepared
 
-__all__ = ["MOST_KEPT", "Away", "Draining", "Hook", "Hooks", "hook_aad", "plain_key"]
+__all__ = ["MOST_KEPT", "Away", "Draining", "Hook", "Hooks", "Moved", "hook_aad", "plain_key"]
 
 KEEP_SECONDS = 60.0
 """At least; a change is told (`junctor_hooks`), this is the net. They expire at different times."""
@@ -149,6 +149,14 @@ def _scope(prepared: Prepared) -> Scope:
     )
 
 
+class Moved(JunctorError):
+    """This hook was given to another scenario just now. Please send it again."""
+
+    code = "moved"
+    status = 503
+    retry_after = 1.0
+
+
 class Away(JunctorError):
     """It can't be said now whether there is a hook at this address. Please send it again."""
 
@@ -187,6 +195,10 @@ class Hooks:
         else:
             self._cache.clear()
         self._forgotten += 1
+
+    def drop(self, token: str) -> None:
+        """This one is not as it was known here: the database is asked before it is used again."""
+        self._cache.pop(token, None)
 
     async def make_ready(self, tokens: Iterable[str], pause: float = 0.005) -> None:
         """Prepares these hooks, and drops all others; gently, as others are at work."""

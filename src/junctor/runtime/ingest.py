@@ -23,7 +23,7 @@ from junctor.adapters.postgres.hot import Line, PostgresInbox
 from junctor.adapters.postgres.spooled import PostgresSpooled
 from junctor.adapters.spool import SpoolFolder, SpoolFull
 from junctor.adapters.system import system_ids
-from junctor.errors import JunctorError, NotSent, TooLarge, Unauthorized
+from junctor.errors import JunctorError, NotFound, NotSent, TooLarge, Unauthorized
 from junctor.language.connector import Bundle, Connector, Delivery, ModuleDef
 from junctor.language.verifiers import caller_of
 from junctor.ports.inbox import Answered, NewDelivery
@@ -35,7 +35,7 @@ from junctor.runtime.door_answers import FULL, Gone, TooSlow, answer_with, refus
 from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.envelope import pack_call, pack_manual
 from junctor.runtime.fanout import APP, Fanout
-from junctor.runtime.hooks import MOST_KEPT, Draining, Hook, Hooks
+from junctor.runtime.hooks import MOST_KEPT, Draining, Hook, Hooks, Moved
 from junctor.runtime.inspection import inspect
 from junctor.runtime.plans import Plans
 from junctor.runtime.spooling import Spooling
@@ -220,7 +220,12 @@ class Ingest:
             if refused is not None:
                 return refused
             delivery = replace(delivery, settings=hook.stored)
-        return await self._take(hook, delivery)
+        try:
+            return await self._take(hook, delivery)
+        except NotFound as error:  # what is known here is not true any more
+            self._hooks.drop(token)
+            await self._hooks.get(token, away=self._away)
+            raise Moved from error
 
     async def _read(self, scope: Scope, receive: Receive, settings: Mapping[str, Any]) -> Delivery:
         """The call, once its body is whole."""

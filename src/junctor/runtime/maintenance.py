@@ -81,11 +81,12 @@ class Maintenance:
         """Forgets what has served; returns how many of each.
 
         Dedup keys after 7 days, answers after an hour, answers of the API and processes that
-        fell silent after a day, waits a week after their end, order keys with nothing to do.
+        fell silent after a day, waits a week after their end, what lies in the inbox for a
+        scenario that is gone, order keys with nothing to do.
         """
         done = {
             name: await self._batches(f"forget_{name}")
-            for name in ("seen", "answers", "idempotency", "waits", "idle")
+            for name in ("seen", "answers", "idempotency", "waits", "orphans", "idle")
         }
         done["nodes"] = await self._execute("forget_nodes")
         done["woken"] = await self._execute("wake_forgotten")

@@ -81,6 +81,25 @@ async def a_batch_accepted_again_is_stored_once(stand: Stand) -> None:
     assert await given.taken(await given.claimed()) == [each.id for each in batch]
 
 
+@_check
+async def what_is_for_a_scenario_that_is_gone_is_neither_stored_nor_remembered(
+    stand: Stand,
+) -> None:
+    given, stays = Given(stand), Given(stand, 2)
+    stand.forget(given.organization, given.scenario)
+    plain, keyed, kept = given.new(), given.new(key="x"), stays.new()
+    refused: dict[UUID, UUID | None] = {plain.id: None, keyed.id: None}
+    assert await stand.inbox.accept([plain, keyed, kept]) == refused
+    assert await stand.inbox.accept([plain, stays.new()]) == {plain.id: None}
+    stand.plant(given.organization, given.scenario)
+    again = given.new(key="x")
+    assert await stand.inbox.accept([again]) == {}  # no duplicate of what was refused
+    claims = await given.a.claim(MANY, MANY)
+    (mine,) = (claim for claim in claims if claim.organization_id == given.organization)
+    assert await given.taken(mine) == [again.id]
+    assert len(claims) == 2
+
+
 # Claims.
 
 

@@ -220,14 +220,17 @@ class MemoryInbox(Inbox):
 
     async def accept(
         self, deliveries: Sequence[NewDelivery], *, again: bool = False
-    ) -> dict[UUID, UUID]:
+    ) -> dict[UUID, UUID | None]:
         store = self._store
         keyed = [(d.organization_id, d.hook_id, d.key) for d in deliveries if d.key is not None]
         if len(set(keyed)) < len(keyed):
             raise ValueError("a dedup key twice in one batch: the second must wait for the next")
-        duplicates = {}
+        duplicates: dict[UUID, UUID | None] = {}
         signalled = set()
         for given in deliveries:
+            if (given.organization_id, given.scenario_id) not in store.scenarios:
+                duplicates[given.id] = None
+                continue
             if given.key is not None:
                 mark = (given.organization_id, given.hook_id, given.key)
                 first = store.seen.setdefault(mark, given.id)

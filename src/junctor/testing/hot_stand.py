@@ -33,6 +33,10 @@ class Stand(Protocol):
         """A published scenario (version 1); again: switched on or off."""
         ...
 
+    def forget(self, organization_id: UUID, scenario_id: UUID) -> None:
+        """The scenario is deleted."""
+        ...
+
     def plant_store(self, organization_id: UUID, store_id: UUID) -> None:
         """An empty data store."""
         ...

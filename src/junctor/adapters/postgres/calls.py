@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 
 from junctor.adapters.postgres.hot import Line
 from junctor.adapters.postgres.queries import load
+from junctor.errors import NotFound
 from junctor.ports.inbox import Answered
 
 __all__ = ["Callee", "Ended", "PostgresCalls"]
@@ -81,7 +82,10 @@ class PostgresCalls:
         order_key: str,
         payload: bytes,
     ) -> None:
-        """Puts the call in the inbox, unless it is there or was: again is as once, for ever."""
+        """Puts the call in the inbox, unless it is there or was: again is as once, for ever.
+
+        `NotFound` if the scenario is gone.
+        """
         parameters = {
             "organization": organization_id,
             "scenario": scenario_id,
@@ -90,12 +94,15 @@ class PostgresCalls:
             "payload": payload,
         }
 
-        async def work(connection: AsyncConnection[Row]) -> None:
+        async def work(connection: AsyncConnection[Row]) -> bool:
             async with connection.pipeline(), connection.transaction():
                 for name in ("lock_call", "hold_call", "begin_call"):
-                    await connection.execute(self._sql[name], parameters)
+                    cursor = await connection.execute(self._sql[name], parameters)
+                row = await cursor.fetchone()
+            return bool(row and row[0])
 
-        await self._line.run(work)
+        if not await self._line.run(work):
+            raise NotFound(what="The scenario that is called")
 
     async def resume(self, organization_id: UUID, run_id: UUID) -> bool:
         """Lets a stopped run go on from its journal; False if it is not stopped any more."""

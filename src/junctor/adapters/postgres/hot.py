@@ -144,7 +144,7 @@ class PostgresInbox:
 
     async def accept(
         self, deliveries: Sequence[NewDelivery], *, again: bool = False
-    ) -> dict[UUID, UUID]:
+    ) -> dict[UUID, UUID | None]:
         """One commit for the whole batch. ``again``: it may have been stored before.
 
         If the connection is lost, the batch may be stored all the same, and what was stored may be
@@ -152,7 +152,7 @@ class PostgresInbox:
         """
         tries = 0
 
-        async def work(connection: AsyncConnection[Row]) -> dict[UUID, UUID]:
+        async def work(connection: AsyncConnection[Row]) -> dict[UUID, UUID | None]:
             nonlocal tries
             tries += 1
             if tries == 1 and not again:
@@ -173,7 +173,7 @@ class PostgresInbox:
 
     async def _insert(
         self, connection: AsyncConnection[Row], deliveries: Sequence[NewDelivery]
-    ) -> dict[UUID, UUID]:
+    ) -> dict[UUID, UUID | None]:
         columns = list(zip(*deliveries, strict=True))
         parameters: dict[str, Any] = {
             "organizations": Uuids(columns[0]),
@@ -184,11 +184,11 @@ class PostgresInbox:
             "payloads": Buffers(columns[5]),
             "servers": Texts(columns[7]),
         }
-        if not any(columns[6]):
-            await self._line.execute(connection, "accept_plain", parameters)
-            return {}
-        parameters["keys"] = Texts(columns[6])
-        cursor = await self._line.execute(connection, "accept", parameters)
+        keyed = any(columns[6])
+        if keyed:
+            parameters["keys"] = Texts(columns[6])
+        name = "accept" if keyed else "accept_plain"
+        cursor = await self._line.execute(connection, name, parameters)
         return {row[0]: row[1] for row in await cursor.fetchall() if row[0] is not None}
 
     async def answers(self, ids: Sequence[tuple[UUID, UUID]]) -> dict[UUID, Answered]:

@@ -41,22 +41,17 @@ class PostgresSpooled:
         dedup key of one hook. Safe to repeat. `NotFound` if the scenario of one is gone: nobody
         would ever take it from the inbox.
         """
-        wanted = {(each.organization_id, each.scenario_id) for each in deliveries}
-        asked = {
-            "organizations": [organization for organization, _ in wanted],
-            "scenarios": [scenario for _, scenario in wanted],
-        }
 
         async def work(connection: AsyncConnection[tuple[Any, ...]]) -> None:
             async with connection.transaction():
-                cursor = await connection.execute(self._sql["scenarios"], asked)
-                if len(await cursor.fetchall()) < len(wanted):
-                    raise NotFound("The scenario that this is for was deleted.")
+                cursor = await self._line.execute(connection, "accept", columns(deliveries))
+                for delivery, first in await cursor.fetchall():
+                    if delivery is not None and first is None:
+                        raise NotFound("The scenario that this is for was deleted.")
                 ids = {
                     "organizations": Uuids(each.organization_id for each in deliveries),
                     "ids": Uuids(each.id for each in deliveries),
                 }
-                await self._line.execute(connection, "accept", columns(deliveries))
                 await self._line.execute(connection, "begun", ids)
                 times = received(deliveries)
                 await connection.execute(self._sql["spooled_received"], {**ids, "times": times})

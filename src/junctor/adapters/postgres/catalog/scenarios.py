@@ -289,6 +289,7 @@ class PostgresScenarios(Base):
                 show("scn", id),
                 {"name": name, "deliveries": dropped},
             )
+            await self._tell_doors(connection)
 
     async def versions(
         self,

@@ -22,9 +22,13 @@ select pg_advisory_xact_lock(hashtextextended(%(run)s::uuid::text, 20021))
 select 1 from inbox where organization_id = %(organization)s and id = %(run)s for share
 
 -- name: begin_call
-with stored as (
+-- Says whether there is a call, now or from before: the scenario may have been deleted since it was
+-- looked up, and its caller would wait for ever.
+with callee as materialized (
+  select from scenarios where organization_id = %(organization)s and id = %(scenario)s for key share
+), stored as (
   insert into inbox (organization_id, id, scenario_id, order_key, payload, server)
-  select %(organization)s, %(run)s, %(scenario)s, %(order_key)s, %(payload)s, ''
+  select %(organization)s, %(run)s, %(scenario)s, %(order_key)s, %(payload)s, '' from callee
   where not exists (select from runs where organization_id = %(organization)s and id = %(run)s)
   on conflict do nothing
   returning organization_id, scenario_id, order_key
@@ -35,7 +39,10 @@ with stored as (
     set n = b.n + 1, idle = false,
         oldest_at = case when b.idle then clock_timestamp() else b.oldest_at end
 )
-select pg_notify('junctor_wake', '') from stored
+select exists (select from callee)
+  or exists (select from inbox where organization_id = %(organization)s and id = %(run)s)
+  or exists (select from runs where organization_id = %(organization)s and id = %(run)s),
+  (select pg_notify('junctor_wake', '') from stored)
 
 -- name: forget_failure
 -- A run that goes on may still answer; its first failure was not the last word.

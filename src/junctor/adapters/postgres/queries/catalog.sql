@@ -107,7 +107,7 @@ returning organization_id, id, team_id, name, active, draft, published, detail, 
   created_at, created_by, updated_at, updated_by, paused_at, draining_at
 
 -- name: lock_scenario
-select 1 from scenarios where organization_id = %(organization)s and id = %(id)s for update
+select 1 from scenarios where organization_id = %(organization)s and id = %(id)s for no key update
 
 -- name: raise_draft
 -- Numbers are never reused: the next is after the highest. A blueprint can make a scenario

@@ -4,21 +4,29 @@
 -- name: accept
 -- Remember dedup keys, store what is new, signal the backlogs, wake the workers: one commit.
 -- Keys are taken in order, and DO UPDATE (never DO NOTHING) waits for a concurrent release, so
--- no wake-up is lost. Returns the duplicates (our id, the first delivery's id).
+-- no wake-up is lost. A scenario is there until the commit, or what is for it is not stored: the
+-- door may know one that was deleted a moment ago, and nobody would ever take that from the inbox.
+-- Returns the duplicates (our id, the first delivery's id), and what is for none (our id, null).
 with given as (
   select * from unnest(%(organizations)s::uuid[], %(ids)s::uuid[], %(scenarios)s::uuid[],
     %(order_keys)s::text[], %(hooks)s::uuid[], %(payloads)s::bytea[], %(keys)s::text[], %(servers)s::text[])
     as d(organization_id, id, scenario_id, order_key, hook_id, payload, key, server)
+), there as materialized (
+  select s.organization_id, s.id as scenario_id from scenarios s
+  where (s.organization_id, s.id) in (select organization_id, scenario_id from given)
+  order by 1, 2 for key share
+), good as (
+  select g.* from given g join there t using (organization_id, scenario_id)
 ), first as (
   insert into seen as s (organization_id, hook_id, key, delivery_id)
-  select organization_id, hook_id, key, id from given where key is not null order by 1, 2, 3
+  select organization_id, hook_id, key, id from good where key is not null order by 1, 2, 3
   on conflict (organization_id, hook_id, key) do update
     set duplicates = s.duplicates + 1, last_duplicate_at = now()
   returning organization_id, hook_id, key, delivery_id
 ), stored as (
   insert into inbox (organization_id, id, scenario_id, order_key, hook_id, payload, server)
   select g.organization_id, g.id, g.scenario_id, g.order_key, g.hook_id, g.payload, g.server
-  from given g left join first f on f.delivery_id = g.id
+  from good g left join first f on f.delivery_id = g.id
   where g.key is null or f.delivery_id is not null
   on conflict do nothing  -- the same batch again, after a lost connection
   returning organization_id, scenario_id, order_key
@@ -28,21 +36,31 @@ with given as (
   on conflict (organization_id, scenario_id, order_key) do update
     set n = b.n + 1, idle = false,
         oldest_at = case when b.idle then clock_timestamp() else b.oldest_at end
-)
-select g.id, f.delivery_id
-from (select pg_notify('junctor_wake', '')) w
-left join (
-  given g join first f
+), told as (
+  select g.id, f.delivery_id
+  from good g join first f
     on f.organization_id = g.organization_id and f.hook_id = g.hook_id and f.key = g.key
     and f.delivery_id <> g.id
-) on true
+  union all
+  select g.id, null from given g left join there t using (organization_id, scenario_id)
+  where t.scenario_id is null
+)
+select told.id, told.delivery_id from (select pg_notify('junctor_wake', '')) w left join told on true
 
 -- name: accept_plain
 -- The same for a batch without dedup keys.
-with stored as (
-  insert into inbox (organization_id, id, scenario_id, order_key, hook_id, payload, server)
+with given as (
   select * from unnest(%(organizations)s::uuid[], %(ids)s::uuid[], %(scenarios)s::uuid[],
     %(order_keys)s::text[], %(hooks)s::uuid[], %(payloads)s::bytea[], %(servers)s::text[])
+    as d(organization_id, id, scenario_id, order_key, hook_id, payload, server)
+), there as materialized (
+  select s.organization_id, s.id as scenario_id from scenarios s
+  where (s.organization_id, s.id) in (select organization_id, scenario_id from given)
+  order by 1, 2 for key share
+), stored as (
+  insert into inbox (organization_id, id, scenario_id, order_key, hook_id, payload, server)
+  select g.organization_id, g.id, g.scenario_id, g.order_key, g.hook_id, g.payload, g.server
+  from given g join there t using (organization_id, scenario_id)
   on conflict do nothing  -- the same batch again, after a lost connection
   returning organization_id, scenario_id, order_key
 ), signal as (
@@ -51,8 +69,11 @@ with stored as (
   on conflict (organization_id, scenario_id, order_key) do update
     set n = b.n + 1, idle = false,
         oldest_at = case when b.idle then clock_timestamp() else b.oldest_at end
+), told as (
+  select g.id from given g left join there t using (organization_id, scenario_id)
+  where t.scenario_id is null
 )
-select pg_notify('junctor_wake', '')
+select told.id, null::uuid from (select pg_notify('junctor_wake', '')) w left join told on true
 
 -- name: begun
 -- Of a batch stored again after a lost connection, what was done meanwhile leaves the inbox again.

@@ -98,6 +98,19 @@ delete from idempotency where (organization_id, key) in (
   select organization_id, key from idempotency
   where created_at < now() - interval '24 hours' limit %(batch)s)
 
+-- name: forget_orphans
+-- What a release that did not look had stored for a scenario that was just deleted: nobody ever takes it.
+with lost as (
+  select i.organization_id, i.id, i.scenario_id from inbox i
+  where not exists (
+    select from scenarios s where s.organization_id = i.organization_id and s.id = i.scenario_id)
+  limit %(batch)s
+), lines as (
+  delete from backlog b using lost l
+  where b.organization_id = l.organization_id and b.scenario_id = l.scenario_id
+)
+delete from inbox i using lost l where i.organization_id = l.organization_id and i.id = l.id
+
 -- name: wake_forgotten
 -- Runs that are due and that no row of the backlog knows of: there should be none.
 with r as (

@@ -7,12 +7,6 @@ from unnest(%(organizations)s::uuid[], %(ids)s::uuid[], %(times)s::timestamptz[]
   as d(organization_id, id, received_at)
 where i.organization_id = d.organization_id and i.id = d.id
 
--- name: scenarios
--- Scenarios that are there, and stay till the transaction ends.
-select s.organization_id, s.id from scenarios s
-where (s.organization_id, s.id) in (select * from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[]))
-for key share
-
 -- name: probe
 -- Locks nothing that is there; fails on a server that only reads.
 delete from answers where organization_id is null
