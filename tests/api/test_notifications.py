@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 
+from junctor.adapters.postgres.connections import Entry, PostgresConnections, Usage
+from junctor.adapters.postgres.hot import Line
 from junctor.app.chores import (
     count_usage,
     forget_notices,
@@ -137,8 +143,52 @@ async def test_limits_are_set_and_hold_for_records(
         await count_usage(it.core)
 
 
+async def _traces(it: Any, run: Any, url: str) -> None:
+    """What its requests and its answer say is not left elsewhere."""
+    made = await it.client.post(
+        "/api/v1/connections",
+        json={"name": "T", "connector": "toky", "values": {"api_key": "k" * 20}},
+    )
+    assert made.status_code == 201, made.text
+    connection = ids.read("con", made.json()["id"])
+    entry = Entry(
+        organization_id=it.organization_id, connection_id=connection, id=uuid4(),
+        at=datetime.now(UTC), run_id=run.id, method="GET",
+        url="https://api.example.test:8443/people/ada?mail=…", status=200, error=None,
+        milliseconds=1.0, sent=0, received=0,
+    )  # fmt: skip
+    others = [replace(entry, id=uuid4(), run_id=other) for other in (None, uuid4())]
+    line = Line(url, patience=5)
+    store = PostgresConnections(line)
+    usage = [(it.organization_id, connection, Usage(entry.at))]
+    await store.note([entry, *others], usage, most=9, days=1)
+    await line.close()
+    with psycopg.connect(url, autocommit=True) as db:
+        shown = "select url from connection_requests where connection_id = %s order by length(url)"
+        host, whole = "https://api.example.test:8443", entry.url
+        assert db.execute(shown, (connection,)).fetchall() == [(host,), (whole,), (whole,)]
+        db.execute("update connection_requests set url = %s, run_id = %s", (whole, run.id))
+        put = (
+            "insert into answers (organization_id, delivery_id, status, body)"
+            " values (%s, %s, 200, 'ada') on conflict do nothing"
+        )
+        db.execute(put, (it.organization_id, run.id))
+        await wipe_confidential(it.core)
+        assert db.execute(shown, (connection,)).fetchall() == [(host,)] * 3
+        left = "select count(*) from answers where delivery_id = %s"
+        assert db.execute(left, (run.id,)).fetchall() == [(1,)]  # its sender may repeat it
+        for minutes, whole_history, kept in ((4, False, 1), (6, False, 0), (60, True, 0)):
+            db.execute(put, (it.organization_id, run.id))
+            db.execute(
+                "update runs set ended_at = now() - make_interval(mins => %s) where id = %s",
+                (minutes, run.id),
+            )
+            await wipe_confidential(it.core, whole=whole_history)
+            assert db.execute(left, (run.id,)).fetchall() == [(kept,)]
+
+
 @asynchronous
-async def test_a_confidential_run_keeps_counts_only(api: Any) -> None:
+async def test_a_confidential_run_keeps_counts_only(api: Any, database_url: str) -> None:
     async with api() as it:
         shape = blueprint("Secret")
         shape["metadata"]["scenario"] = {"confidential": True}
@@ -158,6 +208,7 @@ async def test_a_confidential_run_keeps_counts_only(api: Any) -> None:
         assert await wipe_confidential(it.core, whole=True) == {"wiped": 0}
         operations = await it.client.get(f"/api/v1/runs/{run_id}/operations")
         assert (operations.status_code, operations.json()["operations"]) == (200, [])
+        await _traces(it, found, database_url)
         changed = await it.client.patch(path, json={"confidential": False}, headers=ANY)
         assert changed.json()["confidential"] is False
         assert await wipe_confidential(it.core) == {"wiped": 0}

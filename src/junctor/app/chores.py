@@ -137,9 +137,8 @@ async def note_late(core: Core) -> Mapping[str, int]:
 
 
 async def wipe_confidential(core: Core, *, whole: bool = False) -> Mapping[str, int]:
-    """Removes journals and blobs of confidential runs that have ended; only counts stay.
-
-    A net: most are removed by the write that ends them.
+    """Removes journals and blobs of confidential runs that have ended; only counts stay. A net:
+    most are removed by the write that ends them. And their answers, once nobody asks for them.
 
     ``whole``: of all the history, not only since the last turn, as ids of repeated runs are old.
     """
@@ -157,6 +156,8 @@ async def wipe_confidential(core: Core, *, whole: bool = False) -> Mapping[str, 
                 wiped += len(runs)
             if len(rows) < _BATCH:
                 break
+        await _execute(core, "wipe_answers", **where, whole=whole)
+        await _execute(core, "wipe_requests", **where)
         await _execute(core, "wiped", **where, began=began)
     return {"wiped": wiped}
 

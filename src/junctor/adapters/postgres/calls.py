@@ -42,7 +42,7 @@ class Ended:
     state: str
     error: Mapping[str, Any] | None
     answer: Answered | None
-    """What it answered; kept for an hour."""
+    """What it answered; kept for an hour, a confidential run's for five minutes."""
     old: bool
     """It began so long ago that its answer may be forgotten."""
 

@@ -154,7 +154,7 @@ async def _data(ended: Ended, shown: str, asking: Asking, target: UUID, callee: 
         if ended.old and (await _known(asking, target, callee.published)).returns:
             raise ScenarioFailed(
                 run=shown,
-                reason="it has finished, but what it returned was kept for an hour only. Discard "
+                reason="it has finished, but what it returned is not kept any more. Discard "
                 "this run, or replay it",
             )
         return {}

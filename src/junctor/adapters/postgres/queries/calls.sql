@@ -49,9 +49,11 @@ select exists (select from callee)
 delete from answers where organization_id = %(organization)s and delivery_id = %(run)s and status >= 500
 
 -- name: ends
--- Those of these runs that have ended, and what they answered. `old`: an answer may be forgotten.
+-- Those of these runs that have ended, and what they answered. `old`: an answer may be forgotten, a
+-- confidential run's sooner (see `wipe_answers`).
 select w.id, r.state, r.error, a.status, a.headers, a.body,
-  r.started_at < clock_timestamp() - interval '55 minutes' as old
+  r.started_at < clock_timestamp() - interval '55 minutes'
+    or coalesce(r.wiped_at < clock_timestamp() - interval '4 minutes', false) as old
 from unnest(%(organizations)s::uuid[], %(runs)s::uuid[]) w(organization_id, id)
 join runs r on r.organization_id = w.organization_id and r.id = w.id
 left join answers a on a.organization_id = w.organization_id and a.delivery_id = w.id

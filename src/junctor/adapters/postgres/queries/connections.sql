@@ -81,9 +81,18 @@ select done_at is not null, account, error, expires_at < clock_timestamp() and u
 where organization_id = %(organization)s and id = %(id)s
 
 -- name: log_requests
+-- Of a confidential run's requests no more than whom they were sent to: the rest names people.
 insert into connection_requests (organization_id, connection_id, id, at, run_id, method, url, status, error,
   milliseconds, sent, received)
-select * from unnest(%(organizations)s::uuid[], %(connections)s::uuid[], %(ids)s::uuid[], %(at)s::timestamptz[],
+select organization_id, connection_id, id, at, run_id, method,
+  case when exists (
+    select from scenarios s where s.organization_id = r.organization_id and s.confidential and s.id in (
+      select u.scenario_id from runs u where u.organization_id = r.organization_id and u.id = r.run_id
+      union all
+      select i.scenario_id from inbox i where i.organization_id = r.organization_id and i.id = r.run_id))
+    then substring(url from '^[^:]+://[^/?#]+') else url end,
+  status, error, milliseconds, sent, received
+from unnest(%(organizations)s::uuid[], %(connections)s::uuid[], %(ids)s::uuid[], %(at)s::timestamptz[],
   %(runs)s::uuid[], %(methods)s::text[], %(urls)s::text[], %(statuses)s::int[], %(errors)s::text[],
   %(milliseconds)s::real[], %(sent)s::bigint[], %(received)s::bigint[])
   as r (organization_id, connection_id, id, at, run_id, method, url, status, error, milliseconds, sent, received)

@@ -82,6 +82,21 @@ where r.organization_id = %(organization)s and r.scenario_id = %(scenario)s and 
   and r.id >= case when %(whole)s or s.wiped_to is null then '00000000-0000-0000-0000-000000000000' else s.wiped_to end
 order by r.id limit %(batch)s
 
+-- name: wipe_answers
+-- What a run answered its caller outlives it for five minutes: for who waits, for its caller's run,
+-- and for the sender that repeats the delivery. `whole`: all there are, not only the last ones.
+delete from answers a using runs r
+where a.organization_id = %(organization)s and r.organization_id = a.organization_id and r.id = a.delivery_id
+  and r.scenario_id = %(scenario)s and r.state in ('finished', 'discarded')
+  and r.ended_at < now() - interval '5 minutes' and (%(whole)s or r.ended_at > now() - interval '20 minutes')
+
+-- name: wipe_requests
+-- What was kept of requests before the scenario was confidential, or is too late to know it.
+update connection_requests c set url = substring(c.url from '^[^:]+://[^/?#]+')
+from runs r
+where c.organization_id = %(organization)s and r.organization_id = c.organization_id and r.id = c.run_id
+  and r.scenario_id = %(scenario)s and r.state in ('finished', 'discarded') and c.url ~ '^[^:]+://[^/?#]+[/?#]'
+
 -- name: wiped
 -- Every run before it that has ended is wiped: before five minutes ago, and the first moment of what
 -- has not ended or not begun.
