@@ -227,19 +227,16 @@ class MemoryInbox(Inbox):
             raise ValueError("a dedup key twice in one batch: the second must wait for the next")
         duplicates: dict[UUID, UUID | None] = {}
         signalled = set()
-        for given in deliveries:
-            if (given.organization_id, given.scenario_id) not in store.scenarios:
-                duplicates[given.id] = None
-                continue
-            if given.key is not None:
-                mark = (given.organization_id, given.hook_id, given.key)
-                first = store.seen.setdefault(mark, given.id)
-                if first != given.id:
-                    duplicates[given.id] = first
-                    continue
-            place = (given.organization_id, given.id)
-            if place not in store.inbox and not (again and place in store.runs):
-                store.inbox[place] = delivery = _Delivery(given, store.now())
+        for d in deliveries:
+            there = (d.organization_id, d.scenario_id) in store.scenarios
+            first = d.id if there else None
+            if there and d.key is not None:
+                first = store.seen.setdefault((d.organization_id, d.hook_id, d.key), d.id)
+            place = (d.organization_id, d.id)
+            if first != d.id:
+                duplicates[d.id] = first
+            elif place not in store.inbox and not (again and place in store.runs):
+                store.inbox[place] = delivery = _Delivery(d, store.now())
                 signalled.add(delivery.key)
         for key in sorted(signalled):
             row = store.backlog.get(key)
