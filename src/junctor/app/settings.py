@@ -131,6 +131,15 @@ class Settings:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
+    def bound(self, host: str | None = None, port: int | None = None) -> Settings:
+        """With what an operator named on the command line in place of what is set."""
+        return replace(
+            self,
+            host=host or self.host,
+            port=self.port if port is None else port,
+            port_fixed=self.port_fixed or port is not None,
+        )
+
     @property
     def mail_domain(self) -> str:
         """What stands after the @ in mailhooks' addresses."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -42,9 +41,7 @@ def register(app: typer.Typer) -> None:
         if not once:
             from junctor.app.up import run_up
 
-            if port is not None:
-                settings = replace(settings, port=port, port_fixed=True)
-            run_async(until_stopped(run_up(settings, demo=True, calls=calls)))
+            run_async(until_stopped(run_up(settings.bound(port=port), demo=True, calls=calls)))
             return
         from junctor.app.demo import CALLS
         from junctor.app.demo_show import run_once

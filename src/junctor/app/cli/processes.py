@@ -43,18 +43,11 @@ def start_server(
     *, host: str | None = None, port: int | None = None, fd: int | None = None
 ) -> None:
     """Serves until it is told to stop; what is not given is as set."""
-    from dataclasses import replace
-
     from junctor.app import logs  # first: it knows what of structlog to leave out
     from junctor.app.server import serve
     from junctor.app.settings import Settings
 
-    settings = Settings.from_env()
-    settings = replace(
-        settings,
-        host=host or settings.host,
-        port=settings.port if port is None else port,
-    )
+    settings = Settings.from_env().bound(host, port)
     logs.configure(settings.log_level, process="server", form=settings.log_format)
     _run(settings, lambda url: serve(settings, url, fd=fd))
 

@@ -41,14 +41,8 @@ def register(app: typer.Typer) -> None:
         from junctor.app.settings import Settings
         from junctor.app.up import run_up
 
-        settings = Settings.from_env()
-        settings = replace(
-            settings,
-            host=host or settings.host,
-            port=settings.port if port is None else port,
-            port_fixed=settings.port_fixed or port is not None,
-            workers=workers or settings.workers,
-        )
+        settings = Settings.from_env().bound(host, port)
+        settings = replace(settings, workers=workers or settings.workers)
         run_async(until_stopped(run_up(settings, demo=demo, calls=calls, backup=not no_backup)))
 
 
