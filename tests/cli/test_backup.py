@@ -49,6 +49,17 @@ def test_a_backup_is_made_listed_verified_and_restored(
             db.execute(f"drop database {name} with (force)")
 
 
+def test_what_is_no_backup_begins_nothing(
+    junctor: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JUNCTOR_DATABASE_URL", raising=False)
+    monkeypatch.setenv("JUNCTOR_DATA_DIR", str(tmp_path / "data"))
+    said = junctor("restore", str(tmp_path / "typo"))
+    assert said.code == 1
+    assert "is not there" in said.err
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_passphrase_is_not_asked_of_nobody(
     junctor: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

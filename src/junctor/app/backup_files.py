@@ -166,7 +166,7 @@ def opened(place: Path) -> tuple[Path, Manifest]:
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except FileNotFoundError as error:
-        raise Misconfigured(f"{place} is no backup: {MANIFEST} is missing.") from error
+        raise Misconfigured(_no_backup(place)) from error
     except (OSError, ValueError) as error:
         raise Misconfigured(f"{folder / MANIFEST} can't be read: {error}.") from error
     if manifest.format > FORMAT:
@@ -175,6 +175,14 @@ def opened(place: Path) -> tuple[Path, Manifest]:
             "can't read: install that release or a later one."
         )
     return folder, manifest
+
+
+def _no_backup(place: Path) -> str:
+    if not place.exists():
+        return f"{place} is not there. `junctor backup --list` lists the backups there are."
+    if found := kept(place):
+        return f"{place} holds backups and is none itself: name one, such as {found[0]}."
+    return f"{place} is no backup: {MANIFEST} is missing."
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:

@@ -34,6 +34,20 @@ def manifest(reason: str = "command", at: datetime = AT) -> files.Manifest:
     )
 
 
+def test_what_is_no_backup_is_told_what_it_is(tmp_path: Path) -> None:
+    backup = made(tmp_path, "a", "command")
+    assert files.opened(backup)[0] == files.opened(backup / files.MANIFEST)[0] == backup
+    with pytest.raises(Misconfigured, match="typo/a is not there") as told:
+        files.opened(tmp_path / "typo" / "a")
+    assert "junctor backup --list" in told.value.message
+    with pytest.raises(Misconfigured, match=rf"holds backups.*{backup}"):
+        files.opened(tmp_path)
+    (tmp_path / "empty").mkdir()
+    for other in (tmp_path / "empty", Path(__file__)):
+        with pytest.raises(Misconfigured, match=r"is no backup: manifest\.json is missing"):
+            files.opened(other)
+
+
 def made(place: Path, name: str, reason: str, at: datetime = AT) -> Path:
     with files.writing(place / name) as folder:
         files.write_manifest(folder, manifest(reason, at))

@@ -46,6 +46,7 @@ def register(app: typer.Typer) -> None:
         import os
         from contextlib import AsyncExitStack
 
+        from junctor.app.backup_files import opened
         from junctor.app.cli.inputs import Usage
         from junctor.app.cli.output import print_json
         from junctor.app.cli.progress import VARIABLE, Bar, ask_passphrase
@@ -56,6 +57,7 @@ def register(app: typer.Typer) -> None:
 
         if active and moved:
             raise Usage("--active and --moved exclude each other: say one.")
+        opened(place)  # before there is a database for it
         settings = Settings.from_env()
         passphrase = ask_passphrase(again=False) if with_key else os.environ.get(VARIABLE) or None
 
@@ -108,17 +110,17 @@ def _tell(done: object) -> None:
     rows = sum(each.rows for each in done.manifest.tables.values())
     say(f"Restored the backup of {ago(done.manifest.made_at)}: {rows:,} rows, all as they were.")
     if done.keys:
-        say(f"The master key opens all {done.keys} data keys.")
+        say(f"Data keys that the master key opens: {done.keys}, which is all.")
     if done.migrations:
         say(f"Migrations applied: {', '.join(done.migrations)}.")
     if done.set_aside:
         say(
-            f"{done.set_aside} runs and deliveries were under way and are incomplete runs now: "
+            f"Runs and deliveries that were under way: {done.set_aside}, incomplete runs now. "
             "`junctor runs --state incomplete` lists them."
         )
     if done.switched_off:
         say(
-            f"{len(done.switched_off)} scenarios were active and are off: "
+            f"Scenarios that were active and are off: {len(done.switched_off)}, "
             f"{', '.join(done.switched_off[:10])}{', …' if len(done.switched_off) > 10 else ''}. "
             "`junctor activate NAME` switches one on; until then nothing is registered at vendors."
         )
@@ -131,4 +133,4 @@ def _tell(done: object) -> None:
         )
     for name in done.connectors_kept:
         say(f"The connector file {name} is here with other contents and was left as it is.")
-    say("`junctor doctor` checks everything; then start `junctor up`.")
+    say("Start it with `junctor up`; `junctor doctor` checks everything then.")
