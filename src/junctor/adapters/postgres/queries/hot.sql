@@ -4,8 +4,8 @@
 -- name: accept
 -- Remember dedup keys, store what is new, signal the backlogs, wake the workers: one commit.
 -- Keys are taken in order, and DO UPDATE (never DO NOTHING) waits for a concurrent release, so
--- no wake-up is lost. A scenario is there until the commit, or what is for it is not stored: the
--- door may know one that was deleted a moment ago, and nobody would ever take that from the inbox.
+-- no wake-up is lost. What is for no scenario is not stored: the door may know one that was deleted a
+-- moment ago. (One deleted in this very moment is like one deleted with a queue: `forget_orphans`.)
 -- Returns the duplicates (our id, the first delivery's id), and what is for none (our id, null).
 with given as (
   select * from unnest(%(organizations)s::uuid[], %(ids)s::uuid[], %(scenarios)s::uuid[],
@@ -14,7 +14,6 @@ with given as (
 ), there as materialized (
   select s.organization_id, s.id as scenario_id from scenarios s
   where (s.organization_id, s.id) in (select organization_id, scenario_id from given)
-  order by 1, 2 for key share
 ), good as (
   select g.* from given g join there t using (organization_id, scenario_id)
 ), first as (
@@ -56,7 +55,6 @@ with given as (
 ), there as materialized (
   select s.organization_id, s.id as scenario_id from scenarios s
   where (s.organization_id, s.id) in (select organization_id, scenario_id from given)
-  order by 1, 2 for key share
 ), stored as (
   insert into inbox (organization_id, id, scenario_id, order_key, hook_id, payload, server)
   select g.organization_id, g.id, g.scenario_id, g.order_key, g.hook_id, g.payload, g.server
