@@ -395,6 +395,17 @@ async def _hold(connection: Connection, source: Source) -> None:
         )
 
 
+async def _end_waits(connection: Connection, source: Source) -> None:
+    """The run that takes its place waits itself. `Conflict` if this one has its answer already."""
+    cursor = await connection.execute(queries("again")["end_waits"], _names(source.run))
+    if any(answered for (answered,) in await cursor.fetchall()):
+        raise Conflict(
+            "What the run waits for has been answered, and the answer is its own: retry it as it "
+            "is; another run would ask anew.",
+            run=source.shown,
+        )
+
+
 def _names(run: Run) -> dict[str, Any]:
     return {
         "organization": run.organization_id,
@@ -478,6 +489,7 @@ async def _begin(
                 await _store(connection, rows, values)
                 if instead:
                     await _hold(connection, source)
+                    await _end_waits(connection, source)
                     superseded = {**_names(source.run), "by": run_id}
                     await connection.execute(queries("again")["supersede"], superseded)
                 await connection.execute(queries("again")["wake"], values)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from junctor.adapters.postgres.queries import load as queries
 from junctor.errors import Misconfigured
-from junctor.runtime.worker import Worker
 from tests.durability import kit
 from tests.integration.runtime import waits_kit
 from tests.integration.runtime.door import idle, working
@@ -26,27 +24,6 @@ def fresh(database_url: str) -> None:
     waits_kit.cleared(database_url)
 
 
-async def stopped_by_its_worker(url: str, worker: Worker, run: UUID, *, keep: bool) -> None:
-    """Its worker comes back to the wait, and finds that somebody wants the run to end."""
-    where = {"organization": kit.ORGANIZATION, "run": run}
-    soon = "update runs set due_at = now() + interval '%s s' where id = %%(run)s"
-    await waits_kit.execute(
-        url,
-        soon % 15,
-        "insert into stops (organization_id, run_id, keep, actor)"
-        " values (%(organization)s, %(run)s, %(keep)s, 'Ada')",
-        "notify junctor_stop",
-        keep=keep, **where,
-    )  # fmt: skip
-    await kit.until(lambda: run in worker._stops._wished)
-    await waits_kit.execute(
-        url, soon % 0, "update backlog set due_at = now() where due_at is not null",
-        "notify junctor_wake", **where,
-    )  # fmt: skip
-    ended = "incomplete" if keep else "discarded"
-    await kit.until(lambda: kit.states(url)[run] == ended)
-
-
 @pytest.mark.parametrize("keep", [True, False])
 @asynchronous
 async def test_a_run_that_its_worker_stopped_takes_no_reply(keep: bool, database_url: str) -> None:
@@ -55,7 +32,7 @@ async def test_a_run_that_its_worker_stopped_takes_no_reply(keep: bool, database
     async with working(database_url) as worker:
         (run,) = await kit.deliver(database_url, scenario, [7])
         await asleep(database_url)
-        await stopped_by_its_worker(database_url, worker, run, keep=keep)
+        await waits_kit.stopped_by_its_worker(database_url, worker, run, keep=keep)
         assert rows(database_url, OF_RUN, run) == [(False, keep)]
         mine = await reply(database_url, others, hook, **{"from": "7"})
         await kit.settle(database_url, {mine: 0})
@@ -97,4 +74,22 @@ async def test_a_run_that_goes_on_without_its_wait_takes_no_reply(database_url: 
         await kit.settle(database_url, {run: 0})
         assert kit.states(database_url)[run] == "finished"
         assert rows(database_url, OF_RUN, run) == [(False, False)]
+        await idle(database_url)
+
+
+@asynchronous
+async def test_what_runs_of_a_deleted_scenario_waited_for_is_over(database_url: str) -> None:
+    scenario = kit.plant(database_url, asking())
+    others, hook = replies(database_url)
+    async with working(database_url):
+        (run,) = await kit.deliver(database_url, scenario, [7])
+        await asleep(database_url)
+        await waits_kit.execute(
+            database_url, queries("catalog")["forget_deliveries"],
+            organization=kit.ORGANIZATION, id=scenario,
+        )  # fmt: skip
+        assert kit.states(database_url)[run] == "discarded"
+        assert rows(database_url, OF_RUN, run) == [(False, False)]
+        mine = await reply(database_url, others, hook, **{"from": "7"})
+        await kit.settle(database_url, {mine: 0})
         await idle(database_url)
