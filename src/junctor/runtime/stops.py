@@ -107,6 +107,12 @@ class Stops:
             self._done = {run: of for run, of in self._done.items() if run not in done}
         rows = await self._line.fetch("wanted_stops")
         self.wish({row[1]: (row[0], Wish(row[2], row[3])) for row in rows})
+        for organization_id, run_id, keep, actor, left in rows:
+            if left:
+                of = {"organization": organization_id, "run": run_id}
+                await self._line.fetch("stop", {**of, "keep": keep, "actor": actor})
+                done = {"organizations": Uuids([organization_id]), "runs": Uuids([run_id])}
+                await self._line.fetch("stopped", done)
 
     def wish(self, wished: Mapping[UUID, tuple[UUID, Wish]]) -> None:
         """From now on these runs are to end, and no others."""

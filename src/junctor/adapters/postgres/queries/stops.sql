@@ -60,8 +60,12 @@ where organization_id = %(organization)s and scenario_id = %(scenario)s and stat
 order by id limit %(limit)s
 
 -- name: wanted_stops
--- All there are: few, and each only until its run has ended.
-select organization_id, run_id, keep, actor from stops limit 10000
+-- All there are: few, and each only until its run has ended. `left`: the run left its worker, to wait,
+-- before that one had heard of it, so nobody is at it.
+select s.organization_id, s.run_id, s.keep, s.actor, exists (
+  select from runs r where r.organization_id = s.organization_id and r.id = s.run_id
+    and r.state in ('waiting', 'incomplete') and r.due_at > clock_timestamp() + interval '20 seconds') as left
+from stops s limit 10000
 
 -- name: stopped
 delete from stops
