@@ -11,7 +11,7 @@ from junctor.adapters.postgres.queries import load as queries
 from junctor.errors import Misconfigured
 from tests.durability import kit
 from tests.integration.runtime import waits_kit
-from tests.integration.runtime.door import idle, working
+from tests.integration.runtime.door import flow, idle, working
 from tests.integration.runtime.waits_kit import asking, asleep, outcomes, replies, reply, rows
 from tests.support import asynchronous
 
@@ -93,3 +93,32 @@ async def test_what_runs_of_a_deleted_scenario_waited_for_is_over(database_url: 
         mine = await reply(database_url, others, hook, **{"from": "7"})
         await kit.settle(database_url, {mine: 0})
         await idle(database_url)
+
+
+@asynchronous
+async def test_a_reply_that_a_run_went_on_with_stays_given_when_it_is_stopped_later(
+    database_url: str,
+) -> None:
+    """It stands behind the run still, and is taken when that has ended."""
+    sleep = ("util:FunctionSleep", {"duration": "300"})
+    scenario = kit.plant(
+        database_url,
+        flow(waits_kit.START, ("wait:Delivery", waits_kit.WAIT), sleep, sequential=True),
+    )
+    hook = waits_kit.hook_of(database_url, scenario)
+    async with working(database_url) as worker:
+        first = await reply(database_url, scenario, hook, n=7)
+        await asleep(database_url)
+        answer = await reply(database_url, scenario, hook, **{"from": "7"})
+        reason = "select wait_reason from runs where id = %s"
+        await kit.until(lambda: rows(database_url, reason, first) == [("time",)])
+        await kit.until(lambda: worker.active == 0)
+        await waits_kit.execute(
+            database_url, queries("stops")["stop"],
+            organization=kit.ORGANIZATION, run=first, keep=False, actor="Ada",
+        )  # fmt: skip
+        await kit.settle(database_url, {answer: 0}, seconds=10)
+        await idle(database_url)
+    ((name,),) = rows(database_url, "select name from runs where id = %s", answer)
+    assert name is not None
+    assert name.startswith("given to run_")

@@ -31,7 +31,7 @@ with r as (
   returning u.organization_id, u.id, u.scenario_id, u.order_key
 ), closed as (
   update waits w set closed_at = coalesce(w.closed_at, clock_timestamp()), watching = false
-  from ended e where w.organization_id = e.organization_id and w.run_id = e.id and not %(keep)s
+  from ended e where w.organization_id = e.organization_id and w.run_id = e.id and not %(keep)s and w.closed_at is null
 ), stilled as (  -- retried, the run looks back and waits on; what comes until then starts its own scenario
   update waits w set watching = false, looked = false
   from ended e where w.organization_id = e.organization_id and w.run_id = e.id and %(keep)s
