@@ -15,6 +15,7 @@ from uuid import UUID
 
 from junctor.adapters.postgres.database import Connection, unlocked
 from junctor.adapters.postgres.queries import load as queries
+from junctor.app.approvals import end_waits
 from junctor.app.core import Core
 from junctor.app.edits import Edit, check_counts, patched
 from junctor.app.not_kept import check_erased, check_kept, forgotten
@@ -395,17 +396,6 @@ async def _hold(connection: Connection, source: Source) -> None:
         )
 
 
-async def _end_waits(connection: Connection, source: Source) -> None:
-    """The run that takes its place waits itself. `Conflict` if this one has its answer already."""
-    cursor = await connection.execute(queries("again")["end_waits"], _names(source.run))
-    if any(answered for (answered,) in await cursor.fetchall()):
-        raise Conflict(
-            "What the run waits for has been answered, and the answer is its own: retry it as it "
-            "is; another run would ask anew.",
-            run=source.shown,
-        )
-
-
 def _names(run: Run) -> dict[str, Any]:
     return {
         "organization": run.organization_id,
@@ -489,7 +479,7 @@ async def _begin(
                 await _store(connection, rows, values)
                 if instead:
                     await _hold(connection, source)
-                    await _end_waits(connection, source)
+                    await end_waits(connection, source.run)
                     superseded = {**_names(source.run), "by": run_id}
                     await connection.execute(queries("again")["supersede"], superseded)
                 await connection.execute(queries("again")["wake"], values)

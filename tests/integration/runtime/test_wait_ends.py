@@ -61,7 +61,7 @@ async def test_a_run_that_goes_on_without_its_wait_takes_no_reply(database_url: 
         async def gone(*_: Any) -> None:
             raise Misconfigured(reason="there is no hook 'replies'")
 
-        worker._waiting._look_back = gone  # type: ignore[method-assign]  # at just that moment
+        worker._waiting._look_back = gone  # type: ignore[assignment,method-assign]  # at just that moment
         (run,) = await kit.deliver(database_url, scenario, [7])
         reason = "select wait_reason from runs where id = %s"
         await kit.until(lambda: rows(database_url, reason, run) == [("time",)])
