@@ -15,6 +15,7 @@ from uuid import UUID
 
 from junctor.adapters.postgres.database import Connection, unlocked
 from junctor.adapters.postgres.queries import load as queries
+from junctor.app.approvals import end_waits
 from junctor.app.core import Core
 from junctor.app.edits import Edit, check_counts, patched
 from junctor.app.not_kept import check_erased, check_kept, forgotten
@@ -478,6 +479,7 @@ async def _begin(
                 await _store(connection, rows, values)
                 if instead:
                     await _hold(connection, source)
+                    await end_waits(connection, source.run)
                     superseded = {**_names(source.run), "by": run_id}
                     await connection.execute(queries("again")["supersede"], superseded)
                 await connection.execute(queries("again")["wake"], values)

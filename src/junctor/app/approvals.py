@@ -10,16 +10,17 @@ from uuid import UUID
 
 import msgspec
 
-from junctor.adapters.postgres.database import unlocked
+from junctor.adapters.postgres.database import Connection, unlocked
 from junctor.adapters.postgres.queries import load as queries
 from junctor.adapters.postgres.waits import PostgresWaits
 from junctor.app.core import Core
 from junctor.errors import Conflict, Misconfigured, NotFound
 from junctor.language import ids
+from junctor.ports.catalog import Run
 from junctor.runtime.approvals import APPROVE, Question, hash_of, open_question
 from junctor.runtime.waiting import pack_answer
 
-__all__ = ["Asked", "WaitView", "by_token", "decide", "find_approval", "open_waits"]
+__all__ = ["Asked", "WaitView", "by_token", "decide", "end_waits", "find_approval", "open_waits"]
 
 LONGEST_COMMENT = 4_000
 LONGEST_NAME = 200
@@ -180,6 +181,20 @@ async def decide(
         object=shown,
         details={"decision": chosen, "run": ids.show("run", asked.run_id)},
     )
+
+
+async def end_waits(connection: Connection, run: Run) -> None:
+    """Ends what a stopped run waits for, as another takes its place, and waits itself. `Conflict`
+    if it has its answer already.
+    """
+    of = {"organization": run.organization_id, "run": run.id}
+    cursor = await connection.execute(queries("again")["end_waits"], of)
+    if any(answered for (answered,) in await cursor.fetchall()):
+        raise Conflict(
+            "What the run waits for has been answered, and the answer is its own: retry it as it "
+            "is; another run would ask anew.",
+            run=ids.show("run", run.id),
+        )
 
 
 async def _rows(core: Core, query: str, /, **parameters: Any) -> list[tuple[Any, ...]]:

@@ -117,6 +117,8 @@ class DueRun(NamedTuple):
     """Somebody has changed bundles of it since."""
     tries: int = 0
     """How often it was gone on with after a crash, and came to nothing; see `Backlog.tried`."""
+    awaits: bool = False
+    """It has opened a wait for a delivery or a person, and not closed it."""
 
 
 class Backlog(Protocol):

@@ -119,6 +119,8 @@ class Write:
     has segments, too: where those are stored, it has been applied."""
     opens: Sequence[WaitRow] = ()
     """Waits that begin with this write."""
+    stills: bool = False
+    """The run stops with a wait that may be open: nothing that comes answers it from here on."""
     forks: Sequence[Write] = ()
     """Bundles set aside: runs that begin to exist with this write, or not at all."""
     conflict: str = ""

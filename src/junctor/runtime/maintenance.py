@@ -91,6 +91,7 @@ class Maintenance:
         done["nodes"] = await self._execute("forget_nodes")
         done["woken"] = await self._execute("wake_forgotten")
         done["woken"] += await self._execute("wake_stranded")
+        done["woken"] += await self._execute("free_lines")
         return done
 
     async def _drop_days(self, name: str, before: date) -> int:

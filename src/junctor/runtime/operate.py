@@ -177,6 +177,7 @@ class Operator:
             scenario_id=flight.claim.scenario_id,
             run_id=flight.run_id,
             origin=flight.origin,
+            line=flight.claim.order_key if flight.claim.in_line else None,
             actor=flight.actor,
             address=call.address,
             parameters=call.parameters,

@@ -341,7 +341,7 @@ class Starter:
             run.version,
         )
         flight.trigger, flight.actor, flight.parks = run.trigger, run.actor, False
-        flight.visible = True
+        flight.visible, flight.awaits = True, run.awaits
         telemetry.resumed(flight)
         command: Any
         try:

@@ -99,14 +99,20 @@ class Stops:
         assert self._line is not None
         if self._done:
             done = dict(self._done)
-            parameters: Mapping[str, Any] = {
-                "organizations": Uuids(done.values()),
-                "runs": Uuids(done),
-            }
-            await self._line.fetch("stopped", dict(parameters))
+            await self._forget(self._line, done)
             self._done = {run: of for run, of in self._done.items() if run not in done}
         rows = await self._line.fetch("wanted_stops")
         self.wish({row[1]: (row[0], Wish(row[2], row[3])) for row in rows})
+        for organization_id, run_id, keep, actor, left in rows:
+            if left:
+                of = {"organization": organization_id, "run": run_id}
+                await self._line.fetch("stop", {**of, "keep": keep, "actor": actor})
+                await self._forget(self._line, {run_id: organization_id})
+
+    @staticmethod
+    async def _forget(line: Line, done: Mapping[UUID, UUID]) -> None:
+        parameters = {"organizations": Uuids(done.values()), "runs": Uuids(done)}
+        await line.fetch("stopped", parameters)
 
     def wish(self, wished: Mapping[UUID, tuple[UUID, Wish]]) -> None:
         """From now on these runs are to end, and no others."""

@@ -121,6 +121,7 @@ class Waiting:
                         "make one of its own for each"
                     )
             else:
+                flight.awaits = True
                 await keeper.settled(flight)
             _, looked = known
             if not looked and isinstance(awaited, AwaitDelivery):
@@ -128,6 +129,8 @@ class Waiting:
         except StaleFence:
             raise
         except JunctorError as error:
+            if flight.awaits:  # it is open, and the run may go on without it
+                await self._waits.still(organization, wait_id)
             return Outcome(error=error)
         if await self._waits.sleep(organization, wait_id, flight.run_id, row_kind(awaited)):
             assert flight.steps is not None
@@ -143,7 +146,7 @@ class Waiting:
         if ended.answer is not None:
             aad = wait_aad(organization, wait_id, "answer")
             answer = msgspec.msgpack.decode(flight.keyring.open(ended.answer, aad))
-        flight.unsaved = True
+        flight.unsaved, flight.awaits = True, False
         return Outcome(bundles=[awaited.outcome(answer, ended.waited)])
 
     async def _open(
@@ -158,7 +161,7 @@ class Waiting:
         assert future is not None
         if not await future:
             raise StaleFence
-        flight.stored = False
+        flight.stored, flight.awaits = False, True
 
     async def _row(
         self, flight: Flight, wait: Wait, wait_id: UUID, awaited: AwaitDelivery | AwaitApproval

@@ -44,6 +44,7 @@ def set_aside(flight: Flight, aside: Aside, now: float) -> None:
     fork = replace(
         flight, run_id=run_id, journal=journal, seq=0, forks=[], stored=False, parks=False,
         server=None, answer=None, unsent_answer=False, trigger="break", origin=flight.run_id,
+        awaits=False,
     )  # fmt: skip
     flight.forks.append(last_write(fork, aside.result, now))
     flight.returns |= fork.returns
@@ -104,6 +105,7 @@ def last_write(flight: Flight, result: Result, now: float) -> Write:
     )
     write.done, write.parked = flight.stored, flight.parks
     write.blocks = flight.claim.ordered and result.status in {"incomplete", "uncertain"}
+    write.stills = flight.awaits
     return write
 
 

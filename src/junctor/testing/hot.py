@@ -490,11 +490,9 @@ class MemoryLedger(Ledger):
         old = self._store.runs.get(place)
         if old is None:
             self._store.runs[place] = StoredRun(_key(write.claim), write.retention, row)
-        elif old.row.state not in TERMINAL:
+        elif old.row.state in {"running", "waiting"} or (
+            old.row.state not in TERMINAL and (row.ended_at or old.row.due_at)
+        ):  # one that has stopped doesn't go on before somebody makes it due
+            said = ("version", "trigger", "actor", "started_at")
+            old.row = row._replace(**{name: getattr(old.row, name) for name in said})
             old.tries = 0
-            old.row = row._replace(
-                version=old.row.version,
-                trigger=old.row.trigger,
-                actor=old.row.actor,
-                started_at=old.row.started_at,
-            )

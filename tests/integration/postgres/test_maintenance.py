@@ -307,6 +307,41 @@ async def test_a_due_run_that_nobody_would_find_is_woken(database_url: str, stor
 
 
 @asynchronous
+async def test_what_stands_behind_a_run_that_is_over_goes_on(
+    database_url: str, store: Store
+) -> None:
+    """There should be none: whoever ends a run lets what is behind it go on."""
+    store.do("delete from runs")
+    states = ("finished", "discarded", "incomplete", "uncertain", "waiting", "running")
+    runs = {state: store.run(0, "standard", state) for state in states}
+    runs["skipped"] = store.run(0, "standard", "incomplete")
+    runs["next"], runs["after"] = (store.run(0, "standard", "finished") for _ in range(2))
+    runs["owned"] = store.run(0, "standard", "finished")
+    store.do("update runs set skipped = true where id = %s", runs["skipped"])
+    behind = store.run(0, "standard", "incomplete")
+    store.do(
+        "update runs r set scenario_id = o.scenario_id from runs o where r.id = %s and o.id = %s",
+        behind, runs["next"],
+    )  # fmt: skip
+    store.do(
+        "insert into backlog (organization_id, scenario_id, idle, blocked_by_run, lease_until)"
+        " select organization_id, scenario_id, true, id, case when id = %s then"
+        " now() + interval '9 s' else '-infinity' end from runs where id = any(%s)",
+        runs["owned"], [*runs.values()],
+    )  # fmt: skip
+    store.do("delete from runs where id = %s", runs["after"])  # past its retention
+    async with pool(database_url, "engine", 1, 2) as engine:
+        assert (await Maintenance(engine).forget())["woken"] == 5
+        assert (await Maintenance(engine).forget())["woken"] == 0
+    found = store.db.execute("select blocked_by_run from backlog where idle").fetchall()
+    left = ("incomplete", "uncertain", "waiting", "running", "owned")
+    assert {row[0] for row in found} == {runs[each] for each in left}
+    found = store.db.execute("select blocked_by_run, n from backlog where not idle").fetchall()
+    assert sorted(found, key=str) == [(None, 2)] * 4 + [(behind, 2)]
+    store.do("delete from backlog")
+
+
+@asynchronous
 async def test_jobs_run_until_told_to_stop(database_url: str) -> None:
     app = job_app(database_url)
     stop = asyncio.Event()

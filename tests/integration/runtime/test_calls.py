@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -14,15 +15,16 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from junctor.adapters.postgres.calls import PostgresCalls
-from junctor.adapters.postgres.hot import Line
+from junctor.adapters.postgres.hot import Line, PostgresInbox
 from junctor.engine.commands import Address
 from junctor.errors import BundleInvalid, Misconfigured, ScenarioFailed
 from junctor.language import ids
 from junctor.language.asks.scenarios import CallScenario
 from junctor.language.connector import Request, Response
 from junctor.language.outputs import pack_outputs
+from junctor.ports.inbox import NewDelivery
 from junctor.ports.transport import Transport
-from junctor.runtime.envelope import Manual, called_by, depth_of, unpack
+from junctor.runtime.envelope import Manual, called_by, depth_of, pack_manual, unpack
 from junctor.runtime.plans import Plans, Prepared
 from junctor.runtime.services import Asking, Services, Tools
 from junctor.runtime.services.scenarios import DEEPEST, child_id
@@ -336,18 +338,62 @@ async def test_our_own_id_needs_no_binding(database_url: str) -> None:
     assert len(inbox(database_url, child)) == 1
 
 
+@pytest.mark.parametrize("key", ["", "customer {{1.n}}"])
 @asynchronous
-async def test_a_sequential_scenario_does_not_wait_for_itself(database_url: str) -> None:
-    child = plant(database_url, GREETER)
+async def test_a_run_does_not_wait_for_one_that_stands_behind_it(
+    key: str, database_url: str
+) -> None:
+    document = json.loads(GREETER)
+    document["metadata"]["junctor"] = {"orderKey": key} if key else {}
+    child = plant(database_url, json.dumps(document))
+    line = "k:customer 1" if key else ""
     async with tools(database_url) as it:
-        who = asking(it, child, prepared={"in_order": True})
-        own = Asking(
-            tools=it, organization_id=ORGANIZATION, scenario_id=child, run_id=who.run_id,
-            address=who.address, parameters={}, prepared=who.prepared,
-        )  # fmt: skip
+        who = asking(it, child)
+
+        def own(line: str | None, run: UUID) -> Asking:
+            return replace(who, scenario_id=child, line=line, run_id=run)
+
         with pytest.raises(Misconfigured, match="it would wait for ever"):
-            await answered(WAIT, own)
-    assert inbox(database_url, child) == []
+            await answered(WAIT, own(line, new_id()))
+        assert inbox(database_url, child) == []
+        await answered(CALL, own(line, new_id()))  # it ends, and then the other can begin
+        for free in ("k:customer 2", "~manual", None):  # not behind it
+            run = new_id()
+            asked = asyncio.create_task(answered(WAIT, own(free, run)))
+            await settle(it)
+            end(database_url, child, child_id(run, who.address))
+            await asked
+        await answered(WAIT, own(line, run))  # it has ended already
+
+
+@asynchronous
+async def test_a_run_of_an_order_key_that_calls_itself_says_so_at_once(database_url: str) -> None:
+    made = json.loads(GREETER)
+    made["metadata"]["junctor"] = {"orderKey": "same"}
+    call: dict[str, Any] = {"id": 3, "module": "scenario-service:CallSubscenario", "version": 1}
+    call["parameters"], call["mapper"] = {"shouldWaitForExecutionEnd": True}, {"data": {"n": 1}}
+    made["flow"].append(call)
+    scenario = plant(database_url, json.dumps(made))
+    bindings = Jsonb({"scenarios": {"3": str(scenario)}})
+    execute(
+        database_url,
+        "update scenario_versions set bindings = %s where scenario_id = %s", bindings, scenario,
+    )  # fmt: skip
+    run = new_id()
+    line = Line(database_url, patience=5)
+    payload = pack_manual([{"n": 1}], version=0, actor="t")
+    await PostgresInbox(line).accept(
+        [NewDelivery(ORGANIZATION, run, scenario, "k:same", None, payload, None, None)]
+    )
+    await line.close()
+    async with working(database_url):
+        await idle(database_url)
+    ((state, message),) = execute(
+        database_url,
+        "select state, error ->> 'message' from runs where scenario_id = %s", scenario,
+    )  # fmt: skip
+    assert state == "incomplete"
+    assert "would wait for ever" in message
 
 
 @asynchronous

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import psycopg
@@ -50,6 +50,52 @@ async def test_what_somebody_decided_before_a_commit_was_made_again_stays(
         assert line.lost
         found = db.execute("select state, due_at is null from runs where id = %s", (run,))
         assert found.fetchall() == [("waiting", False)]
+        db.execute("delete from backlog")
+
+
+@pytest.mark.parametrize(
+    ("state", "verb", "then"),
+    [
+        ("waiting", "stop", "incomplete"),
+        ("waiting", "discard", "discarded"),
+        ("incomplete", "discard", "discarded"),
+    ],
+)
+@asynchronous
+async def test_a_stop_stays_and_nothing_stands_behind_a_run_that_was_given_up(
+    state: str, verb: str, then: str, database_url: str
+) -> None:
+    """It waited, or had stopped, and somebody ended it before its worker heard that this is so."""
+    scenario, run, now = kit.new_id(), kit.new_id(), datetime.now(UTC)
+    claim = Claim(ORGANIZATION, scenario, "k:x", 7, 1, 1, "full", "standard")
+    due, ended = (now + timedelta(days=1), None) if state == "waiting" else (None, now)
+    row = RunRow(1, state, "time" if due else None, due, "delivery", "hook", now, ended)
+
+    def end() -> None:
+        with psycopg.connect(database_url, autocommit=True) as db:
+            blocked = "select blocked_by_run from backlog where scenario_id = %s"
+            assert db.execute(blocked, (scenario,)).fetchall() == [(run,)]
+            given = {"organization": ORGANIZATION, "run": run, "keep": True, "actor": "Ada"}
+            query = load("stops" if verb == "stop" else "hot")[verb]
+            assert db.execute(query, given).fetchall()
+
+    with psycopg.connect(database_url, autocommit=True) as db:
+        db.execute(
+            "insert into backlog (organization_id, scenario_id, order_key, fence, lease_until)"
+            " values (%s, %s, 'k:x', 7, now() + interval '1 minute')",
+            (ORGANIZATION, scenario),
+        )
+        line = Forgetful(database_url, patience=5)
+        line.meanwhile, line.heard = end, 1
+        write = Write(claim, run, "standard", row=row, due_at=due, blocks=True)
+        assert await PostgresLedger(line).commit([write]) == [True]
+        await line.close()
+        assert line.lost
+        found = db.execute("select state, due_at is null from runs where id = %s", (run,))
+        assert found.fetchall() == [(then, True)]
+        blocked = "select blocked_by_run from backlog where scenario_id = %s"
+        stands = run if then == "incomplete" else None
+        assert db.execute(blocked, (scenario,)).fetchall() == [(stands,)]
         db.execute("delete from backlog")
 
 

@@ -245,6 +245,29 @@ async def test_a_run_that_waits_is_stopped_at_once(
         assert (await stop(database_url, UUID(int=99)))[:2] == (None, False)
 
 
+@pytest.mark.parametrize(("keep", "then"), [(False, "discarded"), (True, "incomplete")])
+@asynchronous
+async def test_a_run_that_left_to_wait_as_it_was_to_be_stopped_is(
+    database_url: str, keep: bool, then: str
+) -> None:
+    """It was at work when somebody wanted it to end, and its worker had not heard of that yet."""
+    scenario = kit.plant(database_url, flow(WEBHOOK, SLEEP, SET))
+    async with working(database_url):
+        (run,) = await kit.deliver(database_url, scenario, [1])
+        await kit.until(lambda: kit.states(database_url).get(run) == "waiting")
+        await quiet(database_url, scenario)
+        wanted = (
+            "insert into stops (organization_id, run_id, keep, actor)"
+            " values (%(of)s, %(run)s, %(keep)s, 'Ada')"
+        )
+        await act(database_url, wanted, of=ORGANIZATION, run=run, keep=keep)
+        await act(database_url, "notify junctor_stop")
+        await kit.until(lambda: kit.states(database_url)[run] == then, seconds=10)
+        assert of_run(database_url, run, "due_at") is None
+        left = "select 1 from stops where run_id = %(run)s"
+        await kit.until(lambda: execute(database_url, left, run=run) == [])
+
+
 @asynchronous
 async def test_a_run_that_waited_and_was_stopped_goes_on_as_soon_as_it_is_retried(
     database_url: str,

@@ -19,6 +19,7 @@ from junctor.language.connector import Delivery
 from junctor.ports.inbox import NewDelivery
 from junctor.runtime.envelope import pack_call
 from junctor.runtime.flight import segment_aad
+from junctor.runtime.worker import Worker
 from tests.durability import kit
 from tests.integration.runtime.door import flow
 
@@ -110,6 +111,26 @@ async def execute(url: str, *statements: str, **parameters: Any) -> None:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as db:
         for statement in statements:
             await db.execute(statement, parameters or None)
+
+
+async def stopped_by_its_worker(url: str, worker: Worker, run: UUID, *, keep: bool) -> None:
+    """Its worker comes back to the wait, and finds that somebody wants the run to end."""
+    soon = "update runs set due_at = now() + interval '{} s' where id = %(run)s"
+    await execute(
+        url,
+        soon.format(15),
+        "insert into stops (organization_id, run_id, keep, actor)"
+        " select organization_id, id, %(keep)s, 'Ada' from runs where id = %(run)s",
+        "notify junctor_stop",
+        keep=keep, run=run,
+    )  # fmt: skip
+    await kit.until(lambda: run in worker._stops._wished)
+    await execute(
+        url, soon.format(0), "update backlog set due_at = now() where due_at is not null",
+        "notify junctor_wake", run=run,
+    )  # fmt: skip
+    ended = "incomplete" if keep else "discarded"
+    await kit.until(lambda: kit.states(url)[run] == ended)
 
 
 async def over(url: str) -> None:

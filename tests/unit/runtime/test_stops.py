@@ -32,7 +32,9 @@ class Rows:
             for run in list(self.wishes):
                 del self.wishes[run]
             return []
-        return [(ORGANIZATION, run, wish.keep, wish.actor) for run, wish in self.wishes.items()]
+        return [
+            (ORGANIZATION, run, wish.keep, wish.actor, False) for run, wish in self.wishes.items()
+        ]
 
 
 class Watched(MemoryLedger):

@@ -27,7 +27,7 @@ from junctor.adapters.postgres.arrays import (
 from junctor.adapters.postgres.confidential import Confidential, wipe
 from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.group import commit, keys_of, numbers_of
-from junctor.adapters.postgres.kept import apply, open_waits
+from junctor.adapters.postgres.kept import apply, end_waits, open_waits
 from junctor.adapters.postgres.queries import numbered
 from junctor.adapters.system import uptime
 from junctor.errors import NotSent
@@ -381,7 +381,7 @@ class PostgresLedger:
     async def commit(self, writes: Sequence[Write]) -> list[bool]:
         """One statement for the group; a transaction where there is more to apply."""
         ending = await self._confidential.ending(writes)
-        if not ending and not any(write.kept or write.opens for write in writes):
+        if not ending and not any(write.kept or write.opens or write.stills for write in writes):
             return self._seen(writes, await commit(self._line.fetch, writes))
 
         async def work(connection: AsyncConnection[Row]) -> set[int]:
@@ -392,6 +392,8 @@ class PostgresLedger:
             async with connection.transaction():
                 if kept := [write for write in writes if write.kept]:
                     await apply(fetch, kept)
+                if stopped := [write for write in writes if write.stills]:
+                    await end_waits(fetch, stopped)
                 held = await commit(fetch, writes)
                 claims = numbers_of(writes)
                 await open_waits(fetch, [w for w in writes if claims[id(w.claim)][0] in held])

@@ -20,7 +20,7 @@ from junctor.adapters.postgres.arrays import (
 )
 from junctor.ports.ledger import Kept, Write
 
-__all__ = ["apply", "open_waits"]
+__all__ = ["apply", "end_waits", "open_waits"]
 
 Fetch = Callable[[str, Mapping[str, Any]], Awaitable[Sequence[tuple[Any, ...]]]]
 """Runs a named query of this transaction."""
@@ -85,6 +85,22 @@ async def open_waits(fetch: Fetch, writes: Sequence[Write]) -> None:
             "sinces": Times(wait.since for _, wait in rows),
             "seconds": Ints(wait.seconds for _, wait in rows),
             "alsos": Bools(wait.also for _, wait in rows),
+        },
+    )
+
+
+async def end_waits(fetch: Fetch, writes: Sequence[Write]) -> None:
+    """Ends or stills what these writes' runs wait for, where their claims are ours."""
+    rows = [(write, write.row) for write in writes if write.row is not None]
+    await fetch(
+        "end_waits",
+        {
+            "organizations": Uuids(write.claim.organization_id for write, _ in rows),
+            "scenarios": Uuids(write.claim.scenario_id for write, _ in rows),
+            "order_keys": Texts(write.claim.order_key for write, _ in rows),
+            "fences": Longs(write.claim.fence for write, _ in rows),
+            "runs": Uuids(write.run_id for write, _ in rows),
+            "overs": Bools(row.state in {"finished", "discarded"} for _, row in rows),
         },
     )
 

@@ -108,6 +108,10 @@ class PostgresWaits:
         rows = await self._fetch("close_wait", organization=organization_id, id=wait_id)
         return Closed(*rows[0]) if rows else None
 
+    async def still(self, organization_id: UUID, wait_id: UUID) -> None:
+        """Lets it take no delivery, until its run comes to it again."""
+        await self._fetch("still_wait", organization=organization_id, id=wait_id)
+
     async def sleep(self, organization_id: UUID, wait_id: UUID, run_id: UUID, kind: str) -> bool:
         """Lets its run wait until its time is over; False if that is decided already."""
 

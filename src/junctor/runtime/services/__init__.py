@@ -107,6 +107,10 @@ class Asking:
     staged: Staged = field(default_factory=Staged)
     origin: UUID | None = None
     """The run that this one was set aside from: what that began goes on."""
+    line: str | None = None
+    """The order key behind which others of the scenario wait until this run has ended; ``None``:
+    none does.
+    """
 
     def bound(self, kind: str) -> UUID | None:
         """What the placed module is bound to: ``bound("stores")`` is its data store's id."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -50,13 +51,6 @@ async def call(ask: CallScenario, asking: Asking) -> dict[str, Any]:
     """Starts the run, or finds the one that this operation started before; see `CallScenario`."""
     organization_id, target = asking.organization_id, _target(ask, asking)
     calls = PostgresCalls(asking.tools.line)
-    own = target == asking.scenario_id
-    if own and ask.wait and asking.prepared is not None and asking.prepared.in_order:
-        raise Misconfigured(
-            f"Module {asking.address.module} waits for a run of its own scenario, whose runs "
-            "follow one another: it would wait for ever. Let it not wait, or switch off "
-            "sequential processing."
-        )
     again = asking.address.attempt > 0
     number = 0
     while True:
@@ -70,6 +64,8 @@ async def call(ask: CallScenario, asking: Asking) -> dict[str, Any]:
         if not (again and callee.state == "discarded" and number < asking.address.attempt):
             break
         number += 1  # a person gave it up, and then had this operation done again
+    if callee.state is None and ask.wait and target == asking.scenario_id:
+        await _check_line(asking, callee, ask.data)
     if callee.state is None and not callee.stored:
         await _begin(calls, asking, target, run_id, callee, ask.data)
     elif again and ask.wait and callee.state == "incomplete":
@@ -88,6 +84,25 @@ async def call(ask: CallScenario, asking: Asking) -> dict[str, Any]:
             "Retry this run when that one has ended",
         )
     return {"run": shown, "data": await _data(ended, shown, asking, target, callee)}
+
+
+async def _check_line(asking: Asking, callee: Callee, data: Bundle) -> None:
+    """`Misconfigured` if a run that is called would not begin before the one that waits for it."""
+    if asking.line is None or callee.published is None:
+        return
+    known = await _known(asking, asking.scenario_id, callee.published)
+    with suppress(InputInvalid):  # which starting it says better
+        if known.order_key(read_inputs(known.specs, data, zone=known.zone, strict=False)) != (
+            asking.line
+        ):
+            return
+        keyed = asking.line.startswith("k:")
+        what = "runs of this order key" if keyed else "runs"
+        mend = "call it with another order key" if keyed else "switch off sequential processing"
+        raise Misconfigured(
+            f"Module {asking.address.module} waits for a run of its own scenario, whose {what} "
+            f"follow one another: it would wait for ever. Let it not wait, or {mend}."
+        )
 
 
 async def _begin(

@@ -50,6 +50,13 @@ update backlog b set blocked_by_run = %(by)s from r
 where b.organization_id = r.organization_id and b.scenario_id = r.scenario_id and b.order_key = r.order_key
   and b.blocked_by_run = r.id
 
+-- name: end_waits
+-- What it waited for is over, and the link of its question free for that run's. Whether it has been
+-- answered, and has not gone on yet.
+update waits set closed_at = clock_timestamp(), watching = false, token_hash = null
+where organization_id = %(organization)s and run_id = %(run)s and closed_at is null
+returning answered_at is not null
+
 -- name: wake
 insert into backlog as b (organization_id, scenario_id, order_key, idle, due_at)
 values (%(organization)s, %(scenario)s, %(order_key)s, true, clock_timestamp())

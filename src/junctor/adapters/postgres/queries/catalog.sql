@@ -187,6 +187,11 @@ with gone as (
   update runs set state = 'discarded', wait_reason = null, due_at = null, ended_at = coalesce(ended_at, now())
   where organization_id = %(organization)s and scenario_id = %(id)s
     and state in ('waiting', 'incomplete', 'uncertain')
+), over as (
+  update waits set closed_at = now(), watching = false
+  where organization_id = %(organization)s and closed_at is null and run_id in (
+    select id from runs where organization_id = %(organization)s and scenario_id = %(id)s
+      and state in ('waiting', 'incomplete', 'uncertain'))
 )
 select count(*)::int from gone
 

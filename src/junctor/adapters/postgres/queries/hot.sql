@@ -209,7 +209,8 @@ order by w.i, d.id
 
 -- name: due
 -- Runs whose time has come, of one claim: their wait is over, or they are to be tried again.
-select r.id, r.version, r.retention, r.trigger, r.actor, r.started_at, r.segments, r.edited, r.tries
+select r.id, r.version, r.retention, r.trigger, r.actor, r.started_at, r.segments, r.edited, r.tries,
+  exists (select from waits w where w.organization_id = r.organization_id and w.run_id = r.id and w.closed_at is null) as awaits
 from runs r
 where r.organization_id = %(organization)s and r.scenario_id = %(scenario)s
   and r.order_key = %(order_key)s and r.state in ('waiting', 'incomplete') and r.due_at <= clock_timestamp()
@@ -297,6 +298,9 @@ with held as materialized (
         dropped = excluded.dropped, name = excluded.name, warnings = excluded.warnings, tries = 0
     where r.state not in ('finished', 'discarded')  -- nor what was decided since it was told of this end
       and (excluded.ended_at is null or excluded.ended_at is distinct from r.ended_at)
+      -- nor a stop of one that waits: nobody goes on with what has stopped before somebody makes it due
+      and (excluded.ended_at is not null or r.state in ('running', 'waiting') or r.due_at is not null)
+  returning r.id
 ), left_inbox as (
   delete from inbox d using unnest(%(done_claims)s::int[], %(done_organizations)s::uuid[], %(done_ids)s::uuid[])
     w(claim, organization_id, id)
@@ -310,7 +314,7 @@ with held as materialized (
   select b.organization_id, b.scenario_id, b.order_key, w.due, w.blocked
   from (  -- of several rows that match one, UPDATE applies any: so the first wait of each claim
     select claim, organization_id, scenario_id, order_key, min(due) as due,
-      (array_agg(blocked) filter (where blocked is not null))[1] as blocked
+      (array_agg(blocked) filter (where blocked in (select id from ended)))[1] as blocked
     from unnest(%(wait_claims)s::int[], %(wait_organizations)s::uuid[], %(wait_scenarios)s::uuid[],
       %(wait_order_keys)s::text[], %(wait_dues)s::timestamptz[], %(wait_blocks)s::uuid[])
       w(claim, organization_id, scenario_id, order_key, due, blocked)

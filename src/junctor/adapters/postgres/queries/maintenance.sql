@@ -141,6 +141,21 @@ on conflict (organization_id, scenario_id, order_key) do update
   set n = b.n + 1, idle = false, lease_until = excluded.lease_until
   where b.idle and b.fence = 0
 
+-- name: free_lines
+-- Lines that stand behind a run that is over, gone or left behind: there should be none. They go on, or
+-- stand behind the next that has stopped. What a worker owns, it looks through as it gives it back.
+with stuck as (
+  select b.organization_id, b.scenario_id, b.order_key from backlog b
+  where b.blocked_by_run is not null and b.lease_until < clock_timestamp() and not exists (
+    select from runs r where r.organization_id = b.organization_id and r.id = b.blocked_by_run
+      and r.state not in ('finished', 'discarded') and not r.skipped)
+  order by 1, 2, 3 for no key update of b
+)
+update backlog b set n = b.n + 1, idle = false,
+  blocked_by_run = next_blocker(b.organization_id, b.scenario_id, b.order_key, null)
+from stuck s
+where b.organization_id = s.organization_id and b.scenario_id = s.scenario_id and b.order_key = s.order_key
+
 -- name: forget_idle
 -- Rows of order keys with nothing to do and nothing to wait for. A release takes them away; these are
 -- of a process of the release before, or of a run that ended some other way.

@@ -31,7 +31,7 @@ with r as (
   returning u.organization_id, u.id, u.scenario_id, u.order_key
 ), closed as (
   update waits w set closed_at = coalesce(w.closed_at, clock_timestamp()), watching = false
-  from ended e where w.organization_id = e.organization_id and w.run_id = e.id and not %(keep)s
+  from ended e where w.organization_id = e.organization_id and w.run_id = e.id and not %(keep)s and w.closed_at is null
 ), stilled as (  -- retried, the run looks back and waits on; what comes until then starts its own scenario
   update waits w set watching = false, looked = false
   from ended e where w.organization_id = e.organization_id and w.run_id = e.id and %(keep)s
@@ -60,8 +60,12 @@ where organization_id = %(organization)s and scenario_id = %(scenario)s and stat
 order by id limit %(limit)s
 
 -- name: wanted_stops
--- All there are: few, and each only until its run has ended.
-select organization_id, run_id, keep, actor from stops limit 10000
+-- All there are: few, and each only until its run has ended. `left`: the run left its worker, to wait,
+-- before that one had heard of it, so nobody is at it.
+select s.organization_id, s.run_id, s.keep, s.actor, exists (
+  select from runs r where r.organization_id = s.organization_id and r.id = s.run_id
+    and r.state in ('waiting', 'incomplete') and r.due_at > clock_timestamp() + interval '20 seconds') as left
+from stops s limit 10000
 
 -- name: stopped
 delete from stops

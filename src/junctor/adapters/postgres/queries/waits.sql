@@ -37,6 +37,31 @@ where w.organization_id = %(organization)s and w.id = %(id)s
   and (w.closed_at is not null or w.answered_at is not null or w.until <= clock_timestamp())
 returning w.answer, extract(epoch from coalesce(w.answered_at, w.until) - w.opened_at)::float8
 
+-- name: still_wait
+-- Its run goes on without it, or stops: what comes starts its own scenario. Tried again, it is watched
+-- and looks back as one that a restore has stilled (`wait_row`).
+update waits w set watching = false, looked = false
+where w.organization_id = %(organization)s and w.id = %(id)s
+  and w.kind = 'delivery' and w.closed_at is null and w.answered_at is null
+
+-- name: end_waits
+-- The same of runs that stop, in the transaction of the commit that says so, and before it: whoever
+-- answers locks the wait first, then the run. A person may decide for a run that can go on. Waits of
+-- runs that are over are closed.
+with held as materialized (
+  select w.organization_id, w.run_id, w.over
+  from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[], %(fences)s::bigint[],
+    %(runs)s::uuid[], %(overs)s::bool[]) w(organization_id, scenario_id, order_key, fence, run_id, over)
+  join backlog b on b.organization_id = w.organization_id and b.scenario_id = w.scenario_id
+    and b.order_key = w.order_key and b.fence = w.fence
+  for key share of b
+)
+update waits w set watching = false, looked = w.looked and h.over,
+  closed_at = case when h.over then clock_timestamp() end
+from held h
+where w.organization_id = h.organization_id and w.run_id = h.run_id and w.closed_at is null
+  and (h.over or (w.kind = 'delivery' and w.answered_at is null))
+
 -- name: lock_wait
 -- It has looked back, and is still open.
 update waits w set looked = true
@@ -53,6 +78,7 @@ where r.organization_id = %(organization)s and r.id = %(run)s and r.state = 'wai
 update waits w set answer = %(answer)s, answered_at = clock_timestamp(), answered_by = %(by)s, delivery_id = %(delivery)s
 where w.organization_id = %(organization)s and w.id = %(id)s
   and w.closed_at is null and w.answered_at is null and w.until > coalesce(%(came)s, clock_timestamp())
+  and (w.kind = 'approval' or w.watching)
   and not exists (select from waits o where o.organization_id = w.organization_id and o.delivery_id = %(delivery)s)
   and exists (select from runs r where r.organization_id = w.organization_id and r.id = w.run_id
     and r.state not in ('finished', 'discarded'))
