@@ -16,10 +16,12 @@ from junctor.language.connector import Delivery, HookDef
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.runtime.hooks import Hook, plain_key
 from junctor.runtime.ingest import Ingest
+from tests.durability.kit import ORGANIZATION, plant
+from tests.integration.runtime.door import SET, WEBHOOK, flow
 from tests.support import run
 
 pytestmark = pytest.mark.timeout(30)
-ORGANIZATION = UUID(int=1)
+HOOKED = flow(WEBHOOK, SET)
 NOTHING: Any = None
 
 
@@ -53,7 +55,7 @@ class Forgetful(Line):
 def test_what_was_done_while_the_acknowledgement_was_lost_does_not_come_back(
     key: str | None, database_url: str
 ) -> None:
-    given = [delivery(uuid4(), key=key) for _ in range(2)]
+    given = [delivery(plant(database_url, HOOKED), key=key) for _ in range(2)]
 
     def work_off_the_first() -> None:
         with psycopg.connect(database_url, autocommit=True) as db:
@@ -80,9 +82,10 @@ def test_what_was_done_while_the_acknowledgement_was_lost_does_not_come_back(
 
 
 def test_a_delivery_that_cannot_be_stored_does_not_take_its_batch_along(database_url: str) -> None:
-    good = [delivery(uuid4()) for _ in range(5)]
-    bad = [delivery(uuid4(), order_key="a\0"), delivery(uuid4(), order_key="\ud800")]
-    long = delivery(uuid4(), order_key="".join(map(str, range(5000))))
+    scenario = plant(database_url, HOOKED)
+    good = [delivery(scenario) for _ in range(5)]
+    bad = [delivery(scenario, order_key="a\0"), delivery(scenario, order_key="\ud800")]
+    long = delivery(scenario, order_key="".join(map(str, range(5000))))
     batch = [*good[:2], bad[0], *good[2:4], bad[1], long, good[4]]
 
     async def check() -> None:
