@@ -119,6 +119,8 @@ class DueRun(NamedTuple):
     """How often it was gone on with after a crash, and came to nothing; see `Backlog.tried`."""
     awaits: bool = False
     """It has opened a wait for a delivery or a person, and not closed it."""
+    again: bool = False
+    """It has stopped before, and is tried again."""
 
 
 class Backlog(Protocol):

@@ -80,6 +80,8 @@ class Flight:
     left: tuple[UUID, JunctorError] | None = None
     """The first that it set aside for somebody to look at, as nobody tries it again by itself."""
     left_count: int = 0
+    tried: bool = False
+    """It has stopped before, and was told then."""
     awaits: bool = False
     """A wait of it may be open, for a delivery or a person."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -97,7 +97,8 @@ class _End:
         return cls(
             claim=flight.claim,
             run_id=flight.run_id,
-            counts=flight.trigger in _BY_ITSELF,
+            # A run that is tried again was counted when it stopped first.
+            counts=flight.trigger in _BY_ITSELF and not (flight.tried and error is not None),
             error=_Said.of(error) if error is not None else None,
             state=flight.state,
             stopped=flight.state in {"incomplete", "uncertain"} and not flight.again,

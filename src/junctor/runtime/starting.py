@@ -341,7 +341,7 @@ class Starter:
             run.version,
         )
         flight.trigger, flight.actor, flight.parks = run.trigger, run.actor, False
-        flight.visible, flight.awaits = True, run.awaits
+        flight.visible, flight.awaits, flight.tried = True, run.awaits, run.again
         telemetry.resumed(flight)
         command: Any
         try:

@@ -67,7 +67,7 @@ async def deliveries_come_while_a_run_waits(stand: Stand) -> None:
     await given.ends(claim, fresh, "waiting", -1)
     await given.taken(claim)
     assert claim.due
-    assert [each.id for each in await given.a.due(claim, MANY)] == [fresh]
+    assert [(each.id, each.again) for each in await given.a.due(claim, MANY)] == [(fresh, False)]
 
 
 @_check
@@ -103,10 +103,10 @@ async def due_runs_come_in_the_order_of_their_time(stand: Stand) -> None:
     runs = await given.accepted(3)
     claim = await given.claimed()
     for run, due in zip(runs, (-1, -3, -2), strict=True):
-        await given.ends(claim, run, "waiting", due)
-    found = [each.id for each in await given.a.due(claim, MANY)]
-    assert found == [runs[1], runs[2], runs[0]]
-    assert [each.id for each in await given.a.due(claim, 2)] == found[:2]
+        await given.ends(claim, run, "waiting" if due < -1 else "incomplete", due)
+    found = [(each.id, each.again) for each in await given.a.due(claim, MANY)]
+    assert found == [(runs[1], False), (runs[2], False), (runs[0], True)]
+    assert [(each.id, each.again) for each in await given.a.due(claim, 2)] == found[:2]
 
 
 # Lines.

@@ -409,7 +409,7 @@ def _due_run(run_id: UUID, run: StoredRun) -> DueRun:
     row = run.row
     return DueRun(
         run_id, row.version, run.retention, row.trigger, row.actor, row.started_at, row.segments,
-        tries=run.tries,
+        tries=run.tries, again=row.state == "incomplete",
     )  # fmt: skip
 
 

@@ -210,7 +210,8 @@ order by w.i, d.id
 -- name: due
 -- Runs whose time has come, of one claim: their wait is over, or they are to be tried again.
 select r.id, r.version, r.retention, r.trigger, r.actor, r.started_at, r.segments, r.edited, r.tries,
-  exists (select from waits w where w.organization_id = r.organization_id and w.run_id = r.id and w.closed_at is null) as awaits
+  exists (select from waits w where w.organization_id = r.organization_id and w.run_id = r.id and w.closed_at is null) as awaits,
+  r.state = 'incomplete' as again
 from runs r
 where r.organization_id = %(organization)s and r.scenario_id = %(scenario)s
   and r.order_key = %(order_key)s and r.state in ('waiting', 'incomplete') and r.due_at <= clock_timestamp()
