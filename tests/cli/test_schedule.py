@@ -102,6 +102,8 @@ def test_a_schedule_is_shown_and_changed(junctor: Any, tmp_path: Path) -> None:
         "scenarios", "schedule", "Nightly", "--json", "--within", "", "--zone", "-"
     ).json
     assert (found["words"], found["zone"], len(found["next"])) == ("every hour", "UTC", 10)
+    over = junctor("scenarios", "schedule", "Nightly", "--once", "2020-01-01T10:00")
+    assert "No firing lies ahead" in over.out
     said = junctor("scenarios", "schedule", "Nightly", "--reset", "--pause")
     assert (said.code, "goes alone" in said.err) == (2, True)
     assert "on demand" in junctor("scenarios", "schedule", "Nightly", "--reset").out

@@ -18,6 +18,7 @@ __all__ = ["add", "interval_of", "scheduling_of", "window_of"]
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 LIMITS = ("between", "restrict")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_UNTIMED = {"immediately", "on-demand"}
 
 
 def add(group: typer.Typer) -> None:
@@ -146,7 +147,7 @@ def add(group: typer.Typer) -> None:
                     )
                 return await service.look(core, found, count=following)
 
-        _show(run_async(main()), as_json=as_json)
+        _show(run_async(main()), as_json=as_json, asked=following > 0)
 
 
 def scheduling_of(
@@ -234,7 +235,7 @@ def _given(text: str) -> dict[str, Any]:
     return found
 
 
-def _show(shown: Shown, *, as_json: bool) -> None:
+def _show(shown: Shown, *, as_json: bool, asked: bool) -> None:
     from junctor.app.cli.output import console, print_json
     from junctor.language import ids
 
@@ -266,6 +267,8 @@ def _show(shown: Shown, *, as_json: bool) -> None:
         out.print(f"It is paused{goes}", style="yellow")
     elif shown.following and not shown.scenario.active:
         out.print("The scenario is off; switched on now, it would start", style="yellow")
+    elif asked and not shown.following and shown.scheduling.get("type") not in _UNTIMED:
+        out.print("No firing lies ahead: its last one is over.", style="yellow")
     for instant in shown.following:
         out.print(f"  {_local(instant, shown.zone)}", markup=False)
     if stored is not None and stored.missed_count:
