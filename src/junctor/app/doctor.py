@@ -151,7 +151,8 @@ async def _spool(settings: Settings) -> Finding:
             f"the oldest since {since:%Y-%m-%d %H:%M} UTC",
             mend="A server brings them there as soon as it answers.",
         )
-    return Finding("spool", ok=True, message="nothing waits in it")
+    # Named, as the servers' may be another one: settings are those of who asks.
+    return Finding("spool", ok=True, message=f"nothing waits in {settings.spool_dir}")
 
 
 async def _database(url: str) -> Finding:

@@ -221,7 +221,8 @@ def _say(found: Any, verb: str, *, as_json: bool, asks: bool = False) -> None:
     else:
         out = console()
         shown = _record(found)["id"]
-        out.print(f"{verb} '{found.name}' ({shown}, {found.base_url}).", markup=False)
+        about = ", ".join(filter(None, (shown, found.base_url)))
+        out.print(f"{verb} '{found.name}' ({about}).", markup=False)
         if found.tested_at is not None and found.test_error is None:
             out.print("[green]✓[/] It works.")
         elif verb == "Added" and asks:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from junctor.app.cli.groups import Listed
+
+if TYPE_CHECKING:
+    from junctor.ports.catalog import Run
 
 __all__ = ["register", "run_record"]
 
@@ -88,7 +91,6 @@ def register(app: typer.Typer) -> None:
         from junctor.app.scenarios import all_scenarios, find_scenario
         from junctor.app.search import STATES, Filters, instant, search
         from junctor.language import ids
-        from junctor.ports.catalog import Run
 
         for each in state or ():
             if each not in STATES:
@@ -142,7 +144,7 @@ def register(app: typer.Typer) -> None:
                     ids.show("run", run.id),
                     names.get(run.scenario_id, "(deleted)"),
                     run.name,
-                    run.state,
+                    _status(run),
                     ago(run.started_at),
                     run.operations,
                     span(run.started_at, run.ended_at),
@@ -151,6 +153,11 @@ def register(app: typer.Typer) -> None:
                 for run in found
             ),
         )
+
+
+def _status(run: Run) -> str:
+    """Its state; with how many bundles it set aside, which it may have finished without."""
+    return f"{run.state}, {run.warnings} aside" if run.warnings else run.state
 
 
 def _register_bulk(group: typer.Typer) -> None:
