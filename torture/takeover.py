@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from torture.rig import Process, Rig
 __all__ = ["Takeovers"]
 
 PAUSE = 0.1
+LATE = 10.0
+"""Seconds after which a takeover is told of, with what was there to do it."""
 STALE = 60.0
 """Seconds after which a dead worker that owns nothing is forgotten: however late its last statement
 was carried out, none of its claims can appear any more."""
@@ -37,10 +40,13 @@ class Takeovers:
     for ten seconds after it was left for twenty. One that nobody has taken yet counts, too.
     """
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, say: Callable[[str], None] = lambda _: None) -> None:
         self.rig = rig
+        self._say = say
         self.taken = 0
         """Claims that have been taken over."""
+        self.late = 0
+        """Those of them that took longer than ``LATE``."""
         self._longest: float | None = None
         self._dead: dict[str, _Dead] = {}
         self._waited: dict[tuple[Any, ...], float] = {}
@@ -99,15 +105,33 @@ class Takeovers:
             if owner in self._dead:
                 self._dead[owner].seen = now
                 key = tuple(place)
-                left[key] = self._waited.get(key, 0.0) + (ran if claimable else 0.0)
+                before = self._waited.get(key, 0.0)
+                left[key] = before + (ran if claimable else 0.0)
+                if before // LATE < left[key] // LATE:
+                    self._tell(owner, place, left[key])
         for key, waited in self._waited.items():
             if key not in left:
                 self.taken += 1
                 self._longest = max(self._longest or 0.0, waited + ran)
+                self.late += waited + ran > LATE
         self._waited = left
         for owner, dead in list(self._dead.items()):
             if now - dead.seen > STALE:
                 del self._dead[owner]
+
+    def _tell(self, owner: str, place: Sequence[Any], waited: float) -> None:
+        """Whose it is, and what those who could take it are at."""
+        assert self._db is not None
+        (row,) = self._db.execute(
+            "select extract(epoch from lease_until - clock_timestamp())::float, attempts, due_at,"
+            " (select array_agg(format('%%s with %%s active, %%s s ago', name,"
+            " details->>'active', extract(epoch from clock_timestamp() - seen_at)::numeric(9, 1))"
+            " order by name) from nodes where role = 'worker')"
+            " from backlog where scenario_id = %s and order_key = %s",
+            (place[1], place[2]),
+        ).fetchall() or [()]
+        absent = sorted(self.rig.absences.now)
+        self._say(f"{place[1]} {place[2]!r} of {owner}: {waited:.1f} s; {row}; absent {absent}")
 
     def _manned(self, ready: set[str]) -> bool:
         """Whether a worker is there that could take something."""

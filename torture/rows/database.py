@@ -68,7 +68,7 @@ async def _away(options: Options, outcome: Outcome, *, spool: bool) -> None:
         load.pinned = spool
         _servers(rig, rig.folder / "spools" if spool else None)
         await rig.ready()
-        operator, takeovers = Operator(rig), Takeovers(rig)
+        operator, takeovers = Operator(rig), Takeovers(rig, options.say)
         sending = asyncio.create_task(load.run(rate))
         await background(stack, takeovers.watch())
         await asyncio.sleep(options.pick(3, 5, 10))

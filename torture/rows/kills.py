@@ -108,7 +108,7 @@ async def kill(options: Options) -> Outcome:
         AsyncExitStack() as stack,
     ):
         load = await stack.enter_async_context(Load(rig, mixed(rig, 20)))
-        takeovers, operator = Takeovers(rig), Operator(rig)
+        takeovers, operator = Takeovers(rig, options.say), Operator(rig)
         sending = asyncio.create_task(load.run(rate))
         await background(stack, takeovers.watch(), operator.work(), rig.keep())
         done = await pound(

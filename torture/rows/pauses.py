@@ -67,7 +67,7 @@ async def sleep(options: Options) -> Outcome:
         AsyncExitStack() as stack,
     ):
         load = await stack.enter_async_context(Load(rig, mixed(rig, 10)))
-        takeovers = Takeovers(rig)
+        takeovers = Takeovers(rig, options.say)
         sending = asyncio.create_task(load.run(rate))
         await background(stack, takeovers.watch())
         for _ in range(rounds):
@@ -125,7 +125,7 @@ async def partition(options: Options) -> Outcome:
         cut_off = rig.add_worker("faraway", JUNCTOR_DATABASE_URL=relay.url)
         await rig.ready()
         load = await stack.enter_async_context(Load(rig, mixed(rig, 10)))
-        takeovers = Takeovers(rig)
+        takeovers = Takeovers(rig, options.say)
         sending = asyncio.create_task(load.run(rate))
         await background(stack, takeovers.watch())
         for turn in range(rounds):
@@ -188,7 +188,7 @@ async def clock(options: Options) -> Outcome:
             worker.start()
         await rig.ready()
         load = await stack.enter_async_context(Load(rig, mixed(rig, 10)))
-        takeovers, operator = Takeovers(rig), Operator(rig)
+        takeovers, operator = Takeovers(rig, options.say), Operator(rig)
         sending = asyncio.create_task(load.run(rate))
         await background(stack, takeovers.watch(), operator.work())
         for worker in draw.sample(rig.workers, 2):

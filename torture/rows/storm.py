@@ -57,7 +57,7 @@ async def storm(options: Options) -> Outcome:
         load = await stack.enter_async_context(
             Load(rig, hooks, patience=5.0, most_waiting=int(rate * 10))
         )
-        takeovers = Takeovers(rig)
+        takeovers = Takeovers(rig, options.say)
         operator = Operator(rig, scenarios=[hook.scenario for hook in hooks])
         sending = asyncio.create_task(load.run(rate))
         await background(stack, takeovers.watch(), operator.work(), rig.keep())
@@ -89,8 +89,9 @@ async def storm(options: Options) -> Outcome:
         outcome.notes.insert(
             0,
             f"{kills} kills at {rate:g} events/s; {shown(done)}; the vendor did wrong by {share} of"
-            f" 1,000 calls; {takeovers.taken} claims taken over; {operator.put_off} times nobody"
-            f" could say yet that a thing was not done; {rig.revived} starts without a database",
+            f" 1,000 calls; {takeovers.taken} claims taken over, {takeovers.late} of"
+            f" them after ten seconds; {operator.put_off} times nobody could say yet that a thing"
+            f" was not done; {rig.revived} starts without a database",
         )
     outcome.seconds = time.monotonic() - begun
     return outcome
