@@ -167,6 +167,10 @@ class Backlog(Protocol):
         """What a run has written: (seq, sealed segment, blob ids), in order."""
         ...
 
+    async def begun(self, organization_id: UUID, runs: Sequence[UUID]) -> set[UUID]:
+        """Those of these runs that have written something."""
+        ...
+
     async def run_row(self, organization_id: UUID, run: UUID) -> tuple[DueRun, str] | None:
         """A run's row and its state, if it has one."""
         ...

@@ -120,10 +120,12 @@ class Starter:
         claim.busy.difference_update(each.id for each in once if each.id not in ours)
         started = self.start_line(claim, line)
         careful = [delivery for delivery in once if delivery.id in ours]
+        # Asked for all at once: while a pass reads back one by one, nobody else is taken over.
+        wrote = await self.backlog.begun(claim.organization_id, list(ours)) if ours else set()
         for delivery in (*careful, *taken[len(begun) :]):
             if claim.lost:
                 break
-            await self.begin(claim, prepared, delivery, read_back=delivery.id in ours)
+            await self.begin(claim, prepared, delivery, read_back=delivery.id in wrote)
             started += 1
         return started
 

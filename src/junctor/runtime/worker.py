@@ -49,7 +49,7 @@ GATHER = 0.002
 """Seconds between passes under load."""
 RETAKEN = 64
 """Runs of one claim in flight, as long as its last owner, who crashed, may have begun them."""
-MOST_CLAIMS = 64
+MOST_CLAIMS = 128
 MOST_RUNS = 704
 """Runs in flight in one process; one scenario alone gets 528 of them."""
 MOST_WAITING = 2048

@@ -189,6 +189,8 @@ async def the_same_write_twice_is_as_once(stand: Stand) -> None:
     assert await stand.inbox.answers([place, (given.organization, UUID(int=9))]) == {run: first}
     assert await stand.inbox.answers([(UUID(int=9), run)]) == {}
     assert await given.a.recorded(UUID(int=9), run) == []
+    assert await given.a.begun(given.organization, [UUID(int=9), run]) == {run}
+    assert await given.a.begun(UUID(int=9), [run]) == set()
     assert await given.a.run_row(UUID(int=9), run) is None
     assert await given.taken(claim) == []
 

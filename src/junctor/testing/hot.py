@@ -336,7 +336,9 @@ class MemoryBacklog(Backlog):
         waiting = self._store.waiting(_key(claim))
         now = self._store.clock()
         found = [(i, run) for due, i, run in waiting if due <= now and i not in claim.busy]
-        return [_due_run(run_id, run) for run_id, run in found[:limit]]
+        again = [each.row.state == "incomplete" for _, each in found]
+        runs = (_due_run(run_id, run) for run_id, run in found[:limit])
+        return [run._replace(again=stopped) for run, stopped in zip(runs, again, strict=False)]
 
     async def attempt(self, deliveries: Sequence[tuple[Claim, UUID]], *, by: int = 1) -> Counts:
         counts = {}
@@ -360,6 +362,9 @@ class MemoryBacklog(Backlog):
     async def delivery(self, organization_id: UUID, id: UUID) -> Taken | None:  # noqa: A002 - the field's name
         found = self._store.inbox.get((organization_id, id))
         return found.taken() if found is not None else None
+
+    async def begun(self, organization_id: UUID, runs: Sequence[UUID]) -> set[UUID]:
+        return {run for run in runs if self._store.segments.get((organization_id, run))}
 
     async def recorded(
         self, organization_id: UUID, run: UUID
@@ -407,10 +412,8 @@ class MemoryBacklog(Backlog):
 
 def _due_run(run_id: UUID, run: StoredRun) -> DueRun:
     row = run.row
-    return DueRun(
-        run_id, row.version, run.retention, row.trigger, row.actor, row.started_at, row.segments,
-        tries=run.tries, again=row.state == "incomplete",
-    )  # fmt: skip
+    about = (row.version, run.retention, row.trigger, row.actor, row.started_at, row.segments)
+    return DueRun(run_id, *about, tries=run.tries)
 
 
 class MemoryLedger(Ledger):

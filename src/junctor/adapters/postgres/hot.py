@@ -335,6 +335,11 @@ class PostgresBacklog:
         rows = await self._line.fetch("recorded", {"organization": organization_id, "run": run})
         return [(row[0], row[1], row[2]) for row in rows]
 
+    async def begun(self, organization_id: UUID, runs: Sequence[UUID]) -> set[UUID]:
+        """Those that have segments."""
+        of = {"organization": organization_id, "runs": Uuids(runs)}
+        return {row[0] for row in await self._line.fetch("has_begun", of)}
+
     async def run_row(self, organization_id: UUID, run: UUID) -> tuple[DueRun, str] | None:
         """A run's row."""
         rows = await self._line.fetch("run_row", {"organization": organization_id, "run": run})

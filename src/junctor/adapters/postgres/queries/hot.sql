@@ -250,6 +250,11 @@ where organization_id = %(organization)s and id = %(id)s
 select s.seq, s.data, s.blobs from segments s
 where s.organization_id = %(organization)s and s.run_id = %(run)s order by s.seq
 
+-- name: has_begun
+-- Which of these runs have written something.
+select r.id from unnest(%(runs)s::uuid[]) r(id)
+where exists (select from segments s where s.organization_id = %(organization)s and s.run_id = r.id)
+
 -- name: run_row
 select id, version, retention, trigger, actor, started_at, segments, edited, tries, state from runs
 where organization_id = %(organization)s and id = %(run)s
