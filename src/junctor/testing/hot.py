@@ -336,9 +336,8 @@ class MemoryBacklog(Backlog):
         waiting = self._store.waiting(_key(claim))
         now = self._store.clock()
         found = [(i, run) for due, i, run in waiting if due <= now and i not in claim.busy]
-        again = [each.row.state == "incomplete" for _, each in found]
-        runs = (_due_run(run_id, run) for run_id, run in found[:limit])
-        return [run._replace(again=stopped) for run, stopped in zip(runs, again, strict=False)]
+        stopped = {run_id for run_id, run in found if run.row.state == "incomplete"}
+        return [_due_run(i, run)._replace(again=i in stopped) for i, run in found[:limit]]
 
     async def attempt(self, deliveries: Sequence[tuple[Claim, UUID]], *, by: int = 1) -> Counts:
         counts = {}
