@@ -59,7 +59,7 @@ MOST_WAITING = 2048
 MOST_UNCOUNTED = 2000
 """Ends of runs that are not counted yet: where all fail, failing must not outrun its being told."""
 PURE_RUNS = 500
-"""The same if it has none."""
+"""Runs of one claim in flight if they have no effects to wait for; `SLICE_RUNS` if they have."""
 LONGEST_PASS = 0.01
 """Seconds for which runs are started before somebody who has signalled meanwhile is looked for."""
 LOOKS = 4

@@ -16,6 +16,7 @@ from junctor.language.connector import Delivery, HookDef
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.runtime.hooks import Hook, plain_key
 from junctor.runtime.ingest import Ingest
+from junctor.runtime.notices import Notices
 from tests.durability.kit import ORGANIZATION, plant
 from tests.integration.runtime.door import SET, WEBHOOK, flow
 from tests.support import run
@@ -79,6 +80,21 @@ def test_what_was_done_while_the_acknowledgement_was_lost_does_not_come_back(
             "select id from inbox where id = any(%s)", ([each.id for each in given],)
         ).fetchall()
     assert left == [(given[1].id,)]
+
+
+def test_a_notice_whose_acknowledgement_was_lost_is_written_once(database_url: str) -> None:
+    plant(database_url, HOOKED)
+
+    async def check() -> None:
+        line = Forgetful(database_url, patience=5)
+        line.meanwhile = lambda: None
+        await Notices(line).add("spool_damaged", ORGANIZATION, subject="lost")
+        await line.close()
+
+    run(check())
+    with psycopg.connect(database_url) as db:
+        told = db.execute("select count(*) from notices where subject = 'lost'").fetchall()
+    assert told == [(1,)]
 
 
 def test_a_delivery_that_cannot_be_stored_does_not_take_its_batch_along(database_url: str) -> None:

@@ -14,6 +14,7 @@ select w.organization_id, w.id, w.kind, w.scenario_id, w.run_id, w.subject, w.pa
 from unnest(%(organizations)s::uuid[], %(ids)s::uuid[], %(kinds)s::text[], %(scenarios)s::uuid[],
   %(runs)s::uuid[], %(subjects)s::text[], %(params)s::text[])
   w(organization_id, id, kind, scenario_id, run_id, subject, params)
+on conflict do nothing  -- the same again, after a lost connection
 
 -- name: lock_errors
 -- In order, as others lock them, too.
