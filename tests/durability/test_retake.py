@@ -117,7 +117,6 @@ async def test_what_a_pass_had_no_time_for_is_begun_once(
 ) -> None:
     """Of an orphaned queue and of others, as there is always somebody else to look at."""
     monkeypatch.setattr(worker_module, "LONGEST_PASS", 0.0)
-    monkeypatch.setattr(worker_module, "LOOKS", 0)
     async with kit.vendor(delay=0.3) as vendor:
         text = kit.blueprint(vendor.port)
         numbers = iter(range(1000))

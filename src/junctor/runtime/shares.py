@@ -7,7 +7,8 @@ scenario: then something is always free, however many there are, and one alone h
 same way, for itself.
 
 *Passes.* A pass takes about as many deliveries as one scenario alone would be given; who has little
-to start is started first; and what it has no time for is left to the next.
+to start is started first; and what it has no time for is left to the next. Whoever signals meanwhile
+is looked for almost at once, as long as looking takes a small part of the whole time (`Looks`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from uuid import UUID
 
 from junctor.ports.backlog import Claim, Taken
 
-__all__ = ["Places", "Rest", "full", "spread"]
+__all__ = ["Looks", "Places", "Rest", "full", "spread"]
 
 ORGANIZATION = 4
 """An organisation may hold so many times the places that are free."""
@@ -29,6 +30,12 @@ LEAST = 16
 """Deliveries that a claim may take in a pass, however many claims there are."""
 LITTLE = 2
 """What was left seems to be so many at least: a single new delivery comes before it."""
+SOON = 0.001
+"""Seconds of a pass after which it may be cut short for somebody who has signalled."""
+LOOKING = 0.3
+"""The part of its time that a worker may look for others because they have signalled."""
+SAVED = 0.1
+"""Seconds of looking that it may have saved up."""
 FRESH = 1.0
 """Seconds for which what was taken may be begun without a new look."""
 
@@ -128,6 +135,33 @@ def spread(wanted: Sequence[tuple[Claim, int]], most: int) -> list[tuple[Claim, 
     """The same claims, with limits that come to about ``most`` at once."""
     each = max(LEAST, most // max(1, len(wanted)))
     return [(claim, min(limit, each)) for claim, limit in wanted]
+
+
+class Looks:
+    """Whether a pass may be cut short, to look for somebody who has signalled.
+
+    Looking is paid for from savings that grow with time (a token bucket): those who signal now and
+    then are found at once, and thousands who always do can't make a worker look all the time.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._saved, self._at = SAVED, clock()
+
+    def spent(self, seconds: float) -> None:
+        """A look took so long."""
+        self._grow()
+        self._saved -= seconds
+
+    def affordable(self) -> bool:
+        """Whether there is anything left to look with."""
+        self._grow()
+        return self._saved > 0
+
+    def _grow(self) -> None:
+        now = self._clock()
+        self._saved = min(SAVED, self._saved + LOOKING * (now - self._at))
+        self._at = now
 
 
 class Rest:

@@ -34,7 +34,7 @@ from junctor.runtime.notices import Notices
 from junctor.runtime.pace import Pace
 from junctor.runtime.plans import Plans, Prepared
 from junctor.runtime.services import Services, Tools
-from junctor.runtime.shares import Places, Rest, full, spread
+from junctor.runtime.shares import SOON, Looks, Places, Rest, full, spread
 from junctor.runtime.starting import SLICE_RUNS, Starter
 from junctor.runtime.stops import Stops
 from junctor.runtime.waiting import Waiting
@@ -60,13 +60,9 @@ MOST_UNCOUNTED = 2000
 """Ends of runs that are not counted yet: where all fail, failing must not outrun its being told."""
 PURE_RUNS = 500
 """Runs of one claim in flight if they have no effects to wait for; `SLICE_RUNS` if they have."""
-LONGEST_PASS = 0.01
-"""Seconds for which runs are started before somebody who has signalled meanwhile is looked for."""
-LOOKS = 4
-"""Or so many times what the look itself took, if that is longer: it must not be most of a pass."""
-SOON = 0.001
-"""Seconds after which it may be cut short all the same, once in so many of these times: who signals
-now and then is looked for almost at once, and looks stay a small part of the whole."""
+LONGEST_PASS = 0.1
+"""Seconds for which runs are started before somebody who has signalled is looked for all the same,
+though looking has taken much of the time."""
 MOST_PAUSES = 20
 """Milliseconds a long run holds still at a time while others are being started."""
 
@@ -131,7 +127,7 @@ class Worker:
         self._rest = Rest()
         self._woken = self._signalled = False
         self._starting = self._taking_over = False
-        self._cut_at = 0.0
+        self._looks = Looks()
         self.starter = Starter(
             self.backlog,
             Flights(self.backlog, vault, blobs, self._prepared),
@@ -308,28 +304,22 @@ class Worker:
             if claim.due and claim not in fresh and not claim.in_line:
                 # One that is always busy is never given back, and would never be looked at.
                 started += await self.starter.resume_due(claim, places)
-        looked = time.perf_counter()
-        return started + await self._begin(given, max(LONGEST_PASS, LOOKS * (looked - begun)))
+        self._looks.spent(time.perf_counter() - begun)
+        return started + await self._begin(given)
 
-    async def _begin(self, given: list[tuple[Claim, list[Taken]]], seconds: float) -> int:
-        """Begins what was taken, now and before; how many. When these seconds are over, and
-        somebody has signalled, the rest is left to the next pass; almost at once, if none was so
-        for a while.
+    async def _begin(self, given: list[tuple[Claim, list[Taken]]]) -> int:
+        """Begins what was taken, now and before; how many. If somebody signals meanwhile, the rest
+        is left to the next pass.
         """
         started = 0
         begun = paused = time.perf_counter()
         ordered = self._rest.with_fresh(given)
 
         def late() -> bool:
-            now = time.perf_counter()
             if not (started and self._signalled):
                 return False
-            if now - begun > seconds:
-                return True
-            if now - begun < SOON or now - self._cut_at < LOOKS * seconds:
-                return False
-            self._cut_at = now
-            return True
+            lasted = time.perf_counter() - begun
+            return lasted > LONGEST_PASS or (lasted > SOON and self._looks.affordable())
 
         for place, (claim, taken) in enumerate(ordered):
             prepared = await self._prepared(claim)

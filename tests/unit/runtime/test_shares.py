@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
+import pytest
+
 from junctor.ports.backlog import Claim, Taken
-from junctor.runtime.shares import FRESH, LEAST, Places, Rest, full, spread
+from junctor.runtime.shares import FRESH, LEAST, LOOKING, SAVED, Looks, Places, Rest, full, spread
 
 PLACES = 704
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -158,3 +160,21 @@ def test_many_order_keys_with_one_delivery_each_are_much_to_start() -> None:
     got = order(rest, *((key, 1) for key in keys[10:]), (small, 3))
     assert got[0] == (small, 3)
     assert {id(each) for each, _ in got[1:]} == {id(key) for key in keys}
+
+
+def test_who_signals_now_and_then_is_looked_for_and_looking_never_becomes_the_whole() -> None:
+    clock = Clock()
+    looks = Looks(clock)
+    for _ in range(100):  # one of 5 ms in 50 ms: a tenth of the time
+        clock.now += 0.045
+        assert looks.affordable()
+        clock.now += 0.005
+        looks.spent(0.005)
+    looked, begun = 0.0, clock.now
+    while looked < 10 and clock.now < 1000:  # always somebody, and looking takes all it can get
+        clock.now += 0.001
+        if looks.affordable():
+            clock.now += 0.01
+            looks.spent(0.01)
+            looked += 0.01
+    assert looked == pytest.approx(LOOKING * (clock.now - begun), rel=0.02, abs=SAVED)
