@@ -7,8 +7,8 @@ scenario: then something is always free, however many there are, and one alone h
 same way, for itself.
 
 *Passes.* A pass takes about as many deliveries as one scenario alone would be given; who has little
-to start is started first; and what it has no time for is left to the next. Whoever signals meanwhile
-is looked for almost at once, as long as looking takes a small part of the whole time (`Looks`).
+to start is started first; and what it has no time for is left to the next. Who signals meanwhile is
+looked for almost at once, as long as that takes a small part of the whole time (`Looks`).
 """
 
 from __future__ import annotations
@@ -131,9 +131,11 @@ def _who(claim: Claim) -> tuple[UUID, UUID]:
     return claim.organization_id, claim.scenario_id
 
 
-def spread(wanted: Sequence[tuple[Claim, int]], most: int) -> list[tuple[Claim, int]]:
-    """The same claims, with limits that come to about ``most`` at once."""
-    each = max(LEAST, most // max(1, len(wanted)))
+def spread(
+    wanted: Sequence[tuple[Claim, int]], most: int, smaller: int = 1
+) -> list[tuple[Claim, int]]:
+    """The same claims, with limits that come to about ``most`` at once, or a part of it."""
+    each = max(LEAST, most // max(1, len(wanted))) // smaller
     return [(claim, min(limit, each)) for claim, limit in wanted]
 
 
@@ -149,7 +151,7 @@ class Looks:
         self._saved, self._at = SAVED, clock()
 
     def spent(self, seconds: float) -> None:
-        """A look took so long."""
+        """A look that was made only because somebody had signalled took so long."""
         self._grow()
         self._saved -= seconds
 
@@ -181,6 +183,11 @@ class Rest:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    @property
+    def scenarios(self) -> set[UUID]:
+        """Whose deliveries are left."""
+        return {claim.scenario_id for claim in self._kept}
 
     def keep(self, rest: Sequence[tuple[Claim, list[Taken]]]) -> None:
         """Puts away what is left of each claim's deliveries."""

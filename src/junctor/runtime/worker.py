@@ -63,6 +63,16 @@ PURE_RUNS = 500
 LONGEST_PASS = 0.1
 """Seconds for which runs are started before somebody who has signalled is looked for all the same,
 though looking has taken much of the time."""
+QUICK = 0.1
+"""Seconds for which a pass that was cut short is followed by quick ones: they look for those who
+have signalled, and neither give back nor read more of what is known to have more.
+"""
+HASTE = 0.5
+"""Seconds since a pass was cut short for which full ones are smaller: whoever signals during one
+waits for all of it.
+"""
+SMALLER = 3
+"""So many times."""
 MOST_PAUSES = 20
 """Milliseconds a long run holds still at a time while others are being started."""
 
@@ -128,6 +138,7 @@ class Worker:
         self._woken = self._signalled = False
         self._starting = self._taking_over = False
         self._looks = Looks()
+        self._full_at = self._cut_at = 0.0
         self.starter = Starter(
             self.backlog,
             Flights(self.backlog, vault, blobs, self._prepared),
@@ -255,8 +266,13 @@ class Worker:
         """One round; returns how many runs it started."""
         begun = time.perf_counter()
         await self.starter.notices.caught_up(MOST_UNCOUNTED)
-        await self._release()
-        kept = [claim for claim in self._claims if not claim.busy and claim not in self._rest]
+        quick = bool(self._rest) and begun - self._full_at < QUICK
+        smaller = SMALLER if begun - self._cut_at < HASTE else 1
+        if not quick:
+            self._full_at = begun
+            await self._release()
+        idle = [c for c in self._claims if not c.busy and c not in self._rest]
+        kept = [claim for claim in idle if not (quick and claim.more)]
         # Runs that only wait for runs they called must not keep those from being claimed; nor those
         # that stand in a line behind others what a dead worker has left.
         active = self.active
@@ -270,7 +286,9 @@ class Worker:
             self._rest.drop()
         elif room > 0 and self._heartbeat.steady():
             crowd = full(self._claims, room, MOST_RUNS, self._ends.among)
-            most = MOST_CLAIMS * (TAKEN_OVER if self._taking_over else 1)
+            if quick:
+                crowd += self._rest.scenarios
+            most = MOST_CLAIMS * (TAKEN_OVER if self._taking_over else 1) // smaller
             fresh = await self.backlog.claim(most, most, crowd)
             self._taking_over = any(claim.cautious_until is not None for claim in fresh)
         self._claims.update(fresh)
@@ -279,7 +297,7 @@ class Worker:
         going = [
             claim
             for claim in self._claims
-            if claim.busy and (self._woken or claim.more) and claim not in self._rest
+            if claim.busy and claim not in self._rest and (not quick if claim.more else self._woken)
         ]
         for claim in [*kept, *fresh, *going]:
             limit = await self._limit(claim)
@@ -295,7 +313,7 @@ class Worker:
             for claim, limit in wanted
             if claim.blocked_by_run is None and not (claim.in_line and claim.busy)
         ]
-        wanted = await self.pace.grant(places.fitting(spread(wanted, PURE_RUNS)))
+        wanted = await self.pace.grant(places.fitting(spread(wanted, PURE_RUNS, smaller)))
         given = []
         if wanted:
             busy = [run for claim, _ in wanted for run in claim.busy]
@@ -304,7 +322,8 @@ class Worker:
             if claim.due and claim not in fresh and not claim.in_line:
                 # One that is always busy is never given back, and would never be looked at.
                 started += await self.starter.resume_due(claim, places)
-        self._looks.spent(time.perf_counter() - begun)
+        if quick:
+            self._looks.spent(time.perf_counter() - begun)
         return started + await self._begin(given)
 
     async def _begin(self, given: list[tuple[Claim, list[Taken]]]) -> int:
@@ -321,12 +340,23 @@ class Worker:
             lasted = time.perf_counter() - begun
             return lasted > LONGEST_PASS or (lasted > SOON and self._looks.affordable())
 
+        async def cut(place: int, number: int = 0) -> int:
+            self._cut_at = time.perf_counter()
+            (claim, taken), *rest = ordered[place:]
+            for other, left in rest:  # what it was granted beyond these goes back now
+                await self.pace.used(other, len(left))
+            self._rest.keep([(claim, taken[number:]), *rest])
+            return started
+
         for place, (claim, taken) in enumerate(ordered):
             prepared = await self._prepared(claim)
+            if late() and not self.pace.concerns(claim):
+                return await cut(place)
             if claim.in_line or isinstance(prepared, JunctorError):
                 self._rest.begun(claim)
                 await self.pace.used(claim, len(taken))
                 started += self.starter.start_line(claim, taken)
+                await asyncio.sleep(0)  # or those of many claims would begin at a stretch
                 continue
             if self._through(claim, taken):
                 claim.cautious_until = None
@@ -342,11 +372,7 @@ class Worker:
                 if claim.lost:
                     break
                 if late() and not self.pace.concerns(claim):
-                    rest = ordered[place + 1 :]
-                    for other, left in rest:  # what it was granted beyond these goes back now
-                        await self.pace.used(other, len(left))
-                    self._rest.keep([(claim, taken[number:]), *rest])
-                    return started
+                    return await cut(place, number)
                 await self.starter.begin(claim, prepared, delivery)
                 started += 1
                 if time.perf_counter() - paused > SLICE:

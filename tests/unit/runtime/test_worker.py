@@ -103,7 +103,6 @@ class Minute(Pace):
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pass is over after its first run, if somebody has signalled."""
     monkeypatch.setattr(worker_module, "LONGEST_PASS", 0.0)
-    monkeypatch.setattr(worker_module, "LOOKS", 0)
 
 
 def worker_on(bench: Bench, *, disk: Disk | None = None) -> Worker:
