@@ -324,7 +324,11 @@ class Worker:
                 started += await self.starter.resume_due(claim, places)
         if quick:
             self._looks.spent(time.perf_counter() - begun)
-        return started + await self._begin(given)
+        started += await self._begin(given)
+        if quick and not started:  # whatever it did not look at may be there still
+            self._full_at = 0.0
+            self._wake.set()
+        return started
 
     async def _begin(self, given: list[tuple[Claim, list[Taken]]]) -> int:
         """Begins what was taken, now and before; how many. If somebody signals meanwhile, the rest

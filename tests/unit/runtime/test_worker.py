@@ -464,3 +464,42 @@ async def test_lines_that_stand_keep_nobody_from_what_a_dead_worker_left(
     await work(bench, worker)
     assert not bench.store.inbox
     assert not any(claim.queued for claim in worker._claims)
+
+
+@asynchronous
+@pytest.mark.usefixtures("hurry")
+async def test_a_quick_pass_leaves_the_rest_and_finds_who_has_signalled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker_module, "QUICK", float("inf"))
+    bench = Bench(SEND, handler=lambda _: OK)
+    worker = worker_on(bench)
+    bench.committer.start()
+    other = UUID(int=77)
+    planted(bench, worker, other, other)
+    await accept(bench, *range(1, 11))
+    begin = worker.starter.begin
+
+    async def signalled(*of: Any, **how: Any) -> None:
+        await begin(*of, **how)
+        worker._signalled = worker._woken = True
+
+    worker.starter.begin = signalled  # type: ignore[method-assign]  # somebody signals meanwhile
+    assert await worker._pass() == 1
+    await accept(bench, 21, scenario=other, organization=other)
+    await accept(bench, 11, order_key="k:a")
+    assert await worker._pass() == 1
+    (claim,) = {claim for claim in worker._claims if claim not in worker._rest}
+    assert claim.scenario_id == other  # and no more of the scenario that has some left
+    for claim in worker._claims:
+        claim.stale = True  # somebody else has it now
+    worker._wake.clear()
+    assert await worker._pass() == 0
+    assert worker._wake.is_set()  # or who has more would wait for the next second
+    assert await worker._pass() == 1
+    assert {claim.order_key for claim in worker._claims if claim.busy and not claim.stale} == {
+        "k:a"
+    }
+    while worker.starter.tasks:
+        await asyncio.wait(worker.starter.tasks)
+    await bench.committer.stop()
