@@ -497,9 +497,8 @@ async def test_a_quick_pass_leaves_the_rest_and_finds_who_has_signalled(
     assert await worker._pass() == 0
     assert worker._wake.is_set()  # or who has more would wait for the next second
     assert await worker._pass() == 1
-    assert {claim.order_key for claim in worker._claims if claim.busy and not claim.stale} == {
-        "k:a"
-    }
+    keys = {claim.order_key for claim in worker._claims if claim.busy and not claim.stale}
+    assert keys == {"k:a"}
     while worker.starter.tasks:
         await asyncio.wait(worker.starter.tasks)
     await bench.committer.stop()
