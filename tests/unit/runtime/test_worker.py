@@ -101,8 +101,9 @@ class Minute(Pace):
 
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pass is over after its first run, if somebody has signalled."""
+    """A pass is over after its first run, if somebody has signalled; and quick ones follow."""
     monkeypatch.setattr(worker_module, "LONGEST_PASS", 0.0)
+    monkeypatch.setattr(worker_module, "QUICK", float("inf"))
 
 
 def worker_on(bench: Bench, *, disk: Disk | None = None) -> Worker:
@@ -468,10 +469,7 @@ async def test_lines_that_stand_keep_nobody_from_what_a_dead_worker_left(
 
 @asynchronous
 @pytest.mark.usefixtures("hurry")
-async def test_a_quick_pass_leaves_the_rest_and_finds_who_has_signalled(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(worker_module, "QUICK", float("inf"))
+async def test_a_quick_pass_leaves_the_rest_and_finds_who_has_signalled() -> None:
     bench = Bench(SEND, handler=lambda _: OK)
     worker = worker_on(bench)
     bench.committer.start()
@@ -499,6 +497,5 @@ async def test_a_quick_pass_leaves_the_rest_and_finds_who_has_signalled(
     assert await worker._pass() == 1
     keys = {claim.order_key for claim in worker._claims if claim.busy and not claim.stale}
     assert keys == {"k:a"}
-    while worker.starter.tasks:
-        await asyncio.wait(worker.starter.tasks)
+    await asyncio.gather(*worker.starter.tasks)
     await bench.committer.stop()
