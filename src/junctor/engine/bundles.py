@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from junctor.engine.commands import Command, Flush
+from junctor.engine.commands import Address, Command, Flush
 from junctor.engine.journal import CHUNK
 from junctor.engine.lanes import in_lanes
-from junctor.engine.nodes import Node, Path
+from junctor.engine.nodes import Halt, Node, Path
 from junctor.engine.recording import MISSING
 from junctor.errors import Fault
 from junctor.language.connector import Bundle
@@ -108,7 +108,14 @@ def chunks(
         if chunk is MISSING:
             if stream is None:
                 stream = islice(_stream(run, node, env, path, several), number * CHUNK, None)
-            chunk = list(islice(stream, CHUNK))
+            try:
+                chunk = list(islice(stream, CHUNK))
+            except Exception as error:
+                if not number:
+                    raise
+                halt = run.failure(Address(run.cycle, node.id, path), error)
+                halt.begun = True
+                raise halt from error
             if keep:
                 journal.operation(run.cycle, node.id, path, number, chunk)
         yield chunk
@@ -147,22 +154,25 @@ def emit(
     if run.edits:
         lists = _edited(run, node, lists, path, single)
     onward, slot, branch = node.next, node.slot, run.branch
-    if node.lane_call is not None and not single:
-        yield from in_lanes(run, node, chain.from_iterable(lists), env, path)
-    else:
-        index = 0
-        for bundles in lists:
-            if onward is None:
-                index += len(bundles)
-            else:
-                for bundle in bundles:
-                    env[slot] = bundle
-                    yield from branch(onward, env, path if single else (*path, index))
-                    index += 1
-            if not index % (4 * CHUNK):
-                yield FLUSH  # nothing may have been recorded, and still the worker must breathe
+    try:
+        if node.lane_call is not None and not single:
+            yield from in_lanes(run, node, chain.from_iterable(lists), env, path)
+        else:
+            index = 0
+            for bundles in lists:
+                if onward is None:
+                    index += len(bundles)
+                else:
+                    for bundle in bundles:
+                        env[slot] = bundle
+                        yield from branch(onward, env, path if single else (*path, index))
+                        index += 1
+                if not index % (4 * CHUNK):
+                    yield FLUSH  # nothing may have been recorded: still the worker must breathe
+    finally:
+        if node.collectors:
+            run.sources.pop()
     if node.collectors:
-        run.sources.pop()
         yield from collected(run, node, env, path)
 
 
@@ -181,11 +191,21 @@ def _edited(
 
 
 def collected(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command, Any, None]:
-    """Lets the aggregators go on whose source has given all its bundles."""
+    """Lets the aggregators go on whose source has given all its bundles. One that fails is handled
+    as a module of its own: what its source gave has gone on, and is not done again.
+    """
     for aggregator in node.collectors:
         groups = run.groups.pop(aggregator.id)
         run.operations += 1
-        output = run.once(aggregator, path, groups.results)
+        try:
+            output = run.once(aggregator, path, groups.results)
+        except Exception as error:
+            address = Address(run.cycle, aggregator.id, path)
+            halt = error if isinstance(error, Halt) else run.failure(address, error)
+            halt.begun = True
+            output = yield from run.rescue(aggregator, env, path, halt)
+            if output is None:
+                continue
         if type(output) is dict:
             yield from emit(run, aggregator, [[output]], env, path, single=True)
         else:

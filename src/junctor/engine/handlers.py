@@ -92,6 +92,8 @@ def _set_aside(
     halt: Halt,
     again: dict[str, int] | None,
 ) -> Generator[Command, Any, None]:
+    if halt.begun and not halt.handled:
+        raise halt
     env[node.slot] = None
     start = run.context.header.get("fork")
     if start is not None and (start["module"], tuple(start["path"])) == (node.id, path):

@@ -89,7 +89,8 @@ class Halt(Exception):
     """An operation failed for good; unless its module handles errors, the run stops here.
 
     ``handled``: the recording says that a handler has dealt with it. ``status``: how the run ends,
-    if a handler says so.
+    if a handler says so. ``begun``: bundles of the module have gone on, so that it can't be set
+    aside: done again, they would go on once more.
     """
 
     def __init__(
@@ -98,3 +99,4 @@ class Halt(Exception):
         super().__init__(error.message)
         self.error, self.address = error, address
         self.handled, self.status = handled, status
+        self.begun = False

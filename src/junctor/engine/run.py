@@ -254,6 +254,14 @@ class Run:
 
     # What the other parts of a run do with it.
 
+    def rescue(
+        self, node: Node, env: list[Any], path: Path, halt: Halt
+    ) -> Generator[Command, Any, Any]:
+        """What the module's handler makes of its failure: the output to go on with, or ``None``."""
+        if node.handler is None and not node.aside:
+            raise halt
+        return (yield from handle(self, node, env, path, halt))
+
     def pure(self, node: Node, env: list[Any], path: Path) -> Any:
         """A pure module's bundle or `Several`: taken, or evaluated and recorded."""
         keep = self.journal.wants(node.id)
