@@ -430,6 +430,7 @@ async def _supersede(
     made = Repeat(
         past=source.past, prepared=prepared, run_id="", origin=source.shown,
         detail=scenario.detail, start=module, cycle=at.cycle, way=at.path, same=True, edits=changes,
+        instead=True,
     )  # fmt: skip
     _check_known(source, made)
     key = source.run.order_key

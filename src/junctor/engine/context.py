@@ -17,7 +17,7 @@ from junctor.engine.recording import MISSING, Recording
 from junctor.errors import Conflict
 from junctor.language.expressions import Scope
 
-__all__ = ["Context", "header_of"]
+__all__ = ["Context", "header_of", "root_of"]
 
 
 def header_of(
@@ -43,6 +43,15 @@ def header_of(
         "cycles": cycles,
         "pins": plan.pins,  # as it is: every run has one
     }
+
+
+def root_of(header: Mapping[str, Any]) -> str:
+    """The run as which one calls others, so that what that began is not begun again: itself, or the
+    first of those in whose place, or as whose part, it goes on. Before there was a ``root``, all
+    that came of another run called as that.
+    """
+    root: str = header.get("root") or header.get("origin") or header["run"]
+    return root
 
 
 class Context:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from junctor.engine.bundles import Groups, collected
 from junctor.engine.commands import Aside, Command, Result
+from junctor.engine.context import root_of
 from junctor.engine.journal import Journal, error_record
 from junctor.engine.nodes import Halt, Node, Path
 from junctor.engine.plan import downstream
@@ -71,7 +72,8 @@ def fork(
 def journal_of(aside: Aside, run_id: str) -> Journal:
     """The journal that a fork begins with: what it is, its parent's values, how it fell."""
     journal = Journal(aside.header["detail"])
-    journal.header({**aside.header, "run": run_id, "origin": aside.header["run"]})
+    parent = aside.header
+    journal.header({**parent, "run": run_id, "origin": parent["run"], "root": root_of(parent)})
     for name, value in aside.values.items():
         journal.value(name, value)
     error, failed = aside.result.error, aside.result.failed

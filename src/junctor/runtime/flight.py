@@ -51,6 +51,8 @@ class Flight:
     started_at: datetime
     origin: UUID | None = None
     """The run that this one was set aside from, or repeats."""
+    root: UUID | None = None
+    """The run as which it calls others, if that is another one."""
     stored: bool = False
     """Whether its delivery lies in the inbox, to leave it when the run ends."""
     parks: bool = False
@@ -76,7 +78,9 @@ class Flight:
     forks: list[Write] = field(default_factory=list)
     """Bundles set aside, to be stored with the next write."""
     stands: UUID | None = None
-    """The first run that it set aside: what must follow it in order stands behind that."""
+    """The first run that it set aside: what must follow it in order stands behind that. Its own id,
+    if it did so before a worker died with it.
+    """
     left: tuple[UUID, JunctorError] | None = None
     """The first that it set aside for somebody to look at, as nobody tries it again by itself."""
     left_count: int = 0

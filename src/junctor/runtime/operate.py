@@ -176,7 +176,7 @@ class Operator:
             organization_id=flight.claim.organization_id,
             scenario_id=flight.claim.scenario_id,
             run_id=flight.run_id,
-            origin=flight.origin,
+            root=flight.root,
             line=flight.claim.order_key if flight.claim.in_line else None,
             actor=flight.actor,
             address=call.address,

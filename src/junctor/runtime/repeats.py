@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from junctor.engine.commands import Address
-from junctor.engine.context import header_of
+from junctor.engine.context import header_of, root_of
 from junctor.engine.journal import (
     SEGMENT_BYTES,
     Detail,
@@ -135,6 +135,8 @@ class Repeat:
     same: bool = False
     """Whether the values of the run (now, seed) are those of the other one."""
     edits: Sequence[tuple[int, int, Path, Bundle]] = ()
+    instead: bool = False
+    """Whether it takes the other's place: the runs that that one called are its own."""
 
     def segments(self, records: Iterable[list[Any]]) -> Iterator[Segment]:
         """The journal's first segments, given all records of the other run.
@@ -201,6 +203,7 @@ class Repeat:
             cycles=past.cycle + 1 if polled else past.header.get("cycles", 1),
         )
         header["origin"] = self.origin
+        header["root"] = root_of(past.header) if self.instead else self.run_id
         if past.fork is not None:
             header |= {name: past.header[name] for name in ("again", "cycles")}
             header["fork"] = _placed_fork(past.fork, plan)

@@ -105,8 +105,8 @@ class Asking:
     """The module's connection."""
     prepared: Prepared | None = None
     staged: Staged = field(default_factory=Staged)
-    origin: UUID | None = None
-    """The run that this one was set aside from: what that began goes on."""
+    root: UUID | None = None
+    """The run in whose place, or as whose part, this one goes on: so does what that called."""
     line: str | None = None
     """The order key behind which others of the scenario wait until this run has ended; ``None``:
     none does.
