@@ -114,6 +114,8 @@ class Write:
     """When to look at the scenario again."""
     blocks: bool = False
     """What stands behind this run must wait for it: so from this very commit."""
+    stands: UUID | None = None
+    """What stands behind this run, which is over, must wait for that one, which it set aside."""
     kept: Kept | None = None
     """Applied with the segments, if nobody has changed what it was based on; a write that has it
     has segments, too: where those are stored, it has been applied."""

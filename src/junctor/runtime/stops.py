@@ -106,8 +106,9 @@ class Stops:
         for organization_id, run_id, keep, actor, left in rows:
             if left:
                 of = {"organization": organization_id, "run": run_id}
-                await self._line.fetch("stop", {**of, "keep": keep, "actor": actor})
-                await self._forget(self._line, {run_id: organization_id})
+                found = await self._line.fetch("stop", {**of, "keep": keep, "actor": actor})
+                if not found[0][2]:  # or it was taken up again at this very moment
+                    await self._forget(self._line, {run_id: organization_id})
 
     @staticmethod
     async def _forget(line: Line, done: Mapping[UUID, UUID]) -> None:

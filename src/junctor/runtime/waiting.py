@@ -142,6 +142,8 @@ class Waiting:
         ended = await self._waits.close(organization, wait_id)
         if ended is None:
             raise Fault(reason=f"the wait of module {wait.address.module} is gone")
+        if ended.over:  # somebody has discarded it while it looked back: it does nothing more
+            raise StaleFence
         answer = None
         if ended.answer is not None:
             aad = wait_aad(organization, wait_id, "answer")

@@ -46,7 +46,10 @@ def set_aside(flight: Flight, aside: Aside, now: float) -> None:
         server=None, answer=None, unsent_answer=False, trigger="break", origin=flight.run_id,
         awaits=False,
     )  # fmt: skip
-    flight.forks.append(last_write(fork, aside.result, now))
+    write = last_write(fork, aside.result, now)
+    # Once its parent is over: until then that one must be taken up again if its worker dies.
+    write.blocks = False
+    flight.forks.append(write)
     flight.returns |= fork.returns
     flight.stands = flight.stands or run_id
     if aside.result.again is None and aside.result.error is not None:
@@ -105,6 +108,10 @@ def last_write(flight: Flight, result: Result, now: float) -> Write:
     )
     write.done, write.parked = flight.stored, flight.parks
     write.blocks = flight.claim.ordered and result.status in {"incomplete", "uncertain"}
+    if result.warnings and flight.stands is None:
+        flight.stands = flight.run_id  # which it was, a release finds out (`next_blocker`)
+    if flight.claim.ordered and not write.blocks:
+        write.stands = flight.stands
     write.stills = flight.awaits
     return write
 

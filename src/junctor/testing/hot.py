@@ -456,8 +456,8 @@ class MemoryLedger(Ledger):
         if write.due_at is not None:
             due = write.due_at.timestamp()
             row.due = due if row.due is None else min(row.due, due)
-        if write.blocks:
-            row.blocked_by_run = write.run_id
+        if write.blocks or write.stands is not None:
+            row.blocked_by_run = write.run_id if write.blocks else write.stands
         for wait in write.opens:
             store.waits.setdefault((write.claim.organization_id, wait.id), wait)
         if write.answer is not None:

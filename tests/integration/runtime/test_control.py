@@ -10,7 +10,9 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from junctor.adapters.postgres.hot import Line
 from junctor.adapters.postgres.queries import load
+from junctor.runtime.stops import Stops
 from tests.durability import kit
 from tests.durability.kit import ORGANIZATION
 from tests.integration.runtime.door import SET, WEBHOOK, door, flow, idle, plant_hook, working
@@ -19,6 +21,7 @@ from tests.support import asynchronous
 
 pytestmark = pytest.mark.timeout(60)
 STOPS = load("stops")
+LEFT = "select 1 from stops where run_id = %(run)s"
 
 
 def execute(url: str, query: str, **parameters: Any) -> list[Any]:
@@ -264,8 +267,7 @@ async def test_a_run_that_left_to_wait_as_it_was_to_be_stopped_is(
         await act(database_url, "notify junctor_stop")
         await kit.until(lambda: kit.states(database_url)[run] == then, seconds=10)
         assert of_run(database_url, run, "due_at") is None
-        left = "select 1 from stops where run_id = %(run)s"
-        await kit.until(lambda: execute(database_url, left, run=run) == [])
+        await kit.until(lambda: execute(database_url, LEFT, run=run) == [])
 
 
 @asynchronous
@@ -284,6 +286,65 @@ async def test_a_run_that_waited_and_was_stopped_goes_on_as_soon_as_it_is_retrie
         await kit.until(lambda: kit.states(database_url)[run] != "waiting")
         assert kit.states(database_url)[run] == "finished"
         await idle(database_url)
+
+
+@asynchronous
+async def test_a_run_that_was_due_soon_and_stopped_goes_on_as_soon_as_it_is_retried(
+    database_url: str,
+) -> None:
+    """No worker was at it, or could begin with it at that moment."""
+    scenario = kit.plant(database_url, flow(WEBHOOK, SLEEP, SET))
+    async with working(database_url) as worker:
+        (run,) = await kit.deliver(database_url, scenario, [1])
+        await kit.until(lambda: kit.states(database_url).get(run) == "waiting")
+        await quiet(database_url, scenario)
+        kit.advance(worker, 300)
+        soon = "update runs set due_at = now() + interval '15 s' where id = %(id)s"
+        await act(database_url, soon, id=run)
+        assert (await stop(database_url, run, keep=True))[:3] == ("waiting", True, False)
+        assert execute(database_url, LEFT, run=run) == []
+        await act(database_url, load("hot")["resume"], organization=ORGANIZATION, run=run)
+        await kit.until(lambda: kit.states(database_url)[run] not in {"waiting", "running"})
+        assert kit.states(database_url)[run] == "finished"
+        await idle(database_url)
+
+
+class Meanwhile(Line):
+    """Does something before it ends a run."""
+
+    act: str = ""
+
+    async def fetch(self, name: str, parameters: Any = None) -> Any:
+        if name == "stop" and self.act:
+            await act(self._url, self.act)
+            self.act = ""
+        return await super().fetch(name, parameters)
+
+
+@asynchronous
+async def test_a_stop_of_a_run_that_is_taken_up_again_at_that_moment_is_not_forgotten(
+    database_url: str,
+) -> None:
+    """It has waited, as a worker sees, which ends it; but another has just gone on with it."""
+    scenario = kit.plant(database_url, flow(WEBHOOK, SLEEP, SET))
+    async with working(database_url):
+        (run,) = await kit.deliver(database_url, scenario, [1])
+        await kit.until(lambda: kit.states(database_url).get(run) == "waiting")
+        await quiet(database_url, scenario)
+    wanted = "insert into stops (organization_id, run_id, actor) values (%(of)s, %(run)s, 'Ada')"
+    await act(database_url, wanted, of=ORGANIZATION, run=run)
+    line = Meanwhile(database_url, patience=5)
+    line.act = (
+        f"with due as (update runs set due_at = now() where id = '{run}') "
+        "update backlog set fence = 7, owner = 'o', lease_until = now() + interval '1 minute'"
+    )
+    await Stops(line).look()
+    await line.close()
+    assert line.act == ""
+    assert kit.states(database_url)[run] == "waiting"
+    assert execute(database_url, LEFT, run=run) == [(1,)]
+    await act(database_url, "delete from backlog")
+    await act(database_url, "delete from stops")
 
 
 @asynchronous

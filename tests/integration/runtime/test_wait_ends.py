@@ -9,9 +9,11 @@ import pytest
 
 from junctor.adapters.postgres.queries import load as queries
 from junctor.errors import Misconfigured
+from junctor.runtime.flight import Flight
 from tests.durability import kit
 from tests.integration.runtime import waits_kit
 from tests.integration.runtime.door import flow, idle, working
+from tests.integration.runtime.test_waits import sends
 from tests.integration.runtime.waits_kit import asking, asleep, outcomes, replies, reply, rows
 from tests.support import asynchronous
 
@@ -122,3 +124,30 @@ async def test_a_reply_that_a_run_went_on_with_stays_given_when_it_is_stopped_la
     ((name,),) = rows(database_url, "select name from runs where id = %s", answer)
     assert name is not None
     assert name.startswith("given to run_")
+
+
+@asynchronous
+async def test_a_run_that_is_discarded_while_it_looks_back_does_nothing_more(
+    database_url: str,
+) -> None:
+    async with kit.vendor() as vendor:
+        sends_on = sends(vendor.port, "{{1.n}}")
+        text = flow(waits_kit.START, ("wait:Delivery", waits_kit.WAIT), sends_on)
+        scenario = kit.plant(database_url, text)
+        replies(database_url)
+        async with working(database_url, allow=f"127.0.0.1:{vendor.port}") as worker:
+            look_back = worker._waiting._look_back
+
+            async def meanwhile(flight: Flight, *given: Any) -> None:
+                await look_back(flight, *given)
+                await waits_kit.execute(
+                    database_url, queries("hot")["discard"],
+                    organization=kit.ORGANIZATION, run=flight.run_id,
+                )  # fmt: skip
+
+            worker._waiting._look_back = meanwhile  # type: ignore[assignment,method-assign]  # at just that moment
+            (run,) = await kit.deliver(database_url, scenario, [7])
+            await kit.until(lambda: kit.states(database_url).get(run) == "discarded")
+            await idle(database_url)
+        assert kit.states(database_url)[run] == "discarded"
+        assert vendor.done == {}

@@ -60,7 +60,7 @@ def group_of(writes: Sequence[Write]) -> dict[str, Any]:
     rows = [(write, write.row) for write in writes if write.row is not None]
     done = [write for write in writes if write.done]
     parked = [write for write in writes if write.parked]
-    waits = [write for write in writes if write.due_at is not None or write.blocks]
+    waits = [write for write in writes if write.due_at or write.blocks or write.stands]
     answers = [(write, write.answer) for write in writes if write.answer is not None]
     return {
         **keys_of(held),
@@ -107,6 +107,7 @@ def group_of(writes: Sequence[Write]) -> dict[str, Any]:
         "wait_order_keys": Texts(write.claim.order_key for write in waits),
         "wait_dues": Times(write.due_at for write in waits),
         "wait_blocks": Uuids(write.run_id if write.blocks else None for write in waits),
+        "wait_stands": Uuids(write.stands for write in waits),
         "answer_claims": Ints(position(write) for write, _ in answers),
         "answer_organizations": Uuids(write.claim.organization_id for write, _ in answers),
         "answer_ids": Uuids(write.run_id for write, _ in answers),

@@ -21,6 +21,8 @@ class Closed(NamedTuple):
     answer: bytes | None
     waited: float
     """Seconds."""
+    over: bool
+    """Whether its run was ended before there was one."""
 
 
 class Watching(NamedTuple):

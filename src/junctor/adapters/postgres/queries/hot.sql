@@ -320,10 +320,11 @@ with held as materialized (
   select b.organization_id, b.scenario_id, b.order_key, w.due, w.blocked
   from (  -- of several rows that match one, UPDATE applies any: so the first wait of each claim
     select claim, organization_id, scenario_id, order_key, min(due) as due,
-      (array_agg(blocked) filter (where blocked in (select id from ended)))[1] as blocked
+      coalesce((array_agg(blocked) filter (where blocked in (select id from ended)))[1],
+        (array_agg(stands) filter (where stands is not null))[1]) as blocked
     from unnest(%(wait_claims)s::int[], %(wait_organizations)s::uuid[], %(wait_scenarios)s::uuid[],
-      %(wait_order_keys)s::text[], %(wait_dues)s::timestamptz[], %(wait_blocks)s::uuid[])
-      w(claim, organization_id, scenario_id, order_key, due, blocked)
+      %(wait_order_keys)s::text[], %(wait_dues)s::timestamptz[], %(wait_blocks)s::uuid[],
+      %(wait_stands)s::uuid[]) w(claim, organization_id, scenario_id, order_key, due, blocked, stands)
     group by claim, organization_id, scenario_id, order_key
   ) w
   join backlog b on b.organization_id = w.organization_id and b.scenario_id = w.scenario_id
@@ -462,9 +463,10 @@ returning b.scenario_id, pg_notify('junctor_wake', '')
 
 -- name: discard
 -- Give a stopped run up; what stood behind it goes on. One that a worker has taken up again stops
--- before its next operation: its key's row says whether somebody owns it, and is locked till then.
+-- before its next operation: its key's row says whether somebody owns it, and is locked till then. (One
+-- that looks back for a delivery is due some seconds ahead, as in `stop`.)
 with w as (
-  select organization_id, id, retention, coalesce(due_at <= clock_timestamp(), false) as due from runs
+  select organization_id, id, retention, coalesce(due_at < clock_timestamp() + interval '20 seconds', false) as due from runs
   where organization_id = %(organization)s and id = %(run)s and state in ('incomplete', 'uncertain', 'waiting')
   for update
 ), r as (

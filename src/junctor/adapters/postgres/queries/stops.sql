@@ -3,22 +3,26 @@
 -- name: stop
 -- One that only waits has ended when this is committed, unless a worker may be at it just now, as it
 -- is due: then that one ends it, and until it has, nobody may do it again. (A wait for a delivery is
--- due some seconds ahead while its worker looks back.) `was`: what the run's row said, if it has one.
+-- due some seconds ahead while its worker looks back.) `was`: what the run's row said, if it has one;
+-- `asked`: a worker is to end it.
 with r as (
   select organization_id, id, retention, scenario_id, order_key, state,
     coalesce(due_at < clock_timestamp() + interval '20 seconds', false) as due
   from runs where organization_id = %(organization)s and id = %(run)s
   for update
+), line as materialized (  -- locked, so that nobody takes it meanwhile; and read after that
+  select b.lease_until >= clock_timestamp() as owned from r join backlog b on b.organization_id = r.organization_id
+    and b.scenario_id = r.scenario_id and b.order_key = r.order_key
+  where r.due for update of b
 ), owned as (
-  select 1 from r join backlog b on b.organization_id = r.organization_id and b.scenario_id = r.scenario_id
-    and b.order_key = r.order_key and b.lease_until >= clock_timestamp()
-  where r.due
+  select 1 from line where owned
 ), queued as (
   select 1 from inbox where organization_id = %(organization)s and id = %(run)s
 ), wanted as (
   insert into stops (organization_id, run_id, keep, actor)
   select %(organization)s, %(run)s, %(keep)s, %(actor)s
-  where exists (select from r where state = 'running' or (state in ('waiting', 'incomplete') and due))
+  where exists (select from r where state = 'running')
+    or (exists (select from r where state in ('waiting', 'incomplete')) and exists (select from owned))
     or (exists (select from queued) and not exists (select from r))
   on conflict (organization_id, run_id) do update set keep = excluded.keep, actor = excluded.actor
   returning run_id
@@ -50,6 +54,7 @@ with r as (
   where b.organization_id = e.organization_id and b.scenario_id = e.scenario_id and b.order_key = e.order_key
 )
 select (select state from r) as was, exists (select from wanted) or exists (select from ended) as wanted,
+  exists (select from wanted) as asked,
   pg_notify('junctor_stop', ''), pg_notify('junctor_wake', '')
 
 -- name: in_flight

@@ -29,13 +29,16 @@ select (select max(w.closed_at) from waits w where w.organization_id = %(organiz
   exists (select from waits w where w.token_hash = %(hash)s)
 
 -- name: close_wait
--- What came of it, if that is decided; once closed, it stays what it was.
+-- What came of it, if that is decided; once closed, it stays what it was. `over`: its run was ended
+-- before there was an answer.
 update waits w set closed_at = coalesce(w.closed_at, clock_timestamp()),
   watching = w.delivery_id is not null and exists (
     select from inbox i where i.organization_id = w.organization_id and i.id = w.delivery_id)
 where w.organization_id = %(organization)s and w.id = %(id)s
   and (w.closed_at is not null or w.answered_at is not null or w.until <= clock_timestamp())
-returning w.answer, extract(epoch from coalesce(w.answered_at, w.until) - w.opened_at)::float8
+returning w.answer, extract(epoch from coalesce(w.answered_at, w.until) - w.opened_at)::float8,
+  w.answered_at is null and w.closed_at < w.until and exists (select from runs r
+    where r.organization_id = w.organization_id and r.id = w.run_id and r.state = 'discarded') as over
 
 -- name: still_wait
 -- Its run goes on without it, or stops: what comes starts its own scenario. Tried again, it is watched
