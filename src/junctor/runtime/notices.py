@@ -206,15 +206,23 @@ class Notices:
                 pass
 
     async def _written(self, ends: Sequence[_End]) -> None:
+        number: str | None = None
+        """Of the transaction that was made, perhaps: its answer may have been lost."""
+
         async def work(connection: AsyncConnection[Any]) -> dict[_Scenario, _Row]:
+            nonlocal number
             async with connection.transaction():
                 rows = await self._locked(connection, ends)
+                if number is not None and await self._asked(connection, "made", number=number):
+                    return rows
                 notices = [each for end in ends for each in self._told(end, rows.get(end.scenario))]
                 changed = {key: row for key, row in rows.items() if row.changed}
                 if changed:
                     await connection.execute(self._sql["set_errors"], _counts(changed))
                 if notices:
                     await self._add(connection, notices)
+                if changed or notices:
+                    number = await self._asked(connection, "transaction")
             return rows
 
         try:
@@ -231,6 +239,10 @@ class Notices:
             for end in ends:
                 if end.counts and end.scenario in rows:
                     end.claim.errors = rows[end.scenario].errors
+
+    async def _asked(self, connection: AsyncConnection[Any], query: str, **given: Any) -> Any:
+        row = await (await connection.execute(self._sql[query], given)).fetchone()
+        return row[0] if row is not None else None
 
     async def _locked(
         self, connection: AsyncConnection[Any], ends: Sequence[_End]

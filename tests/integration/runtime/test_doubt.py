@@ -13,10 +13,11 @@ import pytest
 
 from junctor.adapters.postgres.hot import Line, PostgresInbox
 from junctor.language.connector import Delivery, HookDef
+from junctor.ports.backlog import Claim
 from junctor.ports.inbox import Answered, NewDelivery
 from junctor.runtime.hooks import Hook, plain_key
 from junctor.runtime.ingest import Ingest
-from junctor.runtime.notices import Notices
+from junctor.runtime.notices import Notices, _End, _Said
 from tests.durability.kit import ORGANIZATION, plant
 from tests.integration.runtime.door import SET, WEBHOOK, flow
 from tests.support import run
@@ -95,6 +96,46 @@ def test_a_notice_whose_acknowledgement_was_lost_is_written_once(database_url: s
     with psycopg.connect(database_url) as db:
         told = db.execute("select count(*) from notices where subject = 'lost'").fetchall()
     assert told == [(1,)]
+
+
+class Refused(Line):
+    """Loses its connection before the first commit."""
+
+    lost = False
+
+    async def run(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
+        async def once(connection: Any) -> Any:
+            if self.lost:
+                return await work(connection)
+            async with connection.transaction():
+                await work(connection)
+                self.lost = True
+                raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+        return await super().run(once)
+
+
+@pytest.mark.parametrize("line", [Forgetful, Refused])
+def test_a_failure_is_counted_once_whether_or_not_its_lost_commit_was_made(
+    line: type[Line], database_url: str
+) -> None:
+    scenario = plant(database_url, HOOKED)
+    claim = Claim(ORGANIZATION, scenario, "", 1, 1, 1, "full", "standard")
+    end = _End(claim, uuid4(), True, _Said("data", "DataError"), "incomplete", True, None, None)
+
+    async def check() -> None:
+        losing = line(database_url, patience=5)
+        losing.meanwhile = lambda: None  # type: ignore[attr-defined]  # of one of them
+        await Notices(losing)._written([end])
+        await losing.close()
+
+    run(check())
+    with psycopg.connect(database_url) as db:
+        counted = db.execute("select errors_in_row from scenarios where id = %s", (scenario,))
+        assert counted.fetchall() == [(1,)]
+        told = db.execute("select kind from notices where scenario_id = %s", (scenario,))
+        assert told.fetchall() == [("run_stopped",)]
+    assert claim.errors == 1
 
 
 def test_a_delivery_that_cannot_be_stored_does_not_take_its_batch_along(database_url: str) -> None:

@@ -33,6 +33,9 @@ class Counted:
     def __init__(self, *trouble: Exception) -> None:
         self.errors: dict[UUID, int] = {}
         self.trouble = list(trouble)
+        self.number = 0
+        """Of the last transaction."""
+        self.made: set[int] = set()
         self.free = asyncio.Event()
         self.free.set()
 
@@ -48,23 +51,32 @@ class Counted:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         before = dict(self.errors)
+        self.number += 1
         yield
         if self.trouble:
             self.errors = before
             raise self.trouble.pop()
+        self.made.add(self.number)
 
     async def execute(self, query: str, parameters: Mapping[str, Any]) -> Any:
         rows: list[Any] = []
-        scenarios = parameters["scenarios"]
+        scenarios = parameters.get("scenarios", ())
         if NAMES[query] == "lock_errors":
             rows = [(ORGANIZATION, each, self.errors.get(each, 0), True) for each in scenarios]
         elif NAMES[query] == "set_errors":
             self.errors.update(zip(scenarios, parameters["errors"], strict=True))
+        elif NAMES[query] == "transaction":
+            rows = [(self.number,)]
+        elif NAMES[query] == "made":
+            rows = [(parameters["number"] in self.made,)]
 
         async def fetchall() -> list[Any]:
             return rows
 
-        return SimpleNamespace(fetchall=fetchall)
+        async def fetchone() -> Any:
+            return rows[0]
+
+        return SimpleNamespace(fetchall=fetchall, fetchone=fetchone)
 
 
 def claim(scenario: int = 2, errors: int = 0) -> Claim:

@@ -33,3 +33,10 @@ set errors_in_row = w.errors,
 from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(errors)s::int[], %(actives)s::bool[])
   w(organization_id, id, errors, active)
 where s.organization_id = w.organization_id and s.id = w.id
+
+-- name: transaction
+-- The number of this one, to ask for should its answer be lost.
+select pg_current_xact_id()::text
+
+-- name: made
+select coalesce(pg_xact_status(%(number)s::xid8) = 'committed', false)
