@@ -129,6 +129,26 @@ async def a_line_stands_behind_the_run_that_stopped(stand: Stand) -> None:
 
 
 @_check
+async def a_line_stands_behind_what_its_head_set_aside(stand: Stand) -> None:
+    """Once the head is over; until then whoever takes over goes on with it."""
+    given = Given(stand)
+    head, behind = await given.accepted(2, "k:a")
+    claim, aside = await given.claimed(), given.new("k:a").id
+    assert await stand.ledger.commit([given.write(claim, aside, "incomplete")]) == [True]
+    stand.elapse(LEASE + 1)
+    (heir,) = await given.b.claim(MANY, MANY)
+    assert heir.blocked_by_run is None
+    write = given.write(heir, head, "finished")
+    write.done, write.stands = True, aside
+    assert await stand.ledger.commit([write]) == [True]
+    stand.elapse(LEASE + 1)
+    assert await given.a.claim(MANY, MANY) == []
+    stand.discard(given.organization, aside)
+    (last,) = await given.a.claim(MANY, MANY)
+    assert ids_of(await given.a.take([(last, 2)], [])) == [behind]
+
+
+@_check
 async def a_blocked_line_is_given_back_and_wakes_when_its_head_goes_on(stand: Stand) -> None:
     given = Given(stand)
     head, _ = await given.accepted(2, "k:a")
