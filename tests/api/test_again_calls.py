@@ -70,3 +70,36 @@ async def test_what_takes_the_place_of_one_that_took_a_place_goes_on_with_its_ca
         while (run := await it.ended(run))["state"] != "finished":
             pass
         assert it.vendor.done == {51: 1, 52: 1}
+
+
+@asynchronous
+async def test_what_an_aggregator_gives_a_second_time_is_called_with_too(
+    database_url: str, folder: Path
+) -> None:
+    """For a bundle that was set aside, and goes on alone where the others have gone together."""
+    async with standing(database_url, folder) as it:
+        child = await called(it)
+        each = ("builtin:BasicFeeder", {"array": '{{split("1,7,3"; ",")}}'})
+        collect = ("builtin:BasicAggregator", {"v": "{{2.value}}"})
+        call = (CALL[0], {"data": {"n": "{{length(4.array)}}"}})
+        made = blueprint(WEBHOOK, each, sends(it.vendor.port, "{{2.value}}"), collect, call)
+        made["flow"][2]["onerror"] = [
+            {
+                "id": 9, "module": "builtin:Break", "version": 1, "parameters": {},
+                "mapper": {"retry": False, "count": "1", "interval": "1"},
+            }
+        ]  # fmt: skip
+        made["flow"][3]["parameters"] = {"feeder": 2}
+        scenario = child.rpartition("/")[2]
+        made["flow"][4]["parameters"] = {"scenario": scenario, "shouldWaitForExecutionEnd": True}
+        path = await it.scenario(made)
+        it.vendor.script = {7: [(422, {})]}
+        runs = await it.deliver(path, {"n": 1})
+        (aside,) = [run for run in await it.runs(path) if run["trigger"] == "break"]
+        for run in runs:
+            await it.ended(run)
+        assert it.vendor.done == {1: 1, 3: 1, 21: 1, 22: 1}
+        await it.post(aside, "retry")
+        while (await it.ended(aside))["state"] != "finished":
+            pass
+        assert it.vendor.done == {1: 1, 3: 1, 7: 1, 21: 1, 22: 1, 11: 1, 12: 1}

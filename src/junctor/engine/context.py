@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from junctor.engine.commands import Result
+from junctor.engine.commands import Address, Result
 from junctor.engine.journal import ENGINE, Detail, Journal, error_record
 from junctor.engine.nodes import Path
 from junctor.engine.plan import Plan
@@ -17,7 +17,7 @@ from junctor.engine.recording import MISSING, Recording
 from junctor.errors import Conflict
 from junctor.language.expressions import Scope
 
-__all__ = ["Context", "header_of", "root_of"]
+__all__ = ["Context", "caller_of", "header_of"]
 
 
 def header_of(
@@ -45,11 +45,19 @@ def header_of(
     }
 
 
-def root_of(header: Mapping[str, Any]) -> str:
-    """The run as which one calls others, so that what that began is not begun again: itself, or the
-    first of those in whose place, or as whose part, it goes on. Before there was a ``root``, all
-    that came of another run called as that.
+def caller_of(header: Mapping[str, Any], address: Address | None = None) -> str:
+    """The run as which one calls others, so that what was begun is not begun again.
+
+    It is the run itself, or the first of those in whose place it goes on; at the operation where a
+    bundle was set aside, the run from which it was: that one has called there. Before there was a
+    ``root``, all that came of another run called as that.
     """
+    start = header.get("fork") or {}
+    if address is not None and "caller" in start:
+        at = (start["cycle"], start["module"], tuple(start["path"]))
+        if at == address[:3]:
+            caller: str = start["caller"]
+            return caller
     root: str = header.get("root") or header.get("origin") or header["run"]
     return root
 

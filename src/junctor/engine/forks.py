@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from junctor.engine.bundles import Groups, collected
 from junctor.engine.commands import Aside, Command, Result
-from junctor.engine.context import root_of
+from junctor.engine.context import caller_of
 from junctor.engine.journal import Journal, error_record
 from junctor.engine.nodes import Halt, Node, Path
 from junctor.engine.plan import downstream
@@ -50,6 +50,7 @@ def fork(
         "module": node.id,
         "cycle": run.cycle,
         "path": list(path),
+        "caller": caller_of(run.context.header),
         "env": {
             str(each.id): env[each.slot]
             for each in run.plan.nodes.values()
@@ -72,8 +73,7 @@ def fork(
 def journal_of(aside: Aside, run_id: str) -> Journal:
     """The journal that a fork begins with: what it is, its parent's values, how it fell."""
     journal = Journal(aside.header["detail"])
-    parent = aside.header
-    journal.header({**parent, "run": run_id, "origin": parent["run"], "root": root_of(parent)})
+    journal.header({**aside.header, "run": run_id, "origin": aside.header["run"], "root": run_id})
     for name, value in aside.values.items():
         journal.value(name, value)
     error, failed = aside.result.error, aside.result.failed

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from junctor.engine.commands import Command, Outcome, Result
+from junctor.engine.commands import Address, Command, Outcome, Result
+from junctor.engine.context import caller_of
 from junctor.engine.journal import Journal
 from junctor.errors import JunctorError
+from junctor.language import ids
 from junctor.ports.backlog import Claim
 from junctor.ports.inbox import Answered
 from junctor.ports.ledger import Kept, Write
@@ -19,7 +21,7 @@ from junctor.ports.vault import Keyring
 from junctor.runtime.plans import Prepared
 from junctor.runtime.staging import Staged
 
-__all__ = ["ACCEPTED", "FAILED", "Flight", "by_itself", "polled", "segment_aad"]
+__all__ = ["ACCEPTED", "FAILED", "Flight", "by_itself", "caller", "polled", "segment_aad"]
 
 ACCEPTED = Answered(200, (("content-type", "text/plain; charset=utf-8"),), b"Accepted")
 FAILED = Answered(
@@ -51,8 +53,8 @@ class Flight:
     started_at: datetime
     origin: UUID | None = None
     """The run that this one was set aside from, or repeats."""
-    root: UUID | None = None
-    """The run as which it calls others, if that is another one."""
+    header: Mapping[str, Any] = field(default_factory=dict)
+    """What its journal begins with, if it came of another run."""
     stored: bool = False
     """Whether its delivery lies in the inbox, to leave it when the run ends."""
     parks: bool = False
@@ -93,6 +95,12 @@ class Flight:
     calls: dict[int, asyncio.Task[Outcome]] = field(default_factory=dict)
     tickets: int = 0
     pending: list[asyncio.Future[bool]] = field(default_factory=list)
+
+
+def caller(flight: Flight, address: Address) -> UUID:
+    """The run as which it calls others in an operation."""
+    header = flight.header
+    return ids.read("run", caller_of(header, address)) if header else flight.run_id
 
 
 def by_itself(flight: Flight) -> Kept:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from junctor.engine.context import root_of
 from junctor.engine.journal import Journal
 from junctor.engine.recording import Recording
 from junctor.engine.run import Run
@@ -129,7 +128,7 @@ class Flights:
         shown = ids.show("run", flight.run_id)
         if recording is not None and recording.header.get("origin"):
             flight.origin = ids.read("run", recording.header["origin"])
-            flight.root = ids.read("run", root_of(recording.header))
+            flight.header = recording.header
         run = Run(
             prepared.plan,
             run_id=shown,

@@ -42,7 +42,7 @@ from junctor.runtime import telemetry
 from junctor.runtime.accounts import Account, Accounts, absolute, fingerprint
 from junctor.runtime.effects import Send, completed, listed, perform, sent_bytes
 from junctor.runtime.files import RunFiles
-from junctor.runtime.flight import Flight, by_itself
+from junctor.runtime.flight import Flight, by_itself, caller
 from junctor.runtime.handles import with_handle
 from junctor.runtime.keeper import Keeper
 from junctor.runtime.outcomes import half_done, named, refusal
@@ -176,7 +176,7 @@ class Operator:
             organization_id=flight.claim.organization_id,
             scenario_id=flight.claim.scenario_id,
             run_id=flight.run_id,
-            root=flight.root,
+            caller=caller(flight, call.address),
             line=flight.claim.order_key if flight.claim.in_line else None,
             actor=flight.actor,
             address=call.address,

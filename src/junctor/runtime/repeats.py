@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from junctor.engine.commands import Address
-from junctor.engine.context import header_of, root_of
+from junctor.engine.context import caller_of, header_of
 from junctor.engine.journal import (
     SEGMENT_BYTES,
     Detail,
@@ -203,10 +203,12 @@ class Repeat:
             cycles=past.cycle + 1 if polled else past.header.get("cycles", 1),
         )
         header["origin"] = self.origin
-        header["root"] = root_of(past.header) if self.instead else self.run_id
+        header["root"] = caller_of(past.header) if self.instead else self.run_id
         if past.fork is not None:
             header |= {name: past.header[name] for name in ("again", "cycles")}
             header["fork"] = _placed_fork(past.fork, plan)
+            if not self.instead:
+                header["fork"].pop("caller", None)
         return header
 
     def _values(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from engine_kit import Drive, World, module, plan_of, taken_up
 
 from junctor.engine.commands import Address
+from junctor.engine.context import caller_of
 from junctor.engine.journal import Journal
 from junctor.errors import DataError, Fault, JunctorError, RateLimited, Reconnect, Uncertain
 
@@ -212,3 +213,21 @@ def test_a_fork_keeps_large_bundles_and_says_where_it_comes_from() -> None:
     header = again.records[0][1]
     assert (header["run"], header["origin"]) == ("run_2", "run_1")
     assert Journal().take() is None
+
+
+def test_it_calls_as_the_run_it_comes_from_where_it_fell_and_as_itself_after_that() -> None:
+    flows = (*flow()[:3], module(4, "put", {"n": "{{3.sent}}"}, onerror=breaking()))
+    drive = Drive(plan_of(*flows), refusing(2))
+    drive.run(NAMED)
+    first = taken_up(drive, drive.asides[0], World(lambda call: refused(call.address.module)))
+    header = first.records[0][1]
+    assert caller_of(header, Address(0, 3, (0, 1), 4)) == "run_1"
+    assert caller_of(header, Address(0, 4, (0, 1))) == caller_of(header) == "run_2"
+    first.run(resume=True)
+    second = taken_up(first, first.asides[0], World()).records[0][1]
+    assert caller_of(second, Address(0, 4, (0, 1))) == "run_2"
+    assert caller_of({"run": "run_4", "origin": "run_3"}) == "run_3"  # of an earlier release
+
+
+def refused(module_id: int) -> Any:
+    return [{"sent": 2}] if module_id == 3 else DataError(reason="no")

@@ -105,8 +105,8 @@ class Asking:
     """The module's connection."""
     prepared: Prepared | None = None
     staged: Staged = field(default_factory=Staged)
-    root: UUID | None = None
-    """The run in whose place, or as whose part, this one goes on: so does what that called."""
+    caller: UUID | None = None
+    """The run as which this one calls others: what that has called goes on. ``None``: itself."""
     line: str | None = None
     """The order key behind which others of the scenario wait until this run has ended; ``None``:
     none does.

@@ -54,7 +54,7 @@ async def call(ask: CallScenario, asking: Asking) -> dict[str, Any]:
     again = asking.address.attempt > 0
     number = 0
     while True:
-        run_id = child_id(asking.root or asking.run_id, asking.address, number)
+        run_id = child_id(asking.caller or asking.run_id, asking.address, number)
         callee = await calls.callee(organization_id, target, run_id)
         if callee is None:
             raise Misconfigured(

@@ -13,7 +13,7 @@ with r as (
 ), line as materialized (  -- locked, so that nobody takes it meanwhile; and read after that
   select b.lease_until >= clock_timestamp() as owned from r join backlog b on b.organization_id = r.organization_id
     and b.scenario_id = r.scenario_id and b.order_key = r.order_key
-  where r.due for update of b
+  where r.due for no key update of b
 ), owned as (
   select 1 from line where owned
 ), queued as (
