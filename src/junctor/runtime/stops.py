@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
+from psycopg import AsyncConnection
 
 from junctor.adapters.postgres.arrays import Uuids
 from junctor.adapters.postgres.hot import Line
@@ -106,9 +107,22 @@ class Stops:
         for organization_id, run_id, keep, actor, left in rows:
             if left:
                 of = {"organization": organization_id, "run": run_id}
-                found = await self._line.fetch("stop", {**of, "keep": keep, "actor": actor})
-                if not found[0][2]:  # or it was taken up again at this very moment
-                    await self._forget(self._line, {run_id: organization_id})
+                await self._end(self._line, {**of, "keep": keep, "actor": actor})
+
+    @staticmethod
+    async def _end(line: Line, given: Mapping[str, Any]) -> None:
+        """Ends a run that nobody is at, if that is still wished: another worker may have done so,
+        and somebody retried it since. Taken up again at this very moment, it is wished anew.
+        """
+        one = {"organizations": Uuids([given["organization"]]), "runs": Uuids([given["run"]])}
+
+        async def work(connection: AsyncConnection[Any]) -> None:
+            async with connection.transaction():
+                cursor = await line.execute(connection, "stopped", one)
+                if await cursor.fetchall():
+                    await line.execute(connection, "stop", given)
+
+        await line.run(work)
 
     @staticmethod
     async def _forget(line: Line, done: Mapping[UUID, UUID]) -> None:

@@ -216,7 +216,7 @@ def test_a_fork_keeps_large_bundles_and_says_where_it_comes_from() -> None:
 
 
 def test_it_calls_as_the_run_it_comes_from_where_it_fell_and_as_itself_after_that() -> None:
-    flows = (*flow()[:3], module(4, "put", {"n": "{{3.sent}}"}, onerror=breaking()))
+    flows = (*flow()[:3], module(4, "put", {"n": "{{3.sent}}"}, onerror=(module(8, "break"),)))
     drive = Drive(plan_of(*flows), refusing(2))
     drive.run(NAMED)
     first = taken_up(drive, drive.asides[0], World(lambda call: refused(call.address.module)))

@@ -3,8 +3,7 @@
 -- name: stop
 -- One that only waits has ended when this is committed, unless a worker may be at it just now, as it
 -- is due: then that one ends it, and until it has, nobody may do it again. (A wait for a delivery is
--- due some seconds ahead while its worker looks back.) `was`: what the run's row said, if it has one;
--- `asked`: a worker is to end it.
+-- due some seconds ahead while its worker looks back.) `was`: what the run's row said, if it has one.
 with r as (
   select organization_id, id, retention, scenario_id, order_key, state,
     coalesce(due_at < clock_timestamp() + interval '20 seconds', false) as due
@@ -54,7 +53,6 @@ with r as (
   where b.organization_id = e.organization_id and b.scenario_id = e.scenario_id and b.order_key = e.order_key
 )
 select (select state from r) as was, exists (select from wanted) or exists (select from ended) as wanted,
-  exists (select from wanted) as asked,
   pg_notify('junctor_stop', ''), pg_notify('junctor_wake', '')
 
 -- name: in_flight
@@ -75,6 +73,7 @@ from stops s limit 10000
 -- name: stopped
 delete from stops
 where (organization_id, run_id) in (select * from unnest(%(organizations)s::uuid[], %(runs)s::uuid[]))
+returning run_id
 
 -- name: forget_stops
 -- Of runs that had ended before they heard of it.
