@@ -361,12 +361,18 @@ class Run:
         """Records that an operation failed for good, unless that is recorded and stands."""
         if not isinstance(error, JunctorError):
             error = Fault(reason=f"{type(error).__name__}: {error}")
+        handled = False
+        if self.plan.nodes[address.module].step is _CALL:  # what deals with it is its next attempt
+            following = self.take(address._replace(attempt=address.attempt + 1), pure=True)
+            handled = following is not None and following.output is None
         try:
             self.standing(address)
         except Halt as halt:
+            halt.handled |= handled
             return halt
-        self.journal.failed(address, error)
-        return Halt(error, address)
+        if not handled:
+            self.journal.failed(address, error)
+        return Halt(error, address, handled=handled)
 
 
 def _under(node: Node, values: Bundle) -> Bundle:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine_kit import Drive, World, module, plan_of, taken_up
+from engine_kit import Drive, World, module, plan_of, taken_up, when
 
 from junctor.engine.commands import Address
 from junctor.engine.context import caller_of
@@ -231,3 +231,44 @@ def test_it_calls_as_the_run_it_comes_from_where_it_fell_and_as_itself_after_tha
 
 def refused(module_id: int) -> Any:
     return [{"sent": 2}] if module_id == 3 else DataError(reason="no")
+
+
+@pytest.mark.parametrize("dlq", [False, True])
+def test_one_whose_filter_fails_is_set_aside_once_however_often_the_run_is_resumed(
+    dlq: bool,
+) -> None:
+    fails = when('{{if(2.value = 2; parseNumber("x"); 2.value)}}', "number:greater", 0)
+    handler = () if dlq else breaking()
+    plan = plan_of(
+        module(1, "start"),
+        module(2, "each", {"array": "{{1.array}}"}),
+        module(3, "send", {"n": "{{2.value}}"}, filter=fails, onerror=handler),
+        dlq=dlq,
+    )
+    whole = Drive(plan)
+    assert (whole.run(NAMED).status, len(whole.asides)) == ("finished", 1)
+    stored = next(n for n, each in enumerate(whole.records) if each[0] == 1 and each[5] is None)
+    for cut in range(stored + 1, len(whole.records) + 1):
+        drive = Drive(plan)
+        drive.records = whole.records[:cut]
+        uncertain = drive.records[-1][0] == 2  # cut off while it was being sent
+        status = "uncertain" if uncertain else "finished"
+        assert (drive.run(NAMED, resume=True).status, drive.asides) == (status, [])
+
+
+def test_one_whose_filter_fails_stays_set_aside_when_the_run_is_retried() -> None:
+    fails = when('{{if(2.value = 2; parseNumber("x"); 2.value)}}', "number:greater", 0)
+    plan = plan_of(
+        module(1, "start"),
+        module(2, "each", {"array": "{{1.array}}"}),
+        module(3, "send", {"n": "{{2.value}}"}, filter=fails, onerror=breaking()),
+        module(4, "put", {"n": "{{3.sent}}"}),
+    )
+    last = (4, (0, 2))
+    stops = World(
+        lambda call: DataError(reason="no") if call.address[1:3] == last else [{"sent": 1}]
+    )
+    drive = Drive(plan, stops)
+    assert (drive.run(NAMED).status, len(drive.asides)) == ("incomplete", 1)
+    drive.world = World()
+    assert (drive.run(NAMED, resume=True).status, len(drive.asides)) == ("finished", 1)
