@@ -428,9 +428,8 @@ async def _supersede(
             module=module,
         )
     made = Repeat(
-        past=source.past, prepared=prepared, run_id="", origin=source.shown,
-        detail=scenario.detail, start=module, cycle=at.cycle, way=at.path, same=True, edits=changes,
-        instead=True,
+        past=source.past, prepared=prepared, run_id="", origin=source.shown, edits=changes,
+        detail=scenario.detail, start=module, cycle=at.cycle, way=at.path, same=True, instead=True,
     )  # fmt: skip
     _check_known(source, made)
     key = source.run.order_key
