@@ -156,6 +156,12 @@ class Recording:
             pass
         return self._values.get(name, MISSING)
 
+    def began_with(self, name: str, default: Any) -> Any:
+        """A value that was recorded before anything was done; reads no further than that."""
+        while name not in self._values and not self._pending and self._read():
+            pass
+        return self._values.get(name, default)
+
     @property
     def spent(self) -> bool:
         """Nothing is left to take: from here on the run is new."""

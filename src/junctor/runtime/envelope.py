@@ -21,7 +21,21 @@ from junctor.errors import Fault
 from junctor.language import ids
 from junctor.language.connector import Bundle, Delivery
 
-__all__ = ["Manual", "called_by", "depth_of", "pack_call", "pack_manual", "unpack"]
+__all__ = [
+    "Lines",
+    "Manual",
+    "called_by",
+    "depth_of",
+    "lines_of",
+    "pack_call",
+    "pack_lines",
+    "pack_manual",
+    "unpack",
+]
+
+Lines = tuple[tuple[UUID, UUID], ...]
+"""Scenario and run of each caller that waits for a run, itself or for one that does, and that
+others stand in line behind: the outermost first."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -40,7 +54,8 @@ class Manual:
     options: Mapping[str, Any] = field(default_factory=dict)
     """``cycles``: how many at most (1); ``start``: where a trigger that has not polled before
     begins (``now``, ``all``, or an ISO date); ``trigger``: ``call`` if a scenario called it,
-    ``schedule`` if it was time (then ``cycles`` is as many as its settings say)."""
+    ``schedule`` if it was time (then ``cycles`` is as many as its settings say); ``lines``: see
+    `pack_lines`."""
 
     @property
     def trigger(self) -> str:
@@ -85,6 +100,18 @@ def depth_of(actor: str) -> int:
     """How many calls deep a run of this actor is; 0 for one that no scenario called."""
     run, _, depth = actor.partition("/")
     return int(depth) if run.startswith("run_") and depth.isdecimal() else 0
+
+
+def pack_lines(lines: Lines) -> list[list[str]]:
+    """As a called run's delivery and journal have them: hexadecimal ids, without order keys, which
+    may be somebody's.
+    """
+    return [[scenario.hex, run.hex] for scenario, run in lines]
+
+
+def lines_of(packed: Any) -> Lines:
+    """What was packed; none of a run whose caller did not say."""
+    return tuple((UUID(scenario), UUID(run)) for scenario, run in packed or ())
 
 
 def unpack(

@@ -18,6 +18,7 @@ from junctor.ports.backlog import Claim
 from junctor.ports.inbox import Answered
 from junctor.ports.ledger import Kept, Write
 from junctor.ports.vault import Keyring
+from junctor.runtime.envelope import Lines
 from junctor.runtime.plans import Prepared
 from junctor.runtime.staging import Staged
 
@@ -55,6 +56,8 @@ class Flight:
     """The run that this one was set aside from, or repeats."""
     header: Mapping[str, Any] = field(default_factory=dict)
     """What its journal begins with, if it came of another run."""
+    lines: Lines = ()
+    """Of those that wait for it."""
     stored: bool = False
     """Whether its delivery lies in the inbox, to leave it when the run ends."""
     parks: bool = False

@@ -17,7 +17,7 @@ from junctor.language.connector import Bundle
 from junctor.ports.backlog import Backlog, Claim, Taken
 from junctor.ports.blobs import Blobs
 from junctor.ports.vault import Vault
-from junctor.runtime.envelope import Manual, unpack
+from junctor.runtime.envelope import Lines, Manual, lines_of, pack_lines, unpack
 from junctor.runtime.flight import Flight, segment_aad
 from junctor.runtime.plans import Prepared
 from junctor.runtime.staging import Staged
@@ -63,8 +63,10 @@ class Flights:
         """A run of a delivery, ready to be stepped; with ``read_back``, from what it wrote."""
         call = unpack(delivery.id, delivery.payload, delivery.received_at)
         trigger, actor = "delivery", "hook"
+        lines: Lines = ()
         if isinstance(call, Manual):
             trigger, actor = call.trigger, call.actor
+            lines = lines_of(call.options.get("lines"))
             if call.version and call.version != prepared.version:
                 other = await self._prepare(claim, call.version)
                 if isinstance(other, JunctorError):
@@ -77,7 +79,7 @@ class Flights:
             False,
             True,
         )
-        flight.trigger, flight.actor = trigger, actor
+        flight.trigger, flight.actor, flight.lines = trigger, actor, lines
         flight.journal = Journal(claim.detail)
         recording = await self.read_back(flight) if read_back else None
         begun = recording.header.get("version") if recording is not None else None
@@ -143,6 +145,11 @@ class Flights:
             cycles=cycles,
             edits=recording.edits() if edited and recording is not None else None,
         )
+        # Its delivery, that says who waits, leaves the inbox when it stops, and it may go on.
+        if recording is None and flight.lines:
+            flight.journal.value("lines", pack_lines(flight.lines))
+        elif recording is not None and flight.trigger == "call":
+            flight.lines = lines_of(recording.began_with("lines", ()))
         polls = prepared.plan.head is not None and prepared.plan.head.polls
         if recording is None and polls and flight.start != "now":
             flight.journal.value(

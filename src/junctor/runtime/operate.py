@@ -178,6 +178,7 @@ class Operator:
             run_id=flight.run_id,
             caller=caller(flight, call.address),
             line=flight.claim.order_key if flight.claim.in_line else None,
+            lines=flight.lines,
             actor=flight.actor,
             address=call.address,
             parameters=call.parameters,

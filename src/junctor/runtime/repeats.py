@@ -224,6 +224,7 @@ class Repeat:
                 inputs = self.prepared.given(self.past.bundles or None)[1]
             values["variables"] = self.prepared.variables(self.run_id, inputs)
         values.pop("start", None)
+        values.pop("lines", None)  # nobody waits for it
         return values
 
     def keeps(self) -> Callable[[list[Any]], bool]:

@@ -44,7 +44,7 @@ def set_aside(flight: Flight, aside: Aside, now: float) -> None:
     fork = replace(
         flight, run_id=run_id, journal=journal, seq=0, forks=[], stored=False, parks=False,
         server=None, answer=None, unsent_answer=False, trigger="break", origin=flight.run_id,
-        awaits=False,
+        awaits=False, lines=(),
     )  # fmt: skip
     write = last_write(fork, aside.result, now)
     # Once its parent is over: until then that one must be taken up again if its worker dies.

@@ -73,6 +73,11 @@ class PostgresCalls:
         )
         return Callee(*rows[0]) if rows else None
 
+    async def standing(self, organization_id: UUID, runs: Sequence[UUID]) -> dict[UUID, str]:
+        """The order keys of those of these runs that are not over."""
+        rows = await self._rows("standing", {"organization": organization_id, "runs": list(runs)})
+        return dict(rows)
+
     async def begin(
         self,
         organization_id: UUID,

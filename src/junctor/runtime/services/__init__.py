@@ -26,6 +26,7 @@ from junctor.ports.blobs import Blobs
 from junctor.ports.transport import Transport
 from junctor.runtime.accounts import Account
 from junctor.runtime.ends import Ends
+from junctor.runtime.envelope import Lines
 from junctor.runtime.plans import Prepared
 from junctor.runtime.services.room import RecordRoom
 from junctor.runtime.staging import Staged
@@ -111,6 +112,8 @@ class Asking:
     """The order key behind which others of the scenario wait until this run has ended; ``None``:
     none does.
     """
+    lines: Lines = ()
+    """Of those that wait for this run."""
 
     def bound(self, kind: str) -> UUID | None:
         """What the placed module is bound to: ``bound("stores")`` is its data store's id."""

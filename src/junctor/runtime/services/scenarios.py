@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +25,7 @@ from junctor.language.expressions import Scope, compile_value
 from junctor.language.inputs import inputs_of, read_inputs
 from junctor.language.outputs import unpack_outputs
 from junctor.language.values import to_text
-from junctor.runtime.envelope import called_by, depth_of, pack_manual
+from junctor.runtime.envelope import called_by, depth_of, pack_lines, pack_manual
 from junctor.runtime.hooks import plain_key
 from junctor.runtime.services import Asking
 
@@ -64,10 +63,10 @@ async def call(ask: CallScenario, asking: Asking) -> dict[str, Any]:
         if not (again and callee.state == "discarded" and number < asking.address.attempt):
             break
         number += 1  # a person gave it up, and then had this operation done again
-    if callee.state is None and ask.wait and target == asking.scenario_id:
-        await _check_line(asking, callee, ask.data)
+    if callee.state is None and ask.wait:
+        await _check_line(calls, asking, target, callee, ask.data)
     if callee.state is None and not callee.stored:
-        await _begin(calls, asking, target, run_id, callee, ask.data)
+        await _begin(calls, asking, target, run_id, callee, ask)
     elif again and ask.wait and callee.state == "incomplete":
         # It goes on from its journal, as this run does: what it had done is not done again.
         await calls.resume(organization_id, run_id)
@@ -86,23 +85,36 @@ async def call(ask: CallScenario, asking: Asking) -> dict[str, Any]:
     return {"run": shown, "data": await _data(ended, shown, asking, target, callee)}
 
 
-async def _check_line(asking: Asking, callee: Callee, data: Bundle) -> None:
-    """`Misconfigured` if a run that is called would not begin before the one that waits for it."""
-    if asking.line is None or callee.published is None:
+async def _check_line(
+    calls: PostgresCalls, asking: Asking, target: UUID, callee: Callee, data: Bundle
+) -> None:
+    """`Misconfigured` if a run that is called would not begin before one that waits for it: this
+    one, or one of those that wait for this one.
+    """
+    own = asking.line if target == asking.scenario_id else None
+    above = [run for scenario, run in asking.lines if scenario == target]
+    if (own is None and not above) or callee.published is None:
         return
-    known = await _known(asking, asking.scenario_id, callee.published)
-    with suppress(InputInvalid):  # which starting it says better
-        if known.order_key(read_inputs(known.specs, data, zone=known.zone, strict=False)) != (
-            asking.line
-        ):
+    known = await _known(asking, target, callee.published)
+    try:
+        key = known.order_key(read_inputs(known.specs, data, zone=known.zone, strict=False))
+    except InputInvalid:  # which starting it says better
+        return
+    if key == own:
+        who = "its own scenario"
+    else:
+        standing = await calls.standing(asking.organization_id, above) if above else {}
+        ahead = next((run for run in above if standing.get(run) == key), None)
+        if ahead is None:
             return
-        keyed = asking.line.startswith("k:")
-        what = "runs of this order key" if keyed else "runs"
-        mend = "call it with another order key" if keyed else "switch off sequential processing"
-        raise Misconfigured(
-            f"Module {asking.address.module} waits for a run of its own scenario, whose {what} "
-            f"follow one another: it would wait for ever. Let it not wait, or {mend}."
-        )
+        who = f"'{callee.name}', and {ids.show('run', ahead)} of it waits for this one"
+    keyed = key.startswith("k:")
+    what = "runs of one order key" if keyed else "runs"
+    mend = "call it with another order key" if keyed else "switch off sequential processing"
+    raise Misconfigured(
+        f"Module {asking.address.module} waits for a run of {who}. The {what} of that scenario "
+        f"follow one another: it would wait for ever. Let it not wait, or {mend}."
+    )
 
 
 async def _begin(
@@ -111,9 +123,9 @@ async def _begin(
     target: UUID,
     run_id: UUID,
     callee: Callee,
-    data: Bundle,
+    ask: CallScenario,
 ) -> None:
-    module = asking.address.module
+    module, data = asking.address.module, ask.data
     depth = depth_of(asking.actor) + 1
     if depth > DEEPEST:
         raise Misconfigured(
@@ -132,6 +144,12 @@ async def _begin(
         raise BundleInvalid(
             field=f"data.{error.params['path']}", reason=error.params["reason"]
         ) from error
+    options: dict[str, Any] = {"trigger": "call"}
+    lines = asking.lines
+    if asking.line is not None:
+        lines = (*lines, (asking.scenario_id, asking.run_id))
+    if ask.wait and lines:
+        options["lines"] = pack_lines(lines)
     await calls.begin(
         asking.organization_id,
         target,
@@ -141,7 +159,7 @@ async def _begin(
             [data],
             version=0,
             actor=called_by(asking.run_id, depth),
-            options={"trigger": "call"},
+            options=options,
         ),
     )
 

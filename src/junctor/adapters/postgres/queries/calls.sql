@@ -13,6 +13,15 @@ select s.name, s.active, s.published,
   (select r.state from runs r where r.organization_id = s.organization_id and r.id = %(run)s)
 from scenarios s where s.organization_id = %(organization)s and s.id = %(scenario)s
 
+-- name: standing
+-- Those of these runs that are not over, and the order keys that they stand under. One that runs may
+-- have no row yet; one that has stopped keeps its place.
+select w.id, coalesce(r.order_key, i.order_key)
+from unnest(%(runs)s::uuid[]) w(id)
+left join inbox i on i.organization_id = %(organization)s and i.id = w.id
+left join runs r on r.organization_id = %(organization)s and r.id = w.id
+where coalesce(r.state not in ('finished', 'discarded'), i.id is not null)
+
 -- name: lock_call
 -- Two workers may believe that they own the caller: only one at a time looks and inserts.
 select pg_advisory_xact_lock(hashtextextended(%(run)s::uuid::text, 20021))
