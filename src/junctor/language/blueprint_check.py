@@ -21,6 +21,15 @@ from junctor.language.scenario import Condition, Filter, Module, Problem, Severi
 
 __all__ = ["Checker"]
 
+_UNHANDLED: Mapping[str, str] = {
+    "router": "A router passes bundles on, and what fails on its routes fails elsewhere",
+    "merge": "Nothing handles what fails in a merge",
+    "placeholder": "An empty place does nothing that could fail",
+    "trigger": "A trigger that fails has no bundle to handle",
+    "instant": "A trigger that fails has no bundle to handle",
+}
+"""Kinds of modules whose own error handlers never run, and why."""
+
 
 class Checker:
     """Fills a report."""
@@ -81,6 +90,7 @@ class Checker:
             self.mappings.look(output, ("outputs", number), sight)
         self._feeder(sight)
         if definition is not None:
+            self._handler(module, definition)
             self._required(module, definition)
 
     def _definition(self, module: Module) -> ModuleDef | None:
@@ -192,6 +202,22 @@ class Checker:
                 f"Choose {listed(sight.visible)}.",
                 sight.module.path,
             )
+
+    def _handler(self, module: Module, definition: ModuleDef) -> None:
+        why = _UNHANDLED.get(definition.kind)
+        if not module.onerror or why is None:
+            return
+        runs = "never runs"
+        if definition.kind == "router" and module.filter is not None and module.filter.groups:
+            runs = "runs only if its own filter fails"
+        first = module.onerror[0]
+        self._say(
+            ("onerror",),
+            "warning",
+            f"The error handler of module {module.id} ({module.module}), which begins with module "
+            f"{first.id} ({first.module}), {runs}. {why}. Put it on the modules that may fail.",
+            module.path,
+        )
 
     def _required(self, module: Module, definition: ModuleDef) -> None:
         schema = self._schemas.get(definition.id)

@@ -116,6 +116,31 @@ def test_expressions_are_counted_wherever_they_may_stand() -> None:
     assert made.total == 7
 
 
+def test_an_error_handler_that_never_runs_is_said() -> None:
+    handler = [step(8, "builtin:Ignore")]
+    made = report(
+        step(1, "gateway:CustomWebHook", parameters={"hook": 3}, onerror=handler),
+        step(2, onerror=[step(7, "builtin:Ignore")]),  # as it should be
+        step(3, "builtin:BasicRouter", mapper=None, onerror=[step(9, "builtin:Ignore")], routes=[
+            {"flow": [step(4, "builtin:BasicRouter", mapper=None, filter={
+                "name": "f", "conditions": [[{"a": "{{1.a}}", "o": "exist"}]]},
+                onerror=[step(10, "builtin:Ignore")],
+                routes=[{"flow": [step(5, "placeholder:Placeholder")]}])]},
+        ]),
+    )  # fmt: skip
+    said = [each for each in made.problems if each.path.endswith(".onerror")]
+    assert [each.path for each in said] == [
+        "$.flow[0].onerror", "$.flow[2].onerror", "$.flow[2].routes[0].flow[0].onerror",
+    ]  # fmt: skip
+    assert {each.severity for each in said} == {"warning"}
+    assert "module 3 (builtin:BasicRouter), which begins with module 9 (builtin:Ignore), never" in (
+        said[1].message
+    )
+    assert "Put it on the modules that may fail" in said[1].message
+    assert "runs only if its own filter fails" in said[2].message
+    assert made.ok
+
+
 def test_modules_nobody_offers_are_warnings_with_advice() -> None:
     made = report(
         step(1, "airtable:ActionCreateRecord"),
