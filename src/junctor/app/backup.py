@@ -7,7 +7,6 @@ backup without its key opens nothing, and a thief of the one needs the other.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import shutil
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from junctor.adapters.postgres import dump
 from junctor.adapters.postgres.database import Connection, connect
 from junctor.adapters.postgres.migrate import migrate, pending
 from junctor.adapters.postgres.queries import load
+from junctor.adapters.postgres.scratch import drop_leftovers, made_database
 from junctor.adapters.postgres.tallies import has_tables, sizes
 from junctor.adapters.sealed_key import seal_key
 from junctor.adapters.vault import VARIABLE, MasterKeys
@@ -94,6 +94,7 @@ async def make_backup(
         weights = await sizes(connection)
         if "public.migrations" not in weights:
             raise Misconfigured("The database holds no Junctor yet, so there is nothing to keep.")
+        await drop_leftovers(connection)
         (size,) = await _row(connection, "size")
         (processes,) = await _row(connection, "processes")
         cursor = await connection.execute(load("backup")["migrations"])
@@ -174,7 +175,7 @@ async def _rehearse(
         masters.fingerprints.get(name) != print_ for name, print_ in manifest.master_keys.items()
     ):
         masters = None  # another installation's backup: all but its secrets can be tried here
-    async with dump.made_database(url, f"junctor_verify_{secrets.token_hex(6)}") as copy:
+    async with made_database(url) as copy:
         await fill(
             copy,
             folder,

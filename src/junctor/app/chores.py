@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
+from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.queries import load
+from junctor.adapters.postgres.scratch import drop_leftovers
 from junctor.app.core import Core
 from junctor.language import ids
 from junctor.runtime.maintenance import Chore
@@ -22,6 +24,7 @@ __all__ = [
     "chores_of",
     "count_usage",
     "forget_notices",
+    "forget_scratch",
     "forget_texts",
     "index_texts",
     "note_attention",
@@ -61,6 +64,7 @@ def chores_of(core: Core) -> Sequence[Chore]:
         chore("forget_texts", "37 * * * *", forget_texts),
         chore("usage", "*/10 * * * *", count_usage),
         chore("forget_notices", "47 4 * * *", forget_notices),
+        chore("forget_scratch", "57 4 * * *", forget_scratch),
     ]
 
 
@@ -179,6 +183,13 @@ async def forget_notices(core: Core) -> Mapping[str, int]:
                 if cursor.rowcount < _BATCH:
                     break
     return done
+
+
+async def forget_scratch(core: Core) -> Mapping[str, int]:
+    """Removes databases that a backup was verified in, if whoever did it was killed."""
+    connection = await connect(core.url, "owner")
+    async with connection:
+        return {"dropped": len(await drop_leftovers(connection))}
 
 
 async def _rows(core: Core, name: str, **parameters: Any) -> list[Any]:

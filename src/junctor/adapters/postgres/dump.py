@@ -10,23 +10,20 @@ import asyncio
 import os
 import re
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from psycopg import errors
-from psycopg import sql as compose
-from psycopg.conninfo import make_conninfo
 
 from junctor.adapters.postgres import programs
 from junctor.adapters.postgres.database import Connection, connect
 from junctor.adapters.postgres.migrate import UNFINISHED
 from junctor.adapters.postgres.queries import load as queries
 from junctor.adapters.postgres.tallies import Tally, has_tables, tally
-from junctor.errors import Conflict, Misconfigured, NotSent
+from junctor.errors import Conflict, Misconfigured
 
-__all__ = ["finish", "load", "made_database", "save"]
+__all__ = ["finish", "load", "save"]
 
 _DUMPING: Final = re.compile(r'dumping contents of table "(.+)"')
 _LOADED: Final = re.compile(
@@ -162,34 +159,6 @@ async def unfinished(connection: Connection) -> bool:
     """Whether a `load` into this database was begun and not finished."""
     row = await (await connection.execute(UNFINISHED)).fetchone()
     return bool(row and row[0])
-
-
-@asynccontextmanager
-async def made_database(url: str, name: str) -> AsyncIterator[str]:
-    """A database of this name on the same server, for the length of the block; its URL.
-
-    `Misconfigured` if the user may not make one.
-    """
-    identifier = compose.Identifier(name)
-    connection = await connect(url, "owner")
-    async with connection:
-        try:
-            await connection.execute(compose.SQL("create database {}").format(identifier))
-        except errors.InsufficientPrivilege as error:
-            raise Misconfigured(
-                f"The user {connection.info.user} may not make the database that a backup is "
-                "verified in: allow it (alter user … createdb), or restore the backup elsewhere "
-                "with `junctor restore FILE --into URL`."
-            ) from error
-        try:
-            yield make_conninfo(url, dbname=name)
-        finally:
-            try:
-                await connection.execute(
-                    compose.SQL("drop database if exists {} with (force)").format(identifier)
-                )
-            except errors.OperationalError as error:
-                raise NotSent(host="the database", reason=str(error)) from error
 
 
 async def _contents(program: Path, file: Path, folder: Path) -> list[Path]:

@@ -157,3 +157,22 @@ select count(*) from nodes where role in ('server', 'worker') and seen_at > cloc
 
 -- name: size
 select pg_database_size(current_database())
+
+-- name: scratch_prefix
+-- How databases for a while are called that are made for this one. Its number, as locks are counted
+-- by it, and other installations on the server have others.
+select 'junctor_verify_' || oid || '_' from pg_database where datname = current_database()
+
+-- name: scratches
+-- Those that are there and that we may remove.
+select d.datname from pg_database d, pg_database our
+where our.datname = current_database() and d.datname ~ ('^junctor_verify_' || our.oid || '_[0-9a-f]{12}$')
+  and pg_has_role(d.datdba, 'usage')
+order by d.datname
+
+-- name: use_scratch
+-- Whether it is ours now: nobody else uses it. Taken before there is such a database.
+select pg_try_advisory_lock(hashtextextended(%(name)s, 20022))
+
+-- name: leave_scratch
+select pg_advisory_unlock(hashtextextended(%(name)s, 20022))
