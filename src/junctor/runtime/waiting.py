@@ -36,6 +36,7 @@ from junctor.ports.blobs import Blobs
 from junctor.ports.ledger import WaitRow
 from junctor.ports.vault import Keyring, Vault
 from junctor.runtime.approvals import sealed_question
+from junctor.runtime.behind import Behind
 from junctor.runtime.envelope import unpack
 from junctor.runtime.flight import Flight, segment_aad
 from junctor.runtime.keeper import Keeper
@@ -53,8 +54,6 @@ AGAIN = 15.0
 """Seconds until another worker looks back, if the first one ends before it has."""
 STUCK_SECONDS = 1.0
 """Between looks at deliveries that nobody may take."""
-MOST_STUCK = 200
-MOST_KNOWN = 20_000
 
 
 def wait_aad(organization_id: UUID, wait_id: UUID, what: str) -> bytes:
@@ -97,8 +96,7 @@ class Waiting:
         self._vault = vault
         self._blobs = blobs
         self._connector = connector
-        self._known: dict[UUID, None] = {}
-        """Deliveries that stand behind another run, and were looked at."""
+        self._behind = Behind(self._waits)
 
     async def wait(self, flight: Flight, wait: Wait, keeper: Keeper, now: float) -> Outcome | None:
         """What came of it; ``None`` if the run left its worker to wait.
@@ -298,6 +296,7 @@ class Waiting:
     def _bundles_of_stuck(self, stuck: Stuck) -> list[Bundle]:
         connector = self._connector(stuck.connector)
         definition = connector.modules.get(stuck.kind) if connector is not None else None
+        assert stuck.payload is not None
         return _bundles(definition, Taken(stuck.id, stuck.payload, None, stuck.received_at))
 
     async def _bundles_of(
@@ -335,18 +334,14 @@ class Waiting:
 
     async def look_at_stuck(self) -> int:
         """One look; how many runs were answered."""
-        answered = 0
-        for stuck in await self._waits.stuck(list(self._known), MOST_STUCK):
-            bundles = self._bundles_of_stuck(stuck)
-            given = await self._offered(
-                stuck.organization_id, stuck.hook_id, stuck.id, stuck.received_at, bundles
-            )
-            answered += given is not None
-            # A wait that opens later looks back by itself.
-            self._known[stuck.id] = None
-            while len(self._known) > MOST_KNOWN:
-                del self._known[next(iter(self._known))]
-        return answered
+        return await self._behind.look(self._offer_stuck)
+
+    async def _offer_stuck(self, stuck: Stuck) -> bool:
+        bundles = self._bundles_of_stuck(stuck)
+        given = await self._offered(
+            stuck.organization_id, stuck.hook_id, stuck.id, stuck.received_at, bundles
+        )
+        return given is not None
 
 
 def row_kind(awaited: AwaitDelivery | AwaitApproval) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import errors
 
-from junctor.adapters.postgres.arrays import Uuids
+from junctor.adapters.postgres.arrays import Texts, Uuids
 from junctor.adapters.postgres.hot import Line
 
-__all__ = ["Closed", "PostgresWaits", "Seen", "Stuck", "WaitedHook", "Watching"]
+__all__ = ["Closed", "PostgresWaits", "Seen", "Stuck", "StuckLine", "WaitedHook", "Watching"]
 
 
 class Closed(NamedTuple):
@@ -59,16 +59,37 @@ class WaitedHook(NamedTuple):
     """Of the wait that was asked about."""
 
 
+class StuckLine(NamedTuple):
+    """A line that nobody can take from, and a hook of which something may be awaited there."""
+
+    organization_id: UUID
+    scenario_id: UUID
+    order_key: str
+    hook_id: UUID
+    run_id: UUID
+    """The run that it stands behind."""
+    n: int
+    """Raised by all that comes to it."""
+    floor: UUID
+    """Deliveries before that are no answer."""
+    settled: UUID
+    """What is stored from now on comes after that, unless it is late."""
+    now: datetime
+
+
 class Stuck(NamedTuple):
     """A delivery that nobody can take yet."""
 
     organization_id: UUID
     id: UUID
-    payload: bytes
+    payload: bytes | None
+    """``None``: it is no answer."""
     received_at: datetime
     hook_id: UUID
     connector: str
     kind: str
+    at: int = 0
+    """Which of the lines asked for it stands in, from 1."""
 
 
 class PostgresWaits:
@@ -190,9 +211,38 @@ class PostgresWaits:
         )  # fmt: skip
         return [Seen(*row) for row in rows]
 
-    async def stuck(self, known: Collection[UUID], most: int) -> list[Stuck]:
-        """Deliveries of watched hooks that stand behind another run, but these."""
-        rows = await self._fetch("stuck_behind", known=Uuids(known), most=most)
+    async def stuck_lines(self, after: StuckLine | None, most: int) -> list[StuckLine]:
+        """Lines behind other runs, of hooks that are watched, those after this one first."""
+        rows = await self._fetch(
+            "stuck_lines",
+            after_organization=after and after.organization_id,
+            after_scenario=after and after.scenario_id,
+            after_key=after and after.order_key,
+            after_hook=after and after.hook_id,
+            most=most,
+        )
+        return [StuckLine(*row) for row in rows]
+
+    async def stuck(
+        self, fronts: Sequence[tuple[StuckLine, UUID]], known: Collection[UUID], most: int
+    ) -> list[Stuck]:
+        """What stands in these lines after a place of each, in their order; but these."""
+        rows = await self._fetch("stuck_behind", **_places(fronts), known=Uuids(known), most=most)
+        return [Stuck(*row) for row in rows]
+
+    async def stuck_late(
+        self,
+        fronts: Sequence[tuple[StuckLine, UUID]],
+        since: datetime,
+        known: Collection[UUID],
+        most: int,
+    ) -> list[Stuck]:
+        """What was stored before that place of each since then, but these."""
+        rows = await self._fetch(
+            "stuck_late",
+            **_places(fronts), floors=Uuids(line.floor for line, _ in fronts), since=since,
+            known=Uuids(known), most=most,
+        )  # fmt: skip
         return [Stuck(*row) for row in rows]
 
     async def late(self, organization_id: UUID, wait_id: UUID, most: int) -> list[Stuck]:
@@ -204,3 +254,14 @@ class PostgresWaits:
 
     async def _fetch(self, query: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         return await self._line.fetch(query, parameters)
+
+
+def _places(fronts: Sequence[tuple[StuckLine, UUID]]) -> dict[str, Any]:
+    lines = [line for line, _ in fronts]
+    return {
+        "organizations": Uuids(line.organization_id for line in lines),
+        "scenarios": Uuids(line.scenario_id for line in lines),
+        "order_keys": Texts(line.order_key for line in lines),
+        "hooks": Uuids(line.hook_id for line in lines),
+        "fronts": Uuids(front for _, front in fronts),
+    }

@@ -138,17 +138,65 @@ select h.id, h.name, s.name as scenario from hooks h
 join scenarios s on s.organization_id = h.organization_id and s.id = h.scenario_id
 where h.organization_id = %(organization)s and s.active and h.enabled order by h.name, h.id limit 500
 
--- name: stuck_behind
--- Deliveries that nobody can take, as another run stands before them, of hooks that are watched.
-select i.organization_id, i.id, i.payload, i.received_at, h.id as hook_id, h.connector, h.kind
-from (select distinct w.organization_id, w.hook_id from waits w where w.watching and w.hook_id is not null) w
+-- name: stuck_lines
+-- Lines that nobody can take from, as a run stands before them, and hooks that an open wait watches
+-- there. What came a while before all those waits looked for anything answers none of them.
+select h.organization_id, h.scenario_id, b.order_key, h.id, b.blocked_by_run, b.n,
+  uuid7_floor(w.floor - interval '1 minute') as floor,
+  uuid7_floor(clock_timestamp() - interval '5 seconds') as settled, clock_timestamp() as now
+from (
+  select organization_id, hook_id,
+    min(case when since is null then '1970-01-02' else least(since, opened_at) end) as floor from waits
+  where watching and hook_id is not null and answered_at is null and closed_at is null
+    and until > clock_timestamp()
+  group by organization_id, hook_id
+) w
 join hooks h on h.organization_id = w.organization_id and h.id = w.hook_id
-join backlog b on b.organization_id = h.organization_id and b.scenario_id = h.scenario_id and b.blocked_by_run is not null
-join inbox i on i.organization_id = b.organization_id and i.scenario_id = b.scenario_id and i.order_key = b.order_key
-  and i.hook_id = h.id and i.parked_at is null
-where i.id <> all(%(known)s::uuid[])
-  and not exists (select from waits o where o.organization_id = i.organization_id and o.delivery_id = i.id)
-order by i.id limit %(most)s
+cross join lateral (  -- by its scenario, however few rows there were when this was planned
+  select * from backlog b
+  where b.organization_id = h.organization_id and b.scenario_id = h.scenario_id and b.blocked_by_run is not null
+    and (%(after_organization)s::uuid is null or (b.organization_id, b.scenario_id, b.order_key, h.id)
+      > (%(after_organization)s, %(after_scenario)s::uuid, %(after_key)s::text, %(after_hook)s::uuid))
+  order by b.order_key limit %(most)s
+) b
+order by 1, 2, 3, 4 limit %(most)s
+
+-- name: stuck_behind
+-- What stands in these lines after where each was read to, but what is `known` of it. Without a
+-- payload, if it answers none: it did, or came by another way.
+select d.organization_id, d.id,
+  case when d.hook_id = h.id and (select o.id from waits o where o.organization_id = d.organization_id
+    and o.delivery_id = d.id) is null then d.payload end as payload,
+  d.received_at, h.id as hook_id, h.connector, h.kind, l.i::int
+from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[], %(hooks)s::uuid[],
+  %(fronts)s::uuid[]) with ordinality l(organization_id, scenario_id, order_key, hook_id, front, i)
+join hooks h on h.organization_id = l.organization_id and h.id = l.hook_id
+cross join lateral (
+  select i.organization_id, i.id, i.hook_id, i.payload, i.received_at from inbox i
+  where i.organization_id = l.organization_id and i.scenario_id = l.scenario_id
+    and i.order_key >= l.order_key and i.order_key <= l.order_key and i.parked_at is null
+    and i.id > l.front and i.id not in (select unnest(%(known)s::uuid[]))
+  order by i.order_key, i.id limit %(most)s
+) d
+limit %(most)s
+
+-- name: stuck_late
+-- What was stored there before that place, since then, and long after its id was made.
+select d.organization_id, d.id, d.payload, d.received_at, h.id as hook_id, h.connector, h.kind, l.i::int
+from unnest(%(organizations)s::uuid[], %(scenarios)s::uuid[], %(order_keys)s::text[], %(hooks)s::uuid[],
+  %(fronts)s::uuid[], %(floors)s::uuid[]) with ordinality l(organization_id, scenario_id, order_key, hook_id, front, floor, i)
+join hooks h on h.organization_id = l.organization_id and h.id = l.hook_id
+cross join lateral (
+  select i.organization_id, i.id, i.payload, i.received_at from inbox i
+  where i.organization_id = l.organization_id and i.scenario_id = l.scenario_id
+    and i.order_key >= l.order_key and i.order_key <= l.order_key and i.parked_at is null
+    and i.id > l.floor and i.id <= l.front and i.hook_id = l.hook_id
+    and i.received_at >= %(since)s and i.id < uuid7_floor(i.received_at - interval '1 second')
+    and i.id not in (select unnest(%(known)s::uuid[]))
+    and (select o.id from waits o where o.organization_id = i.organization_id and o.delivery_id = i.id) is null
+  order by i.order_key, i.id limit %(most)s
+) d
+limit %(most)s
 
 -- name: late_replies
 -- Deliveries that came in time for a wait that is about to be closed without an answer, and that
