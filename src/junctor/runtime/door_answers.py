@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
 from typing import Any
+
+import structlog
 
 from junctor.errors import JunctorError
 from junctor.ports.inbox import Answered
 from junctor.runtime.doorkeeper import NoRoom, QueueFull
 
-__all__ = ["FULL", "Busy", "Gone", "TooSlow", "answer_with", "refusal"]
+__all__ = ["FULL", "Busy", "Gone", "TooSlow", "answer_of_first", "answer_with", "refusal"]
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 2.0
+"""Between looks whether somebody will answer the first of some duplicates."""
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -47,6 +57,24 @@ def refusal(error: JunctorError) -> Answered:
     after = getattr(error, "retry_after", None)
     again = (("retry-after", f"{after:.0f}"),) if after is not None else ()
     return Answered(error.status if error.status < 500 else 503, again, error.message.encode())
+
+
+async def answer_of_first(
+    answered: asyncio.Future[Answered], unanswered: Callable[[], Awaitable[bool]], seconds: float
+) -> Answered | None:
+    """What the first of some duplicates is answered, within this time; ``None``: nothing, or not
+    any more, as far as ``unanswered`` says.
+    """
+    until = time.monotonic() + seconds
+    while not answered.done() and (left := until - time.monotonic()) > 0:
+        try:
+            if await unanswered():
+                break
+        except Exception as error:  # whatever it is: what waits for its answer gets it all the same
+            log.warning("answer_not_looked_for", error=str(error))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(answered), min(LOOK_SECONDS, left))
+    return answered.result() if answered.done() else None
 
 
 async def answer_with(send: Send, answer: Answered) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -31,7 +32,7 @@ from junctor.ports.vault import Vault
 from junctor.runtime import telemetry
 from junctor.runtime.batches import SPOOLED, Batches
 from junctor.runtime.complaints import Complaint
-from junctor.runtime.door_answers import FULL, Gone, TooSlow, answer_with, refusal
+from junctor.runtime.door_answers import FULL, Gone, TooSlow, answer_of_first, answer_with, refusal
 from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.envelope import pack_call, pack_manual
 from junctor.runtime.fanout import APP, Fanout
@@ -306,6 +307,11 @@ class Ingest:
             if first is not None:
                 self._await(hook.organization_id, first, answered)
             self._told.set()
+            if first is not None:
+                look = partial(self._answers.unanswered, hook.organization_id, first)
+                return await answer_of_first(answered, look, self._answer_seconds) or hook.told(
+                    delivery
+                )
             try:
                 return await asyncio.wait_for(answered, self._answer_seconds)
             except TimeoutError:

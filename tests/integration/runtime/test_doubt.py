@@ -175,6 +175,9 @@ class Answers:
     async def answers(self, ids: Sequence[tuple[UUID, UUID]]) -> dict[UUID, Answered]:
         return {each: self.given for _, each in ids} if self.given is not None else {}
 
+    async def unanswered(self, _organization: UUID, _delivery: UUID) -> bool:
+        return False
+
 
 def test_a_caller_and_those_who_sent_the_same_again_get_the_one_answer() -> None:
     async def check() -> None:

@@ -98,3 +98,21 @@ async def test_a_hundred_callers_of_one_delivery_get_its_one_answer(database_url
     assert {answer.status for answer in answers} == {201}
     assert len({answer.body for answer in (*answers, late)}) == 1
     assert len(late.body) == 36
+
+
+@asynchronous
+async def test_one_that_comes_when_the_answer_is_forgotten_is_told_at_once(
+    database_url: str,
+) -> None:
+    respond = ("gateway:WebhookRespond", {"status": "201", "body": "{{uuid}}", "headers": []})
+    path = plant_hook(database_url, flow(WEBHOOK, SET, respond))
+    send = {"idempotency_key": "old", **JSON}
+    async with door(database_url, answer_seconds=60) as it:
+        async with working(database_url):
+            assert (await it.post(path, b'{"n": 1}', **send)).status == 201
+        with psycopg.connect(database_url, autocommit=True) as db:
+            db.execute("delete from answers")
+        async with asyncio.timeout(20):
+            again = await it.post(path, b'{"n": 1}', **send)
+        assert (again.status, again.body) == (200, b"Accepted")
+        assert it.ingest.callers == 0

@@ -205,6 +205,11 @@ class PostgresInbox:
             for row in rows
         }
 
+    async def unanswered(self, organization_id: UUID, delivery_id: UUID) -> bool:
+        """Whether it has no answer, and nobody will give one."""
+        where = {"organizations": Uuids([organization_id]), "ids": Uuids([delivery_id])}
+        return bool(await self._line.fetch("unanswered", where))
+
 
 class PostgresBacklog:
     """`ports.backlog.Backlog` on Postgres. ``owner`` is unique per worker process."""

@@ -449,6 +449,16 @@ where organization_id = %(organization)s and id = %(id)s
 select delivery_id, status, headers, body from answers
 where (organization_id, delivery_id) in (select * from unnest(%(organizations)s::uuid[], %(ids)s::uuid[]))
 
+-- name: unanswered
+-- Those of these deliveries that nobody answers any more: their runs are over, or have stopped, and
+-- what they answered is forgotten, or was nothing. One snapshot, as a run answers in its last commit.
+select w.id from unnest(%(organizations)s::uuid[], %(ids)s::uuid[]) w(organization_id, id)
+where not exists (select from answers a where a.organization_id = w.organization_id and a.delivery_id = w.id)
+  and not exists (select from inbox i where i.organization_id = w.organization_id and i.id = w.id
+    and i.parked_at is null)
+  and not exists (select from runs r where r.organization_id = w.organization_id and r.id = w.id
+    and r.state in ('running', 'waiting'))
+
 -- name: resume
 -- Make a stopped run due now; the next worker goes on from its journal.
 with r as (
