@@ -11,8 +11,8 @@ from uuid import UUID
 from junctor.ports.backlog import Claim
 from junctor.ports.inbox import Answered
 
-__all__ = ["Kept", "Ledger", "RecordWrite", "RunRow", "SegmentRow", "StateWrite", "WaitRow",
-           "Write"]  # fmt: skip
+__all__ = ["Kept", "Ledger", "RecordWrite", "RunRow", "SegmentRow", "StateWrite", "Told",
+           "WaitRow", "Write"]  # fmt: skip
 
 
 class SegmentRow(NamedTuple):
@@ -85,6 +85,16 @@ class WaitRow(NamedTuple):
     also: bool = False
 
 
+class Told(NamedTuple):
+    """A notice that somebody has to look at a run."""
+
+    id: UUID
+    """Follows from the run and when it stopped, so that there is one."""
+    run_id: UUID
+    params: str
+    """JSON: why."""
+
+
 class Kept(NamedTuple):
     """What a run's commit applies: stores are emptied first, then records and states are put."""
 
@@ -121,6 +131,8 @@ class Write:
     has segments, too: where those are stored, it has been applied."""
     opens: Sequence[WaitRow] = ()
     """Waits that begin with this write."""
+    tells: Sequence[Told] = ()
+    """Notices, so that none of them is lost that the run's end is not lost with."""
     stills: bool = False
     """The run stops with a wait that may be open: nothing that comes answers it from here on."""
     forks: Sequence[Write] = ()

@@ -3,7 +3,9 @@
 Failures of a scenario in a row are counted here, too; one that asks for its items by itself is
 switched off after as many as its settings say (``maxErrors``), as it would fail for ever. What
 comes by hook keeps coming in and is kept, so such a scenario stays on. Telling is another's work
-(`runtime.notifying`): a notice is a row, and lost with nothing.
+(`runtime.notifying`): a notice is a row. That a run has stopped is written in the commit of its end
+(`runtime.writes`), so that it is lost with nothing; what is counted here is written right after, so
+a worker that is killed in between counts one failure less.
 """
 
 from __future__ import annotations
@@ -81,16 +83,12 @@ class _End:
     """Whether it is one of those in a row, or was a person's own."""
     error: _Said | None
     state: str
-    stopped: bool
-    """Whether somebody has to look at it, as nobody tries it again by itself."""
-    left: tuple[UUID, _Said, int] | None
-    """The first that it set aside for somebody, why, and how many."""
     most: int | None
     """Failures in a row that switch its scenario off, if any do."""
 
     @classmethod
     def of(cls, flight: Flight) -> _End:
-        error, left = flight.error, flight.left
+        error = flight.error
         plan = flight.prepared.plan if flight.prepared is not None else None
         asks = plan is not None and (flight.trigger == "schedule" or _polls(plan.head))
         most = plan.max_errors if plan is not None and asks and not isinstance(error, Retry) else 0
@@ -101,8 +99,6 @@ class _End:
             counts=flight.trigger in _BY_ITSELF and not (flight.tried and error is not None),
             error=_Said.of(error) if error is not None else None,
             state=flight.state,
-            stopped=flight.state in {"incomplete", "uncertain"} and not flight.again,
-            left=(left[0], _Said.of(left[1]), flight.left_count) if left is not None else None,
             most=most or None,
         )
 
@@ -172,13 +168,12 @@ class Notices:
 
     def concerns(self, flight: Flight) -> bool:
         """Whether the end of a run changes anything that `ended` would write."""
-        if flight.trigger not in _BY_ITSELF and flight.trigger != "break":
+        if flight.trigger not in _BY_ITSELF:
             return False
-        if flight.error is not None or flight.left is not None:
-            return True
+        if flight.error is not None:
+            return not flight.tried
         claim = flight.claim
-        failing = (claim.organization_id, claim.scenario_id) in self._failing
-        return (failing or claim.errors > 0) and flight.trigger in _BY_ITSELF
+        return (claim.organization_id, claim.scenario_id) in self._failing or claim.errors > 0
 
     def ended(self, flight: Flight) -> Coroutine[Any, Any, None]:
         """Counts how a run ended; never raises, as the run is over whatever becomes of this.
@@ -260,14 +255,8 @@ class Notices:
 
     def _told(self, end: _End, row: _Row | None) -> Iterator[_Notice]:
         """Counts an end; the notices of it."""
-        if end.left is not None:  # one notice for them all: a run may set a million aside
-            run_id, why, bundles = end.left
-            params: dict[str, Any] = {"state": "incomplete", **why._asdict(), "bundles": bundles}
-            yield self._row("run_stopped", *end.scenario, run_id, params)
         # Not what was said: that stays in the run, whose journal is encrypted and goes in time.
         params = {"state": end.state, **(end.error._asdict() if end.error is not None else {})}
-        if end.error is not None and end.stopped:
-            yield self._row("run_stopped", *end.scenario, end.run_id, params)
         kind = row.count(end) if row is not None and end.counts else None
         if row is not None and kind is not None:
             yield self._row(kind, *end.scenario, end.run_id, {**params, "errors": row.errors})

@@ -7,15 +7,22 @@ import math
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from junctor.engine.commands import Aside, Result
 from junctor.engine.forks import journal_of
 from junctor.engine.journal import Journal, encode_segment
+from junctor.errors import JunctorError
 from junctor.language import ids
-from junctor.ports.ledger import RunRow, SegmentRow, Write
+from junctor.ports.ledger import RunRow, SegmentRow, Told, Write
 from junctor.runtime.flight import ACCEPTED, FAILED, Flight, segment_aad
 
 __all__ = ["last_write", "next_write", "running_row", "set_aside", "storable"]
+
+_TOLD = frozenset({"delivery", "schedule", "break"})
+"""What starts the runs whose stops are told: a person sees their own tries and repeats, and who
+called what became of it.
+"""
 
 
 def next_write(flight: Flight, journal: Journal | None = None) -> Write:
@@ -49,6 +56,7 @@ def set_aside(flight: Flight, aside: Aside, now: float) -> None:
     write = last_write(fork, aside.result, now)
     # Once its parent is over: until then that one must be taken up again if its worker dies.
     write.blocks = False
+    write.tells = ()  # with its parent's end, for all of them at once
     flight.forks.append(write)
     flight.returns |= fork.returns
     flight.stands = flight.stands or run_id
@@ -113,7 +121,26 @@ def last_write(flight: Flight, result: Result, now: float) -> Write:
     if flight.claim.ordered and not write.blocks:
         write.stands = flight.stands
     write.stills = flight.awaits
+    write.tells = _tells(flight, now) if flight.trigger in _TOLD else ()
     return write
+
+
+def _tells(flight: Flight, now: float) -> list[Told]:
+    """What somebody must look at, as nobody tries it again by itself."""
+    found: list[tuple[UUID, JunctorError, dict[str, Any]]] = []
+    if flight.left is not None:  # one notice for them all: a run may set a million aside
+        run_id, why = flight.left
+        found.append((run_id, why, {"state": "incomplete", "bundles": flight.left_count}))
+    stopped = flight.state in {"incomplete", "uncertain"} and not flight.again
+    if flight.error is not None and stopped:
+        found.append((flight.run_id, flight.error, {"state": flight.state}))
+    tells = []
+    for run_id, error, params in found:
+        # Not what was said: that stays in the run, whose journal is encrypted and goes in time.
+        params |= {"code": error.code, "type": error.make_type}
+        notice = ids.derived_at(int(now * 1000), flight.run_id, "told", run_id.bytes, str(now))
+        tells.append(Told(notice, run_id, json.dumps(storable(params))))
+    return tells
 
 
 def storable(value: Any) -> Any:

@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from junctor.runtime.flight import Flight
 from tests.durability import kit
 from tests.integration.runtime.door import WEBHOOK, flow, idle, working
 from tests.integration.runtime.test_waits import sends
@@ -187,3 +188,21 @@ async def test_a_worker_ends_when_all_failures_are_counted(database_url: str) ->
 
 def counted(url: str, scenario: UUID) -> Any:
     return rows(url, "select errors_in_row, active from scenarios where id = %s", scenario)[0]
+
+
+@asynchronous
+async def test_a_stop_is_told_in_the_commit_that_ends_the_run(database_url: str) -> None:
+    """Whoever is killed right after that commit has told all the same."""
+    scenario = kit.plant(database_url, flow(WEBHOOK, ("builtin:Throw", {"message": "no"})))
+
+    async def killed(_flight: Flight) -> None:
+        """Nothing is done any more."""
+
+    async with working(database_url) as worker:
+        worker.starter.notices.ended = killed  # type: ignore[method-assign,assignment]  # as if it were dead
+        runs = await kit.deliver(database_url, scenario, [1])
+        (run,) = runs
+        assert await kit.settle(database_url, runs) == {run: "incomplete"}
+        told = "select kind, run_id, params->>'state' from notices where scenario_id = %s"
+        assert rows(database_url, told, scenario) == [("run_stopped", run, "incomplete")]
+    assert counted(database_url, scenario) == (0, True)

@@ -27,7 +27,7 @@ from junctor.adapters.postgres.arrays import (
 from junctor.adapters.postgres.confidential import Confidential, wipe
 from junctor.adapters.postgres.database import connect
 from junctor.adapters.postgres.group import commit, keys_of, numbers_of
-from junctor.adapters.postgres.kept import apply, end_waits, open_waits
+from junctor.adapters.postgres.kept import apply, end_waits, open_waits, tell
 from junctor.adapters.postgres.queries import numbered
 from junctor.adapters.system import uptime
 from junctor.errors import NotSent
@@ -132,7 +132,7 @@ class Line:
                 return  # it was lost; that is why we are here
 
 
-_FILES = ("hot", "kept", "records", "stops", "waits")
+_FILES = ("hot", "kept", "notices", "records", "stops", "waits")
 """Whose queries a `Line` knows; a name stands in one of them."""
 
 
@@ -391,7 +391,9 @@ class PostgresLedger:
     async def commit(self, writes: Sequence[Write]) -> list[bool]:
         """One statement for the group; a transaction where there is more to apply."""
         ending = await self._confidential.ending(writes)
-        if not ending and not any(write.kept or write.opens or write.stills for write in writes):
+        if not ending and not any(
+            write.kept or write.opens or write.stills or write.tells for write in writes
+        ):
             return self._seen(writes, await commit(self._line.fetch, writes))
 
         async def work(connection: AsyncConnection[Row]) -> set[int]:
@@ -406,7 +408,9 @@ class PostgresLedger:
                     await end_waits(fetch, stopped)
                 held = await commit(fetch, writes)
                 claims = numbers_of(writes)
-                await open_waits(fetch, [w for w in writes if claims[id(w.claim)][0] in held])
+                ours = [write for write in writes if claims[id(write.claim)][0] in held]
+                await open_waits(fetch, ours)
+                await tell(fetch, ours)
                 await wipe(fetch, [w for w in ending if claims[id(w.claim)][0] in held])
                 return held
 

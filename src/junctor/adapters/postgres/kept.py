@@ -1,5 +1,5 @@
-"""Applying what runs wrote to data stores and remember, and opening what they wait for, in the
-transaction of their commit.
+"""What is done in the transaction of a commit: what runs wrote to data stores and remember is
+applied, what they wait for opened, and that they stopped is told.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from junctor.adapters.postgres.arrays import (
 )
 from junctor.ports.ledger import Kept, Write
 
-__all__ = ["apply", "end_waits", "open_waits"]
+__all__ = ["apply", "end_waits", "open_waits", "tell"]
 
 Fetch = Callable[[str, Mapping[str, Any]], Awaitable[Sequence[tuple[Any, ...]]]]
 """Runs a named query of this transaction."""
@@ -85,6 +85,25 @@ async def open_waits(fetch: Fetch, writes: Sequence[Write]) -> None:
             "sinces": Times(wait.since for _, wait in rows),
             "seconds": Ints(wait.seconds for _, wait in rows),
             "alsos": Bools(wait.also for _, wait in rows),
+        },
+    )
+
+
+async def tell(fetch: Fetch, writes: Sequence[Write]) -> None:
+    """Writes the notices of writes whose claims are ours."""
+    rows = [(write, told) for write in writes if not write.conflict for told in write.tells]
+    if not rows:
+        return
+    await fetch(
+        "add_notices",
+        {
+            "organizations": Uuids(write.claim.organization_id for write, _ in rows),
+            "ids": Uuids(told.id for _, told in rows),
+            "kinds": Texts(["run_stopped"] * len(rows)),
+            "scenarios": Uuids(write.claim.scenario_id for write, _ in rows),
+            "runs": Uuids(told.run_id for _, told in rows),
+            "subjects": Texts([""] * len(rows)),
+            "params": Texts(told.params for _, told in rows),
         },
     )
 
