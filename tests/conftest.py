@@ -26,7 +26,12 @@ from junctor.adapters.postgres.embedded import Embedded
 from junctor.adapters.postgres.migrate import migrate
 
 # The same examples at every run, however busy the machine is; bench/fuzz.py draws new ones.
-hypothesis.settings.register_profile("junctor", deadline=None, derandomize=True)
+hypothesis.settings.register_profile(
+    "junctor",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("junctor")
 
 TEMPLATE = "junctor_template"
@@ -34,7 +39,7 @@ TEMPLATE = "junctor_template"
 SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
-    "max_connections": "200",
+    "max_connections": str(max(200, 50 * (os.cpu_count() or 1))),  # as many workers of xdist
     "shared_buffers": "64MB",
     "autovacuum": "off",
 }

@@ -72,6 +72,15 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work, debug=False)
 
 
+def pass_time(seconds: float) -> None:
+    """Sets the clock of the running event loop ahead: what is waited for with a time limit is over
+    now, however quick or slow this machine is.
+    """
+    loop = asyncio.get_running_loop()
+    now = loop.time
+    loop.time = lambda: now() + seconds  # type: ignore[method-assign]  # its clock is the test's
+
+
 def asynchronous(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
     """Makes an ``async def`` a test that pytest runs, with its fixtures."""
 

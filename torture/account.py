@@ -134,6 +134,7 @@ async def conclude(
     With an operator everything must be finished in the end, each effect exactly once. With an
     organisation only its deliveries are waited for.
     """
+    seconds = rig.options.pick(4 * seconds, seconds, seconds)  # the short form works beside others
     until = time.monotonic() + seconds
     pause, left = 0.2, 0
     while True:

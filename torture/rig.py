@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -30,6 +31,7 @@ import psycopg
 from junctor.adapters.postgres.embedded import Embedded
 from junctor.adapters.postgres.migrate import migrate
 from junctor.adapters.system import process_name
+from junctor.app.settings import is_free
 from torture.absences import Absences
 from torture.outcome import Failed, Options
 
@@ -52,10 +54,13 @@ def _die_with_parent() -> None:
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on, of those that the system gives to nobody by itself: it stays free
+    while a killed server is started again.
+    """
+    while True:
+        port = secrets.choice(range(20_000, 32_000))
+        if is_free("127.0.0.1", port):
+            return port
 
 
 async def until(

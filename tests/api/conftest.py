@@ -11,10 +11,12 @@ from uuid import UUID
 import httpx
 import pytest
 
+from junctor.app import oneshot
 from junctor.app.core import Core, open_core
 from junctor.app.owner import ensure_owner
 from junctor.app.server import open_application
 from junctor.app.settings import Settings
+from junctor.runtime.worker import Worker
 from tests.api import oauth_scene
 
 
@@ -70,4 +72,18 @@ def scene(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Callab
     def made(**values: Any) -> Any:
         return oauth_scene.opened(database_url, tmp_path_factory.getbasetemp() / "api", **values)
 
+    return made
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
+    """The workers of this process, as they are made."""
+    made: list[Worker] = []
+
+    class Known(Worker):
+        def __init__(self, *args: Any, **given: Any) -> None:
+            super().__init__(*args, **given)
+            made.append(self)
+
+    monkeypatch.setattr(oneshot, "Worker", Known)
     return made

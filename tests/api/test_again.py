@@ -31,7 +31,6 @@ from tests.durability import kit
 from tests.integration.runtime.door import WEBHOOK
 from tests.support import asynchronous
 
-pytestmark = pytest.mark.timeout(60)
 ANY = {"if-match": "*"}
 ENDED = {"finished", "incomplete", "uncertain", "discarded"}
 

@@ -19,12 +19,11 @@ from junctor.engine.commands import Address
 from junctor.engine.journal import Journal, encode_segment
 from junctor.language import ids
 from junctor.runtime.flight import segment_aad
+from junctor.runtime.worker import Worker
 from tests.api.test_again import ENDED, Stand, blueprint, sends, sets, standing
 from tests.durability import kit
 from tests.integration.runtime.door import WEBHOOK
 from tests.support import asynchronous
-
-pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture
@@ -109,7 +108,7 @@ async def test_what_a_dead_worker_was_sending_is_not_sent_by_another_run(
 
 @asynchronous
 async def test_a_run_that_is_being_stopped_is_not_done_again_beside_its_worker(
-    database_url: str, folder: Path
+    database_url: str, folder: Path, workers: list[Worker]
 ) -> None:
     async with standing(database_url, folder) as it:
         port = it.vendor.port
@@ -118,15 +117,16 @@ async def test_a_run_that_is_being_stopped_is_not_done_again_beside_its_worker(
         )
         it.vendor.script = {41: [(422, {})]}
         (run,) = await it.deliver(path, {"n": 4})
-        it.vendor.delay = 1.0
+        it.vendor.delay = kit.NEVER
         await it.post(run, "retry")
         await kit.until(lambda: it.vendor.done[41] == 1)  # the worker is at it
         stopped = await it.client.post(f"/api/v1/runs/{run['id']}/stop?resumable=true")
         assert stopped.status_code == 200, stopped.text
         await refused(it, run, **{"from": 2})
+        await kit.until(lambda: ids.read("run", run["id"]) in workers[0]._stops._wished)
+        it.vendor.answer()
         while (await it.get(run))["state"] != "incomplete":
             await asyncio.sleep(0.01)
-        it.vendor.delay = 0.0
         await it.post(run, "retry")
         now = await it.ended(run)
         assert now["state"] == "finished", now["error"]

@@ -9,7 +9,6 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from junctor.app import oneshot
 from junctor.language import ids
 from junctor.runtime.worker import Worker
 from tests.api.test_again import ANY, Stand, blueprint, sets, standing
@@ -17,7 +16,6 @@ from tests.integration.runtime import waits_kit
 from tests.integration.runtime.door import WEBHOOK
 from tests.support import asynchronous
 
-pytestmark = pytest.mark.timeout(60)
 LINK: tuple[str, dict[str, Any]] = ("wait:ApprovalLink", {})
 ASK: tuple[str, dict[str, Any]] = (
     "wait:Approval",
@@ -28,20 +26,6 @@ ASK: tuple[str, dict[str, Any]] = (
 @pytest.fixture
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.getbasetemp() / "again-waits"
-
-
-@pytest.fixture
-def workers(monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
-    """The workers of this process, as they are made."""
-    made: list[Worker] = []
-
-    class Known(Worker):
-        def __init__(self, *args: Any, **given: Any) -> None:
-            super().__init__(*args, **given)
-            made.append(self)
-
-    monkeypatch.setattr(oneshot, "Worker", Known)
-    return made
 
 
 async def stopped(it: Stand, worker: Worker) -> tuple[str, Any, UUID]:

@@ -208,7 +208,7 @@ async def test_a_scenario_from_blueprint_to_history(api: Any) -> None:
         assert refused.status_code == 409
         async with own_worker(it.core):
             started = await it.client.post(
-                f"{path}/runs", params={"wait": "20"}, json={"input": {"name": "Ada"}}
+                f"{path}/runs", params={"wait": "60"}, json={"input": {"name": "Ada"}}
             )
         assert started.status_code == 202
         assert started.json()["state"] == "finished"
@@ -318,7 +318,7 @@ async def everything(it: Any, connection_id: str) -> dict[str, Any]:
     hook = active.json()["hooks"][0]["id"]
     async with own_worker(it.core):
         path = f"/api/v1/scenarios/{scenario}/runs"
-        run = (await it.client.post(path, params={"wait": "20"}, json={})).json()["id"]
+        run = (await it.client.post(path, params={"wait": "60"}, json={})).json()["id"]
     store = (await it.client.post("/api/v1/data-stores", json={"name": "s"})).json()["id"]
     await it.client.put(f"/api/v1/data-stores/{store}/records/ada", json={"age": 36})
     structure = (await it.client.post("/api/v1/data-structures", json={"name": "s"})).json()["id"]

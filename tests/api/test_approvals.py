@@ -7,14 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
-
 from junctor.app.approval_page import Turns
 from junctor.runtime.worker import Worker
 from tests.integration.runtime.door import flow
 from tests.support import asynchronous
-
-pytestmark = pytest.mark.timeout(60)
 
 QUESTION = "May <b>Ada</b> be paid\nback 40 €?"
 APPROVAL: dict[str, Any] = {"question": QUESTION, "details": "Order 7", "limit": 2, "unit": "days"}
@@ -51,7 +47,7 @@ async def started(it: Any, *modules: tuple[str, dict[str, Any]]) -> str:
 
 async def state(it: Any, run: str, wanted: str) -> dict[str, Any]:
     """The run, once it is in this state."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while True:
             found = await it.client.get(f"/api/v1/runs/{run}")
             if found.status_code == 200 and found.json()["state"] == wanted:

@@ -17,7 +17,6 @@ from junctor.language import ids
 from tests.api.test_hooks import ANY, door, hook_of, triggered
 from tests.support import asynchronous
 
-pytestmark = pytest.mark.timeout(60)
 TRIGGER = "gateway:CustomWebHook"
 
 

@@ -175,7 +175,7 @@ async def test_a_run_waits_for_a_new_permission_and_goes_on(scene: Any) -> None:
         await it.client.post(f"{path}/publish", headers={"if-match": "*"})
         async with own_worker(it.core):
             started = await it.client.post(
-                f"{path}/runs", params={"wait": "20"}, json={"input": {"name": "Ada"}}
+                f"{path}/runs", params={"wait": "60"}, json={"input": {"name": "Ada"}}
             )
             where = started.headers["location"]
             run = (await it.client.get(where)).json()
@@ -186,7 +186,7 @@ async def test_a_run_waits_for_a_new_permission_and_goes_on(scene: Any) -> None:
         async with own_worker(it.core):
             again = await it.client.post(f"{where}/retry")
             assert again.status_code in {200, 202}, again.text
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while (await it.client.get(where)).json()["state"] != "finished":
                     await asyncio.sleep(0.02)
         text = (await it.client.get(where + "/operations")).text

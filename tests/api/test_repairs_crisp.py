@@ -15,7 +15,6 @@ from junctor.language import ids
 from tests.api.repair_stand import ANY, Stand, standing
 from tests.support import asynchronous
 
-pytestmark = pytest.mark.timeout(60)
 SET = {"scope": "roundtrip", "variables": [{"name": "d", "value": "{{1.data}}"}]}
 
 

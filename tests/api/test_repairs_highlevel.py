@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,6 @@ from junctor.app.repair import fill_gaps
 from tests.api.repair_stand import ANY, Stand, standing
 from tests.api.test_repairs import beat, quiet
 from tests.support import asynchronous
-
-pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture
@@ -110,11 +109,13 @@ async def test_what_happened_while_nobody_listened_arrives_once(
         place = {"locationId": it.sim.location_id}
         body = {**place, "firstName": "Ada", "email": "ada@example.com"}
         contact = (await vendor(it, "POST", "/contacts/", body))["contact"]["id"]
-        task = {"title": "Call", "dueDate": "2026-12-01T10:00:00Z", "completed": False}
+        tomorrow = (it.sim.clock.date() + timedelta(days=1)).isoformat(timespec="seconds")
+        task = {"title": "Call", "dueDate": tomorrow, "completed": False}
         await vendor(it, "POST", f"/contacts/{contact}/tasks", task)
         await vendor(it, "POST", f"/contacts/{contact}/notes", {"body": "Hello"})
         who = {**place, "contactId": contact}
-        when = {"calendarId": it.sim.state.calendars[0]["id"], "startTime": "2026-12-01T10:00:00Z"}
+        # A repair looks at the appointments of the weeks to come.
+        when = {"calendarId": it.sim.state.calendars[0]["id"], "startTime": tomorrow}
         await vendor(it, "POST", "/calendars/events/appointments", {**who, **when})
         deal = {"pipelineId": it.sim.more.pipelines[0]["id"], "name": "Deal", "status": "open"}
         await vendor(it, "POST", "/opportunities/", {**who, **deal})

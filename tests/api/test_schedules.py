@@ -5,11 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from tests.support import asynchronous
 
-pytestmark = pytest.mark.timeout(60)
 ANY = {"if-match": "*"}
 RSS = ("rss:TriggerNewArticle", {"url": "https://news.test/feed"})
 HOOK: tuple[str, dict[str, Any]] = ("gateway:CustomWebHook", {})

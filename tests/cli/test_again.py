@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 
 from junctor.language import ids
-
-pytestmark = pytest.mark.timeout(60)
 
 
 def blueprint(name: str, value: str) -> str:

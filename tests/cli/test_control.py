@@ -10,8 +10,6 @@ import pytest
 
 from tests.api.test_hooks import triggered
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.fixture
 def scenario(junctor: Any, tmp_path: Path) -> str:

@@ -43,7 +43,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(SOURCE.parent), **more}
 
 
-async def until(look: Any, *, within: float = 20.0) -> None:
+async def until(look: Any, *, within: float = 120.0) -> None:
     async with asyncio.timeout(within):
         while not look():
             await asyncio.sleep(0.01)
@@ -108,7 +108,7 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
         Settings.from_env({name: value})
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_the_demo_runs_checks_itself_and_leaves_nothing() -> None:
     # Not below pytest's own folder: as root, the database's user could not enter it.
     folder = tempfile.mkdtemp(prefix="junctor-test-")

@@ -13,7 +13,7 @@ from junctor.app.cli.session import await_schema, database
 from junctor.app.machine import connections_for
 from junctor.app.settings import Settings
 from junctor.errors import Misconfigured
-from tests.support import asynchronous
+from tests.support import asynchronous, pass_time
 
 
 @asynchronous
@@ -24,8 +24,15 @@ async def test_a_database_that_is_not_there_yet_is_waited_for(tmp_path: Path) ->
 
 @asynchronous
 async def test_what_a_process_waits_for_is_logged(tmp_path: Path) -> None:
+    async def give_up() -> None:
+        while not logged:
+            await asyncio.sleep(0)
+        pass_time(60)
+
     with capture_logs() as logged, pytest.raises(Misconfigured):
-        await await_schema(f"postgresql://x@/x?host={tmp_path}", within=0.2, moment=0)
+        told = asyncio.create_task(give_up())
+        await await_schema(f"postgresql://x@/x?host={tmp_path}", within=60, moment=0)
+    await told
     assert [(line["event"], line["log_level"]) for line in logged] == [
         ("waiting_for_database", "warning")
     ]
@@ -51,7 +58,7 @@ async def test_a_command_that_is_interrupted_while_its_server_starts_leaves_none
 
         def start(self) -> str:
             begun.set()
-            goes_on.wait(10)
+            goes_on.wait(120)
             did.append("started")
             return "postgresql://"
 
@@ -65,7 +72,7 @@ async def test_a_command_that_is_interrupted_while_its_server_starts_leaves_none
             raise AssertionError("it was interrupted before")
 
     task = asyncio.create_task(command())
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, 120)
     task.cancel()
     await asyncio.sleep(0)
     goes_on.set()

@@ -7,7 +7,8 @@ import gzip
 import ssl
 import zlib
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+
+from tests.support import pass_time
 
 Behaviour = Callable[[asyncio.StreamWriter, str, bytes], Awaitable[bool]]
 """Answers one request with the rest of its path and its body; whether to keep the connection."""
@@ -156,11 +157,13 @@ class RawServer:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
         while not writer.is_closing():  # a byte per tick: the total timeout must end it
             writer.write(b"x")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.Event().wait(), 0.03)
+            await writer.drain()
+            pass_time(1.0)
+            await asyncio.sleep(0)
         return False
 
     async def do_hang(self, _: asyncio.StreamWriter, __: str, ___: bytes) -> bool:
+        pass_time(3600.0)
         await asyncio.Event().wait()
         return False
 

@@ -8,6 +8,7 @@ connection is marked for reconnection; it is never deleted.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -24,21 +25,21 @@ from junctor.connectors.highlevel import highlevel
 from junctor.connectors.signalwire import signalwire
 from junctor.connectors.toky import toky
 from junctor.engine.journal import Tag
-from junctor.language.connector import Connector, Request, Response
+from junctor.language.connector import Connector
 from junctor.language.forms import build, slots_of
 from junctor.language.scenario import Module
-from junctor.ports.transport import Files, Transport
+from junctor.ports.transport import Transport
 from junctor.runtime.accounts import Account, Accounts
 from junctor.runtime.recorder import Recorder
 from junctor.simulators import make
 from junctor.simulators.faults import Fault, Match
 from junctor.simulators.kit import Simulator, running
-from tests.support import asynchronous
+from tests.support import asynchronous, pass_time
 from tests.unit.runtime.drive_kit import OK, ORGANIZATION, Bench
 
 CONNECTION = UUID(int=9)
-PATIENCE = 0.25
-"""Seconds after which a request is given up here; 40 and more in earnest."""
+PATIENCE = 3600.0
+"""Seconds after which a request has been given up; it is 40 and more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,14 +177,10 @@ class Opened(Accounts):
         return self._account
 
 
-class Hasty:
-    """A transport that gives up soon."""
-
-    def __init__(self, inner: AiohttpTransport) -> None:
-        self._inner = inner
-
-    async def send(self, request: Request, files: Files | None = None) -> Response:
-        return await self._inner.send(replace(request, timeout=PATIENCE), files)
+async def silent(_seconds: float) -> None:
+    """How a simulator sleeps here: for so long that its client has given up."""
+    pass_time(PATIENCE)
+    await asyncio.Event().wait()
 
 
 @dataclass(frozen=True)
@@ -215,6 +212,7 @@ async def play(
             running(make(connector.name, seed=7))
         )
         base = simulator.base_url
+        simulator.clock._sleep = silent
         if down:
             await stack.aclose()
         definition = next(iter(connector.connections.values()))
@@ -231,9 +229,7 @@ async def play(
         )
         for fault in faults:
             simulator.faults.add(fault)
-        transport = Hasty(
-            await stack.enter_async_context(AiohttpTransport([urlsplit(base).netloc]))
-        )
+        transport = await stack.enter_async_context(AiohttpTransport([urlsplit(base).netloc]))
         kept = Kept()
         accounts = Opened(transport, account, kept)
         bench = Bench(

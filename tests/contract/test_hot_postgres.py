@@ -17,7 +17,6 @@ from junctor.runtime.heartbeat import renewed
 from junctor.testing.contracts_hot import CHECKS, LEASE, Check, Stand
 from tests.support import run
 
-pytestmark = pytest.mark.timeout(60)
 SQL = load("hot")
 TEAM = UUID(int=3)
 TABLES = (

@@ -30,8 +30,12 @@ HERE = Path(__file__).resolve().parent
 ORGANIZATION = UUID(int=1)
 TEAM = UUID(int=2)
 ENDED = ("finished", "incomplete", "uncertain")
-TAKEOVER = 45.0
-"""Seconds: three times what is promised, as tests share their machine; `make torture` measures."""
+NEVER = 3600.0
+"""Seconds: longer than any test."""
+TAKEOVER = 120.0
+"""Seconds: eight times what is promised, as tests share their machine; `make torture` measures."""
+PATIENCE = 120.0
+"""Seconds that something is waited for that takes a second where nobody else is at work."""
 
 
 _ids = system_ids()
@@ -43,7 +47,10 @@ def new_id() -> UUID:
 
 @dataclass
 class Vendor:
-    """Counts what it did, by the event's number. ``script`` answers an event's first requests."""
+    """Counts what it did, by the event's number. ``script`` answers an event's first requests.
+
+    With ``delay=NEVER`` it answers only once it is told to, by `answer`.
+    """
 
     port: int = 0
     done: Counter[int] = field(default_factory=Counter)
@@ -62,9 +69,14 @@ class Vendor:
         with suppress(ConnectionError):
             await writer.wait_closed()
 
-    async def close(self) -> None:
-        """Nobody is made to wait any more; returns when all have gone."""
+    def answer(self) -> None:
+        """Nobody is made to wait any more."""
+        self.delay = 0.0
         self.closing.set()
+
+    async def close(self) -> None:
+        """Returns when all have gone."""
+        self.answer()
         callers = list(self.callers)
         for task in callers:
             task.cancel()
@@ -247,7 +259,7 @@ class WorkerProcess:
         port: int,
         point: str = "",
         nth: int = 1,
-        lease: float = 1.0,
+        lease: float = 3.0,
         ahead: float = 0.0,
         held: bool = False,
     ) -> WorkerProcess:
@@ -278,7 +290,7 @@ class WorkerProcess:
         """SIGKILL."""
         self.process.kill()
 
-    async def died(self, *, seconds: float = 20) -> int:
+    async def died(self, *, seconds: float = PATIENCE) -> int:
         """Its exit status, once it is gone."""
         return await asyncio.wait_for(self.process.wait(), seconds)
 
@@ -288,7 +300,7 @@ class WorkerProcess:
             await self.died()
 
 
-async def until(look: Callable[[], bool], *, seconds: float = 20) -> None:
+async def until(look: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
     """Waits until it is so."""
     async with asyncio.timeout(seconds):
         while not look():
@@ -301,7 +313,7 @@ def states(url: str) -> dict[UUID, str]:
         return dict(db.execute("select id, state from runs").fetchall())
 
 
-async def settle(url: str, runs: dict[UUID, int], *, seconds: float = 30) -> dict[UUID, str]:
+async def settle(url: str, runs: dict[UUID, int], *, seconds: float = PATIENCE) -> dict[UUID, str]:
     """Waits until each of these deliveries has ended in a run; returns their states."""
     until = time.monotonic() + seconds
     while True:
@@ -314,7 +326,7 @@ async def settle(url: str, runs: dict[UUID, int], *, seconds: float = 30) -> dic
         await asyncio.sleep(0.03)
 
 
-async def waiting(url: str, count: int = 1, *, seconds: float = 20) -> list[UUID]:
+async def waiting(url: str, count: int = 1, *, seconds: float = PATIENCE) -> list[UUID]:
     """The runs that wait for a time, once there are so many and nobody owns their backlog."""
     async with asyncio.timeout(seconds):
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ import psutil
 import psycopg
 
 from junctor.adapters.postgres.embedded import Embedded
-from junctor.app.handover import listen
+from junctor.app.settings import is_free
 from tests.durability import kit
 from tests.integration.runtime.door import Door, request
 from tests.support import SOURCE
@@ -143,7 +144,7 @@ async def server_process(
 
 async def answering(port: int) -> None:
     """Waits until a server answers there."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(kit.PATIENCE):
         while True:
             try:
                 answer = await Door(port, None).raw(  # type: ignore[arg-type]  # only its wire
@@ -157,11 +158,15 @@ async def answering(port: int) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    socks = [listen("127.0.0.1", 0) for _ in range(count)]
-    ports = [sock.getsockname()[1] for sock in socks]
-    for sock in socks:
-        sock.close()
-    return ports
+    """Ports that nobody listens on, of those that the system gives to nobody by itself: so nobody
+    gets one of them before its server is there.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = secrets.choice(range(20_000, 32_000))
+        if port not in found and is_free("127.0.0.1", port):
+            found.append(port)
+    return found
 
 
 async def lose(server: Embedded) -> None:
@@ -181,4 +186,4 @@ def _kill(server: Embedded) -> None:
     family = [postmaster, *postmaster.children(recursive=True)]
     for process in family:
         process.kill()
-    psutil.wait_procs(family, timeout=10)
+    psutil.wait_procs(family, timeout=kit.PATIENCE)

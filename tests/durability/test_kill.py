@@ -13,8 +13,6 @@ from tests.durability import kit
 from tests.durability.victim import POINTS
 from tests.support import run
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def accounted(found: dict[object, str], runs: dict[object, int], vendor: kit.Vendor) -> None:
     """The invariants: one end each, and the vendor acted as the ends say."""
@@ -114,7 +112,7 @@ def test_a_delivery_that_kills_its_worker_is_set_aside(database_url: str) -> Non
             runs = await kit.deliver(database_url, scenario, [1, 2, 3])
             *victims, heir = [
                 await kit.WorkerProcess.start(
-                    database_url, port=vendor.port, point=point, lease=0.5, held=True
+                    database_url, port=vendor.port, point=point, held=True
                 )
                 for point in ["before intent"] * 4 + [""]
             ]
@@ -138,7 +136,7 @@ def test_more_runs_in_flight_than_a_heir_looks_through_at_once(database_url: str
     """What is left after the heir's first handful must still be read back, not begun anew."""
 
     async def check() -> None:
-        async with kit.vendor(delay=1.0) as vendor:
+        async with kit.vendor(delay=kit.NEVER) as vendor:
             scenario = kit.plant(database_url, kit.blueprint(vendor.port))
             runs = await kit.deliver(database_url, scenario, range(40))
             victim = await kit.WorkerProcess.start(database_url, port=vendor.port)

@@ -16,8 +16,6 @@ from tests.integration.runtime.door import WEBHOOK, door, flow, idle, plant_hook
 from tests.integration.runtime.test_waits import SLEEP, sends
 from tests.support import run
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def test_workers_killed_under_load_lose_and_repeat_nothing(database_url: str) -> None:
     """Three times, at a moment drawn from a seed: when the vendor has acted so often."""
@@ -27,7 +25,7 @@ def test_workers_killed_under_load_lose_and_repeat_nothing(database_url: str) ->
         async with kit.vendor(delay=0.005) as vendor:
             scenarios = [kit.plant(database_url, kit.blueprint(vendor.port)) for _ in range(10)]
             workers = [
-                await kit.WorkerProcess.start(database_url, port=vendor.port, lease=0.5, held=True)
+                await kit.WorkerProcess.start(database_url, port=vendor.port, held=True)
                 for _ in range(4)
             ]
             runs: dict[UUID, int] = {}
@@ -57,7 +55,7 @@ def test_workers_killed_under_load_lose_and_repeat_nothing(database_url: str) ->
 
 def test_a_worker_told_to_end_leaves_nothing_undone_or_in_doubt(database_url: str) -> None:
     async def check() -> None:
-        async with kit.vendor(delay=0.1) as vendor:
+        async with kit.vendor(delay=kit.NEVER) as vendor:  # so not all of them can be begun
             scenarios = [kit.plant(database_url, kit.blueprint(vendor.port)) for _ in range(4)]
             # With so long a lease, the heir can only go on because the claims were given back.
             worker, heir = [
@@ -71,6 +69,7 @@ def test_a_worker_told_to_end_leaves_nothing_undone_or_in_doubt(database_url: st
             worker.go()
             await kit.until(lambda: vendor.done.total() >= 20)
             worker.process.send_signal(signal.SIGTERM)
+            vendor.answer()
             assert await worker.died() == 0
             begun = time.monotonic()
             assert len(kit.states(database_url).keys() & runs.keys()) < len(runs)

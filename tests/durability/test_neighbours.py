@@ -17,7 +17,6 @@ from tests.support import asynchronous
 
 pytestmark = [
     pytest.mark.durability,
-    pytest.mark.timeout(120),
     pytest.mark.skipif(not neighbours.machine(), reason="this system does not tell (no /proc)"),
 ]
 FOREVER = 3600.0
@@ -28,13 +27,13 @@ FOREVER = 3600.0
 async def test_what_a_dead_neighbour_had_is_taken_over_before_its_lease_ends(
     database_url: str,
 ) -> None:
-    async with kit.vendor(delay=1.0) as vendor:
+    async with kit.vendor(delay=kit.NEVER) as vendor:
         scenario = kit.plant(database_url, kit.blueprint(vendor.port))
         runs = await kit.deliver(database_url, scenario, range(10))
         victim = await kit.WorkerProcess.start(database_url, port=vendor.port, lease=FOREVER)
         await kit.until(lambda: len(vendor.done) == len(runs))
         await victim.stop(signal.SIGKILL)
-        vendor.delay = 0.0
+        vendor.answer()
         async with working(database_url, allow=f"127.0.0.1:{vendor.port}"):
             found = await kit.settle(database_url, runs)
     assert set(found.values()) <= {"finished", "uncertain"}
@@ -45,7 +44,7 @@ async def test_what_a_dead_neighbour_had_is_taken_over_before_its_lease_ends(
 async def test_a_neighbour_that_sleeps_and_one_of_another_machine_keep_their_leases(
     database_url: str,
 ) -> None:
-    async with kit.vendor(delay=1.0) as vendor:
+    async with kit.vendor(delay=kit.NEVER) as vendor:
         scenario = kit.plant(database_url, kit.blueprint(vendor.port))
         runs = await kit.deliver(database_url, scenario, range(3))
         victim = await kit.WorkerProcess.start(database_url, port=vendor.port, lease=FOREVER)
@@ -65,6 +64,7 @@ async def test_a_neighbour_that_sleeps_and_one_of_another_machine_keep_their_lea
                 await _beaten(db)
             kept = db.execute("select lease_until > now() from backlog").fetchall()
         assert kept == [(True,), (True,)]
+        vendor.answer()
         victim.process.send_signal(signal.SIGCONT)
         await kit.settle(database_url, runs)
         await victim.stop()
@@ -79,6 +79,6 @@ def _ended() -> str:
 async def _beaten(db: psycopg.Connection[tuple[object, ...]]) -> None:
     """Until a worker of this process has said that it lives: it has looked at the others first."""
     query = "select count(*) from nodes where name like %s"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(kit.PATIENCE):
         while db.execute(query, ("%worker-%",)).fetchone() == (0,):
             await asyncio.sleep(0.01)

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 
 import psycopg
-import pytest
 
 from tests.durability import kit
 from tests.integration.runtime.test_aside import breaking
 from tests.support import run
-
-pytestmark = pytest.mark.timeout(60)
 
 
 def test_a_sequential_scenario_acts_in_order_though_the_first_is_refused_twice(

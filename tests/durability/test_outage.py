@@ -6,8 +6,6 @@ import asyncio
 import time
 from pathlib import Path
 
-import pytest
-
 from junctor.adapters.postgres.embedded import Embedded
 from tests.durability import kit
 from tests.durability.outages import (
@@ -31,8 +29,6 @@ from tests.integration.runtime.door import (
 )
 from tests.integration.runtime.test_waits import sends
 from tests.support import run
-
-pytestmark = pytest.mark.timeout(60)
 
 
 def test_a_killed_server_loses_nothing_it_acknowledged(database_url: str, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.durability import kit
 from tests.integration.runtime.door import working
 from tests.support import asynchronous
 
-pytestmark = [pytest.mark.durability, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.durability
 
 
 def execute(url: str, query: str, *values: Any) -> None:
@@ -36,7 +36,7 @@ def orphaned(url: str, scenario: UUID, times: int = 1) -> None:
 
 @asynchronous
 async def test_a_long_queue_behind_a_dead_worker_is_not_done_one_by_one(database_url: str) -> None:
-    async with kit.vendor(delay=60.0) as vendor:
+    async with kit.vendor(delay=kit.NEVER) as vendor:
         scenario = kit.plant(database_url, kit.blueprint(vendor.port))
         await kit.deliver(database_url, scenario, range(40))
         orphaned(database_url, scenario)
@@ -47,7 +47,7 @@ async def test_a_long_queue_behind_a_dead_worker_is_not_done_one_by_one(database
 
 @asynchronous
 async def test_what_was_under_way_at_two_deaths_is_done_one_by_one(database_url: str) -> None:
-    async with kit.vendor(delay=60.0) as vendor:
+    async with kit.vendor(delay=kit.NEVER) as vendor:
         scenario = kit.plant(database_url, kit.blueprint(vendor.port))
         runs = await kit.deliver(database_url, scenario, range(20))
         twice = [run for run, number in runs.items() if number in {3, 7, 11}]
@@ -63,14 +63,14 @@ async def test_what_was_under_way_at_two_deaths_is_done_one_by_one(database_url:
 async def test_new_deliveries_make_nobody_forget_what_may_have_been_begun(
     database_url: str,
 ) -> None:
-    async with kit.vendor(delay=1.0) as vendor:
+    async with kit.vendor(delay=kit.NEVER) as vendor:
         scenario = kit.plant(database_url, kit.blueprint(vendor.port))
         old = await kit.deliver(database_url, scenario, range(12))
         victim = await kit.WorkerProcess.start(database_url, port=vendor.port)
         while len(vendor.done) < len(old):
             await asyncio.sleep(0.01)
         await victim.stop(signal.SIGKILL)
-        vendor.delay = 0.0
+        vendor.answer()
         execute(database_url, "update inbox set attempts = 1")
         orphaned(database_url, scenario, times=2)
         async with working(database_url, allow=f"127.0.0.1:{vendor.port}"):

@@ -45,8 +45,6 @@ from tests.integration.runtime.test_fanout import App
 from tests.integration.runtime.test_waits import sends
 from tests.support import run
 
-pytestmark = pytest.mark.timeout(90)
-
 
 @pytest.fixture
 def database(own_postgres: Embedded) -> str:
@@ -280,7 +278,7 @@ def test_a_server_killed_while_it_spools_loses_nothing_it_acknowledged(
                 server_process(database, tmp_path, new, **settings),
                 working(database, allow=f"127.0.0.1:{vendor.port}"),
             ):
-                await kit.until(lambda: look(tmp_path / "spool").bytes == 0, seconds=40)
+                await kit.until(lambda: look(tmp_path / "spool").bytes == 0)
                 await idle(database)
             assert look(tmp_path / "spool").aside == ()
             assert not crowd.refused

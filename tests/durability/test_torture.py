@@ -14,7 +14,7 @@ from torture.outcome import Outcome, table
 
 
 @pytest.mark.durability
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)  # half a minute where nobody else is at work
 def test_the_short_form_loses_and_repeats_nothing() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "torture", "--short", "--quiet"],

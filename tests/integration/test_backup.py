@@ -437,7 +437,7 @@ async def test_a_worker_makes_one_when_it_is_time(database_url: str, settings: S
     async with open_core(scheduled, database_url) as core:
         house = asyncio.create_task(keep_house(database_url, stop, core=core, delay=0))
         app = job_app(database_url)
-        async with app.open_async(), asyncio.timeout(50):
+        async with app.open_async(), asyncio.timeout(120):
             await app.configure_task("backup").defer_async(timestamp=0)
             while not files.kept(settings.backups, "schedule"):
                 await asyncio.sleep(0.05)

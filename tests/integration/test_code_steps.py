@@ -20,15 +20,15 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def js(source: str, seconds: float = 10, **given: Any) -> Any:
+def js(source: str, seconds: float = 60, **given: Any) -> Any:
     return execute(RunCode("javascript", source, given, seconds))["result"]
 
 
-def py(source: str, seconds: float = 10, **given: Any) -> Any:
+def py(source: str, seconds: float = 60, **given: Any) -> Any:
     return execute(RunCode("python", source, given, seconds))["result"]
 
 
-def failure(language: Language, source: str, seconds: float = 10, **given: Any) -> DataError:
+def failure(language: Language, source: str, seconds: float = 60, **given: Any) -> DataError:
     with pytest.raises(DataError) as caught:
         execute(RunCode(language, source, given, seconds))
     return caught.value
@@ -278,9 +278,12 @@ def test_javascript_finds_no_way_out(source: str) -> None:
         "import os\nos.urandom(4)",
     ],
 )
-def test_python_finds_no_way_out(source: str) -> None:
+def test_python_finds_no_way_out(source: str, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    source = source.replace("/tmp/made", str(made))
     assert failure("python", source).params["kind"] in {"raised", "syntax"}
-    assert not Path("/tmp/made").exists()
+    assert not made.is_symlink()
+    assert not made.exists()
 
 
 def test_globals_show_nothing_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,7 +332,8 @@ def test_no_process_is_left_after_a_python_step_that_does_not_end() -> None:
     sandbox = Sandbox("python")
     sandbox.await_ready()
     assert sandbox.run(RunCode("python", "while True:\n    pass", {}, 0.3)).kind == "time"
-    assert _group(sandbox.pid) == []
+    while _group(sandbox.pid):  # killed, and perhaps not gone yet
+        pass
 
 
 def test_the_process_has_no_environment_no_files_and_no_privileges() -> None:

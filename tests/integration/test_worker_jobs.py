@@ -42,10 +42,10 @@ def worker(url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
 
 
-def until(db: psycopg.Connection[Any], query: str, wanted: object, *, within: float = 50) -> None:
+def until(db: psycopg.Connection[Any], query: str, wanted: object, *, within: float = 120) -> None:
     end = time.monotonic() + within
     found: object = None
     while time.monotonic() < end:
@@ -126,7 +126,7 @@ async def test_a_lost_database_interrupts_the_jobs_only(database_url: str) -> No
         await asyncio.to_thread(until, db, done, True)
     assert not house.done()
     stop.set()
-    await asyncio.wait_for(house, 20)
+    await house
 
 
 @asynchronous
@@ -143,7 +143,7 @@ async def test_a_job_that_a_killed_worker_held_is_freed(database_url: str) -> No
         query = f"select status::text from {jobs} where lock = 'partitions'"
         await asyncio.to_thread(until, db, query, "failed")
         stop.set()
-        await asyncio.wait_for(house, 20)
+        await house
 
 
 def test_a_worker_process_fires_schedules(database_url: str, tmp_path: Path) -> None:
@@ -181,6 +181,6 @@ async def test_schedules_are_looked_at_again_after_their_database_was_away(
         raise psycopg.OperationalError("the server closed the connection\nunexpectedly")
 
     monkeypatch.setattr(worker_process, "run_scheduler", away)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(120):
         await worker_process.keep_time(database_url, stop, pause=0.0)
     assert tried == [database_url] * 3

@@ -64,7 +64,7 @@ def test_the_first_line_says_all_and_it_ends_cleanly(name: str) -> None:
     with pytest.raises(ConnectionResetError):
         asyncio.run(call("GET", facts["base_url"] + "/x"))
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (0, "", "")
 
 
@@ -74,7 +74,7 @@ def test_without_json_it_speaks_to_people() -> None:
     assert process.stdout.readline().startswith("A simulated Toky is at http://127.0.0.1:")
     assert process.stdout.readline().startswith("  api_key: ")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, "")
 
 
@@ -98,7 +98,7 @@ def test_a_taken_port_is_said_plainly() -> None:
 
     def finish(*arguments: str) -> tuple[int, str]:
         process = start(*arguments)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=120)
         return process.returncode, err
 
     code, output = asyncio.run(run())
@@ -116,10 +116,10 @@ def test_with_a_certificate_it_speaks_https(tmp_path: Path) -> None:
         assert process.stdout is not None
         facts = json.loads(process.stdout.readline())
         assert facts["base_url"].startswith("https://127.0.0.1:")
-        answer = requests.get(f"{facts['admin_url']}/clock", verify=str(pem), timeout=10)
+        answer = requests.get(f"{facts['admin_url']}/clock", verify=str(pem), timeout=120)
         assert answer.json()["factor"] == 1
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(120) == 0
     finally:
         process.kill()
         process.communicate()

@@ -114,7 +114,7 @@ def test_other_clients(program: str, tmp_path: Path) -> None:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=250,
             check=False,
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -162,6 +162,6 @@ def consent(sim: Simulator) -> str:
         "scope": "contacts.readonly contacts.write",
     }
     answer = requests.get(
-        f"{sim.base_url}/v2/oauth/chooselocation", params=asked, allow_redirects=False, timeout=10
+        f"{sim.base_url}/v2/oauth/chooselocation", params=asked, allow_redirects=False, timeout=120
     )
     return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]

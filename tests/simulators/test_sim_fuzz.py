@@ -48,7 +48,7 @@ def test_every_description_belongs_to_a_route(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_served_with_the_address_and_credentials_it_needs(name: str) -> None:
     with serving(make(name, seed=1)) as sim:
-        shown = requests.get(f"{sim.admin_url}/openapi.json", timeout=10).json()
+        shown = requests.get(f"{sim.admin_url}/openapi.json", timeout=120).json()
         assert shown["servers"] == [{"url": sim.base_url}]
         assert shown["paths"] == described(name)["paths"]
     assert shown["security"] == [{key: []} for key in shown["components"]["securitySchemes"]]

@@ -19,11 +19,22 @@ from torture.rows import row
 from torture.scenarios import mixed
 from torture.takeover import Takeovers
 
-__all__ = ["TAKEOVER", "background", "hurt", "judge", "note_speed", "pound", "shown"]
+__all__ = [
+    "BESIDE_OTHERS",
+    "TAKEOVER",
+    "background",
+    "hurt",
+    "judge",
+    "note_speed",
+    "pound",
+    "shown",
+]
 
 WEIGHTS = {"worker": 14, "server": 5, "postgres": 1}
 TAKEOVER = 15.0
 """Seconds within which a dead worker's work must be taken over."""
+BESIDE_OTHERS = 60.0
+"""As long in the short form, whose machine works for other tests, too."""
 
 
 async def background(stack: AsyncExitStack, *works: Coroutine[Any, Any, None]) -> None:
@@ -132,7 +143,8 @@ def judge(rig: Rig, load: Load, takeovers: Takeovers | None, outcome: Outcome) -
     """Takeover and order, and the figures beside the table."""
     if takeovers is not None:
         outcome.takeover = takeovers.longest
-        outcome.expect((takeovers.longest or 0) <= TAKEOVER, f"takeover within {TAKEOVER:g} s")
+        most = rig.options.pick(BESIDE_OTHERS, TAKEOVER, TAKEOVER)
+        outcome.expect((takeovers.longest or 0) <= most, f"takeover within {most:g} s")
     wrong = in_order(rig, load)
     outcome.expect(not wrong, f"order: {len(wrong)} out of order, such as {wrong[:3]}")
     note_speed(rig, load, outcome)

@@ -17,9 +17,14 @@ from torture.rows.kills import background
 from torture.scenarios import Hook, flow, plant, post
 
 TIMEOUT = 2.0
-"""Seconds that a request may take here."""
+"""Seconds that a request to a vendor that never ends its answer may take here."""
 GROWTH = 64.0
 """Megabytes by which a worker may grow, with an answer of 16 MB in it at a time."""
+GROWTH_BESIDE_OTHERS = 160.0
+"""As many in the short form: a machine that works for other tests, too, lets more answers wait."""
+
+SILENT = {"hang", "idle", "drip"}
+"""What only time ends. Others have their answer, however long a busy machine takes for it."""
 
 UNKNOWN = {"uncertain"}
 ENDS: dict[str, set[str]] = {
@@ -82,7 +87,8 @@ async def vendor(options: Options) -> Outcome:
         before, during = (latencies(rig, load, numbers) for numbers in (calm, stormy))
         p95 = [some[int(len(some) * 0.95)] * 1000 for some in (before, during) if some]
         growth = max(peak[name] - grown[name] for name in peak)
-        outcome.expect(growth <= GROWTH, f"a worker grew by {growth:.0f} MB")
+        most = options.pick(GROWTH_BESIDE_OTHERS, GROWTH, GROWTH)
+        outcome.expect(growth <= most, f"a worker grew by {growth:.0f} MB")
         outcome.notes.append(
             f"{len(ENDS)} faults ×{each}; workers grew by {growth:.0f} MB at most; good calls"
             f" p95 {p95[0]:.0f} ms before and {p95[-1]:.0f} ms during"
@@ -98,7 +104,7 @@ async def _one_by_one(rig: Rig, load: Load, hooks: list[Hook]) -> None:
             event = load.send(hook)
             await until(
                 lambda hook=hook, event=event: _ended(rig, hook, event),  # type: ignore[misc]  # bound as they are now
-                "a large answer's run ends", seconds=30,
+                "a large answer's run ends",
             )  # fmt: skip
 
 
@@ -109,7 +115,7 @@ def _ended(rig: Rig, hook: Hook, event: Event) -> bool:
 
 
 def _flow(port: int, fault: str) -> str:
-    first = post(3, port, fault, "a", timeout=TIMEOUT)
+    first = post(3, port, fault, "a", timeout=TIMEOUT if fault in SILENT else 60.0)
     first["mapper"]["followAllRedirects"] = True
     return flow(first, post(4, port, "ok", "b"))
 

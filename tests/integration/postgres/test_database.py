@@ -207,7 +207,7 @@ async def test_who_starts_waits_for_its_database(database_url: str) -> None:
             async with database.pool(url, "engine"):
                 pass
         async with (
-            database.pool(url, "engine", 1, 1, patience=30) as pool,
+            database.pool(url, "engine", 1, 1, patience=120) as pool,
             pool.connection() as connection,
         ):
             cursor = await connection.execute("select 1")

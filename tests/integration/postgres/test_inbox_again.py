@@ -42,7 +42,7 @@ class Deaf(Line):
             begun = threading.Event()
             self.ending = threading.Thread(target=self._end, args=(begun,))
             self.ending.start()
-            begun.wait(10)  # its transaction holds the row; the statement below waits for it
+            begun.wait(120)  # its transaction holds the row; the statement below waits for it
         done = await super().execute(connection, name, parameters)
         if self._calls == 1:
             await connection.close()
@@ -78,7 +78,7 @@ async def test_what_was_done_before_the_second_try_is_not_done_again(
     finally:
         await line.close()
         assert line.ending is not None
-        line.ending.join(10)
+        line.ending.join(120)
     with psycopg.connect(database_url) as db:
         left = db.execute("select id from inbox where scenario_id = %s", (scenario,)).fetchall()
     assert left == [(waiting,)]

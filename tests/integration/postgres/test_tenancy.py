@@ -167,11 +167,11 @@ async def test_an_ordinary_owner_can_migrate_and_sees_its_tables(postgres_url: s
 
 def test_partitions_are_made_ahead_once_and_guarded(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as owner:
-        made = owner.execute("select ensure_partitions(date '2031-01-01', 2)").fetchone()
+        made = owner.execute("select ensure_partitions(date '2931-01-01', 2)").fetchone()
         assert made == (12,)
-        assert owner.execute("select ensure_partitions(date '2031-01-01', 2)").fetchone() == (0,)
+        assert owner.execute("select ensure_partitions(date '2931-01-01', 2)").fetchone() == (0,)
         org, run = IDS.new(), "7f" + "0" * 30
-        first = owner.execute("select uuid7_floor('2031-01-02T00:00:00Z')").fetchone()
+        first = owner.execute("select uuid7_floor('2931-01-02T00:00:00Z')").fetchone()
         assert first is not None
         run = first[0]
         owner.execute(
@@ -179,10 +179,10 @@ def test_partitions_are_made_ahead_once_and_guarded(database_url: str) -> None:
             "values (%s,%s,'long',0,'')",
             (org, run),
         )
-        row = owner.execute("select count(*) from segments_long_20310102").fetchone()
+        row = owner.execute("select count(*) from segments_long_29310102").fetchone()
         assert row == (1,)
         kept = owner.execute(
-            "select relforcerowsecurity from pg_class where relname = 'segments_long_20310102'"
+            "select relforcerowsecurity from pg_class where relname = 'segments_long_29310102'"
         ).fetchone()
         assert kept == (True,)
 
@@ -191,7 +191,7 @@ def test_a_day_with_rows_in_the_default_partition_is_skipped(database_url: str) 
     with psycopg.connect(database_url, autocommit=True) as owner:
         owner.execute(
             "insert into segments (organization_id, run_id, retention, seq, data) "
-            "values (%s, uuid7_floor('2032-01-01T12:00:00Z'),'short',0,'')",
+            "values (%s, uuid7_floor('2932-01-01T12:00:00Z'),'short',0,'')",
             (IDS.new(),),
         )
-        assert owner.execute("select ensure_partitions(date '2032-01-01', 1)").fetchone() == (5,)
+        assert owner.execute("select ensure_partitions(date '2932-01-01', 1)").fetchone() == (5,)

@@ -22,7 +22,7 @@ from junctor.adapters.vault import MasterKeys, PostgresVault
 from junctor.runtime.ingest import Ingest
 from junctor.runtime.registry import Registry
 from junctor.runtime.worker import Worker
-from tests.durability.kit import ORGANIZATION, TEAM, new_id, plant
+from tests.durability.kit import ORGANIZATION, PATIENCE, TEAM, new_id, plant
 
 registry = Registry.load()
 
@@ -215,7 +215,7 @@ def waiting_deliveries(url: str) -> int:
         return int(row[0])
 
 
-async def idle(url: str, *, seconds: float = 20) -> None:
+async def idle(url: str, *, seconds: float = PATIENCE) -> None:
     """Waits until no delivery lies unparked in the inbox and no backlog is owned."""
     async with asyncio.timeout(seconds):
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as db:

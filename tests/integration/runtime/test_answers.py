@@ -65,7 +65,7 @@ async def test_a_mapped_header_that_no_http_takes_harms_nobody(
         {"status": "200", "body": "b", "headers": [{"key": "X-N", "value": "{{1.n}}"}]},
     )
     path = plant_hook(database_url, flow(WEBHOOK, SET, respond))
-    async with door(database_url, answer_seconds=5) as it, working(database_url):
+    async with door(database_url, answer_seconds=kit.PATIENCE) as it, working(database_url):
         bad, good = await asyncio.gather(
             it.post(path, b'{"n": "%s"}' % odd, **JSON), it.post(path, b'{"n": 1}', **JSON)
         )
@@ -127,7 +127,10 @@ async def test_a_run_that_takes_longer_than_a_caller_waits(database_url: str) ->
 async def test_an_answer_is_sent_though_the_run_waits_before_and_after(database_url: str) -> None:
     sleep = ("util:FunctionSleep", {"duration": "300"})
     path = plant_hook(database_url, flow(WEBHOOK, SET, sleep, RESPOND, sleep))
-    async with door(database_url, answer_seconds=10) as it, working(database_url) as worker:
+    async with (
+        door(database_url, answer_seconds=kit.PATIENCE) as it,
+        working(database_url) as worker,
+    ):
         asking = asyncio.create_task(it.post(path, b'{"n": 1}', **JSON))
         await kit.waiting(database_url)
         kit.advance(worker, 300)

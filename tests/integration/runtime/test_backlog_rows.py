@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-import pytest
 
 from junctor.adapters.postgres.database import pool
 from junctor.adapters.postgres.queries import load
@@ -21,7 +20,6 @@ from tests.durability import kit
 from tests.integration.runtime.test_claims import new, parts
 from tests.support import run
 
-pytestmark = pytest.mark.timeout(30)
 SQL = load("hot")
 RELEASE = ("lock_release", "release_empty", "release_rest", "release_idle")
 OWNER = UUID(int=7)
@@ -39,7 +37,7 @@ async def engine(url: str) -> Connection:
 async def waits_for_a_lock(url: str, waiting: Connection) -> None:
     looks = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and pid = %s"
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as db:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(kit.PATIENCE):
             while await (await db.execute(looks, (waiting.info.backend_pid,))).fetchone() is None:
                 pass
 
@@ -162,7 +160,7 @@ def test_a_signal_while_the_row_goes_makes_it_anew(database_url: str) -> None:
             door = asyncio.create_task(inbox.accept([signal]))
             looks = "select 1 from pg_stat_activity where %s = any(pg_blocking_pids(pid))"
             async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as db:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(kit.PATIENCE):
                     ours = (back.info.backend_pid,)
                     while await (await db.execute(looks, ours)).fetchone() is None:
                         assert not door.done()

@@ -8,6 +8,7 @@ import json
 import psycopg
 import pytest
 
+from junctor.app.handover import raise_file_limit
 from tests.integration.runtime.door import (
     SET,
     WEBHOOK,
@@ -168,6 +169,7 @@ async def test_a_caller_that_goes_away_has_said_nothing(database_url: str, path:
 
 @asynchronous
 async def test_500_large_bodies_at_once(database_url: str, path: str) -> None:
+    raise_file_limit(2000)  # both ends of each connection are ours
     body = json.dumps({"n": "x" * 100_000}).encode()
     async with door(database_url) as it:
         answers = await asyncio.gather(*(it.post(path, body, **JSON) for _ in range(500)))

@@ -108,13 +108,13 @@ def inbox(url: str, scenario: UUID) -> list[Any]:
 
 async def settle(it: Tools) -> None:
     """Until somebody waits."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while not it.ends.waiting:
             await asyncio.sleep(0.001)
 
 
 CALL = CallScenario(data={"n": 1}, wait=False)
-WAIT = CallScenario(data={"n": 1}, wait=True, limit=10)
+WAIT = CallScenario(data={"n": 1}, wait=True, limit=120)
 
 
 def test_a_child_id_is_the_callers_own() -> None:
@@ -298,7 +298,7 @@ async def test_many_wait_with_few_looks(database_url: str) -> None:
     async with tools(database_url) as it:
         callers = [asking(it, child) for _ in range(40)]
         waiting = [asyncio.create_task(answered(WAIT, each)) for each in callers]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while it.ends.waiting < 40:
                 await asyncio.sleep(0.001)
         for each in callers:

@@ -21,7 +21,6 @@ from junctor.ports.ledger import RunRow, Write
 from tests.durability import kit
 from tests.support import run
 
-pytestmark = pytest.mark.timeout(30)
 SQL = load("hot")
 
 
@@ -30,7 +29,7 @@ async def parts(url: str) -> AsyncIterator[tuple[PostgresInbox, PostgresBacklog,
     with psycopg.connect(url, autocommit=True) as db:
         db.execute("truncate inbox, backlog, runs, segments, scenarios, organizations cascade")
     line = Line(url, patience=5)
-    yield PostgresInbox(line), PostgresBacklog(line, owner="me", lease=10), PostgresLedger(line)
+    yield PostgresInbox(line), PostgresBacklog(line, owner="me", lease=60), PostgresLedger(line)
     await line.close()
 
 

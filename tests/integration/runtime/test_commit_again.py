@@ -18,9 +18,8 @@ from tests.durability import kit
 from tests.durability.kit import ORGANIZATION
 from tests.integration.runtime.door import SET, WEBHOOK, flow, working
 from tests.integration.runtime.test_doubt import Forgetful
+from tests.integration.runtime.test_waits import sends
 from tests.support import asynchronous
-
-pytestmark = pytest.mark.timeout(60)
 
 
 @asynchronous
@@ -118,22 +117,24 @@ async def test_a_run_that_could_not_be_stored_can_be_once_that_is_mended(
     database_url: str,
 ) -> None:
     """Though its worker has had the scenario all the while, as another run of it goes on."""
-    short = flow(WEBHOOK, ("util:FunctionSleep", {"duration": "{{1.n}}"}), SET)
-    scenario = kit.plant(database_url, short)
-    async with working(database_url) as worker:
+    async with (
+        kit.vendor(delay=kit.NEVER) as vendor,
+        working(database_url, allow=f"127.0.0.1:{vendor.port}") as worker,
+    ):
+        text = flow(WEBHOOK, sends(vendor.port, "{{1.n}}"), SET)
+        scenario = kit.plant(database_url, text)
         picky = worker.committer._ledger = Picky(worker.committer._ledger)
         (other,) = await kit.deliver(database_url, scenario, [25])
-        busy = "select count(*) from backlog where scenario_id = %s and fence > 0"
+        await kit.until(lambda: vendor.done[25] == 1)
+        vendor.delay = 0.0  # of others: this one is not answered
         with psycopg.connect(database_url, autocommit=True) as db:
-            await kit.until(lambda: db.execute(busy, (scenario,)).fetchone() == (1,))
             picky.but = other
             (run,) = await kit.deliver(database_url, scenario, [0])
             await kit.until(lambda: kit.states(database_url).get(run) == "incomplete")
             picky.but = None
             given = {"organization": ORGANIZATION, "run": run}
             await asyncio.to_thread(db.execute, load("hot")["resume"], given)
-            await kit.until(
-                lambda: kit.states(database_url)[run] not in {"waiting", "running"}, seconds=10
-            )
+            await kit.until(lambda: kit.states(database_url)[run] not in {"waiting", "running"})
             assert kit.states(database_url)[run] == "finished"
             assert kit.states(database_url).get(other) not in kit.ENDED
+        vendor.answer()

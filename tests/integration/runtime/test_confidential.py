@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-import pytest
 
 from junctor.adapters.postgres.confidential import KNOWN, Confidential
 from junctor.ports.backlog import Claim
@@ -17,8 +16,6 @@ from junctor.ports.ledger import RunRow, SegmentRow, Write
 from tests.durability import kit
 from tests.integration.runtime.test_claims import execute, new, parts
 from tests.support import asynchronous
-
-pytestmark = pytest.mark.timeout(30)
 
 
 def ends(claim: Claim, delivery: UUID, state: str) -> Write:
@@ -82,7 +79,7 @@ async def test_it_is_wiped_with_the_write_that_ends_it_and_no_other_is(database_
             {"id": given[0].id},
         )
         assert (error["code"], wiped) == ("refused", True)
-        assert "ada" not in str(error)
+        assert "@" not in str(error)
 
 
 @asynchronous

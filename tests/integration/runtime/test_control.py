@@ -19,7 +19,6 @@ from tests.integration.runtime.door import SET, WEBHOOK, door, flow, idle, plant
 from tests.integration.runtime.test_waits import SLEEP, sends
 from tests.support import asynchronous
 
-pytestmark = pytest.mark.timeout(60)
 STOPS = load("stops")
 LEFT = "select 1 from stops where run_id = %(run)s"
 
@@ -151,13 +150,15 @@ async def test_a_draining_scenario_takes_nothing_and_says_when_to_come_again(
 async def test_a_run_under_way_stops_before_its_next_operation(
     database_url: str, keep: bool
 ) -> None:
-    async with kit.vendor(delay=0.5) as vendor:
+    async with kit.vendor(delay=kit.NEVER) as vendor:
         text = flow(WEBHOOK, sends(vendor.port, "{{1.n}}1"), sends(vendor.port, "{{1.n}}2"))
         scenario = kit.plant(database_url, text)
-        async with working(database_url, allow=f"127.0.0.1:{vendor.port}"):
+        async with working(database_url, allow=f"127.0.0.1:{vendor.port}") as worker:
             (run,) = await kit.deliver(database_url, scenario, [7])
             await kit.until(lambda: vendor.done == {71: 1})
             assert (await stop(database_url, run, keep=keep))[:2] == ("running", True)
+            await kit.until(lambda: run in worker._stops._wished)
+            vendor.answer()
             ended = "incomplete" if keep else "discarded"
             await kit.until(lambda: kit.states(database_url)[run] == ended)
             assert vendor.done == {71: 1}  # what was sent is done, the next is not sent
@@ -175,7 +176,7 @@ async def test_a_run_under_way_stops_before_its_next_operation(
 @asynchronous
 async def test_a_discarded_run_that_was_taken_up_again_does_nothing_more(database_url: str) -> None:
     """Its row says that it waits until it has something to record."""
-    async with kit.vendor(delay=0.5) as vendor:
+    async with kit.vendor(delay=kit.NEVER) as vendor:
         reads = sends(vendor.port, "{{1.n}}1")
         reads = (reads[0], {**reads[1], "method": "get"})
         text = flow(WEBHOOK, SLEEP, reads, sends(vendor.port, "{{1.n}}2"))
@@ -193,6 +194,8 @@ async def test_a_discarded_run_that_was_taken_up_again_does_nothing_more(databas
             await act(database_url, "update stops set created_at = now() - interval '2 minutes'")
             await act(database_url, STOPS["forget_stops"])
             assert len(execute(database_url, "select 1 from stops")) == 1  # it is still at it
+            await kit.until(lambda: run in worker._stops._wished)
+            vendor.answer()
             await quiet(database_url, scenario)
             assert (kit.states(database_url)[run], vendor.done) == ("discarded", {71: 1})
             await kit.until(lambda: execute(database_url, "select 1 from stops") == [])
@@ -213,14 +216,14 @@ async def test_a_run_that_nobody_is_at_is_discarded_without_more_ado(database_ur
 
 @asynchronous
 async def test_a_stop_ends_a_short_sleep_and_a_run_nobody_has_begun(database_url: str) -> None:
-    short = flow(WEBHOOK, ("util:FunctionSleep", {"duration": "20"}), SET)
+    short = flow(WEBHOOK, ("util:FunctionSleep", {"duration": "29"}), SET)
     scenario = kit.plant(database_url, short)
     async with working(database_url):
         (run,) = await kit.deliver(database_url, scenario, [1])
         asleep = "select count(*) from backlog where scenario_id = %(id)s and fence > 0"
         await kit.until(lambda: value(database_url, asleep, id=scenario) == 1)
         assert (await stop(database_url, run))[1]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(25):
             await kit.until(lambda: kit.states(database_url).get(run) == "discarded")
         await idle(database_url)
 
@@ -265,7 +268,7 @@ async def test_a_run_that_left_to_wait_as_it_was_to_be_stopped_is(
         )
         await act(database_url, wanted, of=ORGANIZATION, run=run, keep=keep)
         await act(database_url, "notify junctor_stop")
-        await kit.until(lambda: kit.states(database_url)[run] == then, seconds=10)
+        await kit.until(lambda: kit.states(database_url)[run] == then)
         assert of_run(database_url, run, "due_at") is None
         await kit.until(lambda: execute(database_url, LEFT, run=run) == [])
 

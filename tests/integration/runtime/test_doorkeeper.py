@@ -160,7 +160,7 @@ async def test_a_disk_that_is_full_at_the_commit_acknowledges_nothing(database_u
         execute(database_url, "drop trigger no_room on inbox")
         assert (await made.post(path, b'{"n": 1}')).status == 200
         async with working(database_url) as worker:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while not worker.active:  # its end can't be stored: the run stays
                     await asyncio.sleep(0.01)
             assert waiting_deliveries(database_url) == 1

@@ -18,7 +18,6 @@ from tests.durability import kit
 from tests.integration.runtime.test_claims import execute, new, parts
 from tests.support import run
 
-pytestmark = pytest.mark.timeout(60)
 BIG, SMALL = UUID(int=7), UUID(int=8)
 HEIGHT = 20_000
 MOST_PAGES = 1_500

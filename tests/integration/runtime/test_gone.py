@@ -17,7 +17,6 @@ from tests.durability.kit import ORGANIZATION, new_id, plant
 from tests.integration.runtime.door import SET, WEBHOOK, door, flow, plant_hook
 from tests.support import asynchronous
 
-pytestmark = pytest.mark.timeout(60)
 DELETE = "delete from scenarios where id = %s"
 
 

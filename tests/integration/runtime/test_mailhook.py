@@ -45,7 +45,7 @@ class Post:
 
     def _send(self, raw: bytes, to: tuple[str, ...], sender: str) -> tuple[int, str]:
         try:
-            with smtplib.SMTP("127.0.0.1", self._port, "client.test", timeout=20) as client:
+            with smtplib.SMTP("127.0.0.1", self._port, "client.test", timeout=120) as client:
                 client.ehlo()
                 client.mail(sender)
                 for address in to:

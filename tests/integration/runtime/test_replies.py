@@ -14,8 +14,6 @@ from tests.integration.runtime.door import flow, idle, working
 from tests.integration.runtime.waits_kit import WAIT, asking, asleep, outcomes, replies, reply, rows
 from tests.support import asynchronous
 
-pytestmark = pytest.mark.timeout(30)
-
 
 @pytest.fixture(autouse=True)
 def fresh(database_url: str) -> None:
@@ -45,7 +43,7 @@ async def test_a_reply_goes_to_the_run_that_waits_for_it(
         await idle(database_url)
     (outcome,) = await outcomes(database_url, run, 2)
     waited = outcome.pop("waited")
-    assert 0 < waited < 30
+    assert 0 < waited < 3600
     assert outcome == {
         "answered": True, "timedOut": False,
         "bundle": {"from": " 4915112345", "text": "yes please"},
@@ -81,7 +79,7 @@ async def test_a_reply_that_came_before_the_wait_opened_is_found(
     ran: bool, database_url: str
 ) -> None:
     """Between the sending and the wait: it may have run its own scenario, or lie in the inbox."""
-    async with kit.vendor(delay=0.3) as vendor:
+    async with kit.vendor(delay=kit.NEVER) as vendor:
         send: tuple[str, dict[str, Any]] = (
             "http:ActionSendData",
             {
@@ -101,6 +99,7 @@ async def test_a_reply_that_came_before_the_wait_opened_is_found(
             early = await reply(database_url, others, hook, **{"from": "7", "text": "quick"})
             if ran:
                 await kit.settle(database_url, {early: 0})
+            vendor.answer()
             assert await kit.settle(database_url, runs) == {run: "finished"}
             if not ran:
                 await block(database_url, others, None)

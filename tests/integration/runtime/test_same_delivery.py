@@ -82,8 +82,8 @@ async def test_a_hundred_callers_of_one_delivery_get_its_one_answer(database_url
     respond = ("gateway:WebhookRespond", {"status": "201", "body": "{{uuid}}", "headers": []})
     path = plant_hook(database_url, flow(WEBHOOK, SET, respond))
     async with (
-        door(database_url, answer_seconds=20) as it,
-        door(database_url, answer_seconds=20) as other,
+        door(database_url, answer_seconds=120) as it,
+        door(database_url, answer_seconds=120) as other,
     ):
         asking = asyncio.gather(
             *(

@@ -208,7 +208,7 @@ async def test_a_caller_is_resumed_and_its_child_with_it(database_url: str) -> N
             ((run, state, *_),) = runs(database_url, caller)
             assert state == "incomplete"
             await asyncio.to_thread(resume, database_url, run)  # the worker is in our event loop
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while runs(database_url, caller)[0][1] != "finished":
                     await asyncio.sleep(0.02)
             await idle(database_url)
@@ -233,17 +233,17 @@ async def test_a_caller_whose_worker_is_gone_finds_the_run_it_called(database_ur
     path = plant_hook(database_url, parent(CALL, ANSWER))
     caller = bind(database_url, path, target)
     async with door(database_url) as it:
-        async with working(database_url, lease=1.0) as first:
+        async with working(database_url, lease=3.0) as first:
             first._grace = 0.1
             asked = asyncio.create_task(post(it, path, 21))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while not first._ends.waiting and not runs(database_url, target):
                     await asyncio.sleep(0.001)
             switch(
                 database_url, target, active=False
             )  # whatever is left waits for the other worker
         switch(database_url, target, active=True)
-        async with working(database_url, lease=1.0):
+        async with working(database_url, lease=3.0):
             answer = await asked
             await idle(database_url)
     ((run, state, *_),) = runs(database_url, target)

@@ -17,7 +17,6 @@ from tests.integration.runtime.test_waits import sends
 from tests.integration.runtime.waits_kit import asking, asleep, outcomes, replies, reply, rows
 from tests.support import asynchronous
 
-pytestmark = pytest.mark.timeout(30)
 OF_RUN = "select watching, closed_at is null from waits where run_id = %s"
 
 
@@ -119,7 +118,7 @@ async def test_a_reply_that_a_run_went_on_with_stays_given_when_it_is_stopped_la
             database_url, queries("stops")["stop"],
             organization=kit.ORGANIZATION, run=first, keep=False, actor="Ada",
         )  # fmt: skip
-        await kit.settle(database_url, {answer: 0}, seconds=10)
+        await kit.settle(database_url, {answer: 0})
         await idle(database_url)
     ((name,),) = rows(database_url, "select name from runs where id = %s", answer)
     assert name is not None

@@ -89,7 +89,7 @@ def rows(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
 
 async def asleep(url: str, count: int = 1, *, reason: str = "delivery") -> list[UUID]:
     """Runs that wait, once there are so many and they have looked back."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + kit.PATIENCE
     while True:
         if time.monotonic() > until:
             left = rows(url, "select state, wait_reason, due_at, error from runs")

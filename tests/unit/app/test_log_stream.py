@@ -59,7 +59,7 @@ class Taken:
 
     def send(self, lines: Sequence[Line]) -> None:
         self.entered.set()
-        assert self.held.wait(10)
+        assert self.held.wait(120)
         if self.errors:
             raise self.errors.pop(0)
         self.lines += [line.text for line in lines]
@@ -102,7 +102,7 @@ def test_a_destination_that_hangs_holds_nobody_and_what_is_too_much_is_dropped()
     taken.held.clear()
     outlet = taken.outlet(meter, most=10)
     outlet.put(line("first"))
-    assert taken.entered.wait(10)
+    assert taken.entered.wait(120)
     for number in range(50):  # returns at once, although nothing is taken
         outlet.put(line(str(number)))
     taken.held.set()
@@ -268,7 +268,7 @@ def test_a_message_is_as_rfc_5424_says() -> None:
 def test_syslog_over_udp_is_a_message_a_datagram() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(5)
+        receiver.settimeout(120)
         target = SyslogTarget("udp", "127.0.0.1", receiver.getsockname()[1], "worker")
         target.send([line("a"), line("b")])
         got = [receiver.recv(65536).decode() for _ in range(2)]

@@ -15,7 +15,6 @@ from junctor.ports.backlog import Claim
 from tests.support import asynchronous
 from tests.unit.runtime.drive_kit import FOUND, OK, ORGANIZATION, RUN, SCENARIO, Bench, placed
 
-pytestmark = pytest.mark.timeout(10)
 PLACE = (ORGANIZATION, RUN)
 UNREACHED = NotSent(host="vendor.test", reason="refused")
 

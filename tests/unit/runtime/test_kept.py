@@ -18,7 +18,6 @@ from junctor.runtime.services import Asking
 from tests.support import asynchronous
 from tests.unit.runtime.drive_kit import OK, ORGANIZATION, RUN, SCENARIO, Bench, placed, world
 
-pytestmark = pytest.mark.timeout(10)
 STORE = UUID(int=9)
 Text = Annotated[str, Field(label="Text")]
 

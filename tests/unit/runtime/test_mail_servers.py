@@ -111,7 +111,7 @@ class Desk:
 async def desk(fault: str = "") -> AsyncIterator[Desk]:
     async with MailServer() as server:
         server.fault = cast("Any", fault)
-        servers = MailServers(server.addresses, whole=10)
+        servers = MailServers(server.addresses, whole=120)
         try:
             yield Desk(server, servers)
         finally:

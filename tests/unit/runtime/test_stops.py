@@ -15,8 +15,6 @@ from junctor.testing.hot import MemoryLedger
 from tests.support import asynchronous
 from tests.unit.runtime.drive_kit import OK, ORGANIZATION, RUN, Bench, placed
 
-pytestmark = pytest.mark.timeout(10)
-
 
 class Rows:
     """The table of wishes."""
