@@ -36,6 +36,7 @@ from junctor.runtime.door_answers import FULL, Gone, TooSlow, answer_of_first, a
 from junctor.runtime.doorkeeper import Doorkeeper
 from junctor.runtime.envelope import pack_call, pack_manual
 from junctor.runtime.fanout import APP, Fanout
+from junctor.runtime.hints import hinted
 from junctor.runtime.hooks import MOST_KEPT, Draining, Hook, Hooks, Moved
 from junctor.runtime.inspection import inspect
 from junctor.runtime.plans import Plans
@@ -445,8 +446,5 @@ class Ingest:
                     for future in waiting:
                         if not future.done():
                             future.set_result(answer)
-                try:
-                    await asyncio.wait_for(self._told.wait(), NET_SECONDS)
-                    self._told.clear()
-                except TimeoutError:
-                    continue
+                await hinted(self._told, NET_SECONDS)
+                self._told.clear()

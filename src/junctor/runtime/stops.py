@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from junctor.adapters.postgres.hot import Line
 from junctor.engine.commands import Address, Settle
 from junctor.engine.nodes import Halt
 from junctor.errors import Stopped
+from junctor.runtime.hints import hinted
 
 __all__ = ["Stops", "Wish"]
 
@@ -80,15 +80,12 @@ class Stops:
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         while run_id not in self._wished and (left := until - loop.time()) > 0:
-            changed = self._changed
-            with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), left)
+            await hinted(self._changed, left)
 
     async def watch(self) -> None:
         """Looks for wishes until it is cancelled."""
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._hint.wait(), LOOK_SECONDS)
+            await hinted(self._hint, LOOK_SECONDS)
             self._hint.clear()
             try:
                 await self.look()

@@ -20,7 +20,7 @@ from junctor.runtime.ingest import Ingest
 from junctor.runtime.notices import Notices, _End, _Said
 from tests.durability.kit import ORGANIZATION, plant
 from tests.integration.runtime.door import SET, WEBHOOK, flow
-from tests.support import run
+from tests.support import asynchronous, run
 
 HOOKED = flow(WEBHOOK, SET)
 NOTHING: Any = None
@@ -211,3 +211,21 @@ def test_a_caller_and_those_who_sent_the_same_again_get_the_one_answer() -> None
         task.cancel()
 
     run(check())
+
+
+@asynchronous
+async def test_a_door_closes_though_a_caller_comes_at_that_moment() -> None:
+    """Who looks for answers is told of the caller, and to end; its server would wait for ever."""
+    ingest = Ingest("unused", server="s", find=NOTHING, vault=NOTHING)
+    ingest._answers = Answers()  # type: ignore[assignment]  # no database here
+    ingest._waiters[uuid4()] = (ORGANIZATION, [])
+    task = asyncio.create_task(ingest._deliver_answers())
+    ingest._told.set()
+    for _ in range(10):  # until it waits for the next
+        await asyncio.sleep(0)
+    ingest._told.set()
+    await asyncio.sleep(0)
+    task.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert task.cancelled()

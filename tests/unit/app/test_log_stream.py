@@ -91,7 +91,7 @@ def test_what_is_queued_comes_in_order_and_is_counted() -> None:
     outlet = taken.outlet(meter)
     for number in range(1200):
         outlet.put(line(str(number)))
-    outlet.close()
+    outlet.close(grace=120)
     assert [json.loads(text)["event"] for text in taken.lines] == [str(n) for n in range(1200)]
     assert (meter.streamed["taken"], meter.dropped["taken"]) == (1200, 0)
     assert taken.closed
@@ -106,7 +106,7 @@ def test_a_destination_that_hangs_holds_nobody_and_what_is_too_much_is_dropped()
     for number in range(50):  # returns at once, although nothing is taken
         outlet.put(line(str(number)))
     taken.held.set()
-    outlet.close()
+    outlet.close(grace=120)
     assert len(taken.lines) == 11
     assert meter.dropped["taken"] == 40
 
@@ -115,12 +115,12 @@ def test_what_fails_is_tried_again_and_what_is_refused_is_not() -> None:
     meter, taken = Meter(), Taken(ConnectionError("away"), OSError("full"))
     outlet = taken.outlet(meter)
     outlet.put(line("a"))
-    outlet.close()
+    outlet.close(grace=120)
     assert len(taken.lines) == 1
     refusing = Taken(Unwanted("no"))
     outlet = refusing.outlet(meter)
     outlet.put(line("a"))
-    outlet.close()
+    outlet.close(grace=120)
     assert refusing.lines == []
     assert meter.dropped["taken"] == 1
 

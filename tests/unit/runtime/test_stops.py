@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -77,3 +78,25 @@ async def test_a_wish_is_kept_until_the_end_of_its_run_is_stored(lost: bool) -> 
     assert ledger.left == [1]
     await stops.look()
     assert len(rows.wishes) == lost
+
+
+@asynchronous
+async def test_a_watcher_ends_though_it_is_told_of_a_wish_at_that_moment() -> None:
+    """Its worker ends, and would wait for it for ever."""
+    stops = Stops(Rows())  # type: ignore[arg-type]  # all that is asked of a line
+    watching = asyncio.create_task(stops.watch())
+    resting = asyncio.create_task(stops.rest(RUN, 3600.0, asyncio.sleep))
+    await turns(10)
+    stops.hint()
+    stops.wish({RUN: (ORGANIZATION, Wish(keep=True, actor="Ada"))})
+    await asyncio.sleep(0)
+    for task in (watching, resting):
+        task.cancel()
+    await turns(10)
+    assert (watching.cancelled(), resting.cancelled()) == (True, True)
+
+
+async def turns(count: int) -> None:
+    """Lets the loop turn so often."""
+    for _ in range(count):
+        await asyncio.sleep(0)
