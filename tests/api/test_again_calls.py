@@ -13,7 +13,6 @@ from tests.support import asynchronous
 
 __all__ = ["folder"]
 
-pytestmark = pytest.mark.timeout(60)
 START: tuple[str, dict[str, Any]] = ("scenario-service:StartSubscenario", {})
 CALL: tuple[str, dict[str, Any]] = ("scenario-service:CallSubscenario", {"data": {"n": "{{1.n}}"}})
 
