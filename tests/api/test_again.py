@@ -433,6 +433,7 @@ async def test_many_are_counted_then_retried_or_discarded(database_url: str, fol
         limited = await bulk(verb="retry", scenario=shown, error="RateLimitError")
         assert limited == {"matching": 1, "done": 0}
         assert "error" in await bulk(verb="retry", dry=False)
+        assert "error" in await bulk(verb="discard", scenario="", dry=False)  # none is not all
         assert "error" in await bulk(verb="retry", scenario=shown, states=["uncertain"])
         ids = [runs[0]["id"]]
         assert await bulk(verb="discard", ids=ids, dry=False) == {"matching": 1, "done": 1}

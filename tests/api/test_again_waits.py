@@ -82,3 +82,30 @@ async def test_a_run_that_somebody_has_answered_is_not_asked_anew(
         await it.post(run, "retry")
         assert (await it.ended(run))["state"] == "finished"
         assert await it.output(run, 4) == [{"v": "Approve"}]
+
+
+@asynchronous
+async def test_a_run_that_somebody_answered_is_told_again_and_edited_with_the_answer(
+    database_url: str, folder: Path
+) -> None:
+    waits_kit.cleared(database_url)
+    async with standing(database_url, folder) as it:
+        said, fails = sets("{{3.decision}} {{1.n}}"), sets("{{parseNumber(1.n)}}")
+        path = await it.scenario(blueprint(WEBHOOK, LINK, ASK, said, fails))
+        await it.deliver(path, {"n": "none"}, ends=False)
+        (id_,) = await waits_kit.asleep(it.url, reason="approval")
+        await decide(it)
+        run = await it.ended({"id": ids.show("run", id_)})
+        assert (run["state"], run["failed_module"]) == ("incomplete", 5)
+        assert (await it.get(run, "/comparison"))["changes"] == []
+        await it.draft(path, blueprint(WEBHOOK, LINK, ASK, sets("said {{3.decision}}"), fails))
+        told = await it.get(run, "/comparison", version="draft")
+        assert [(each["kind"], each["after"]) for each in told["changes"]] == [
+            ("output", {"v": "said Approve"})
+        ]
+        backtest = await it.client.get(f"/api/v1{path.removeprefix('/api/v1')}/backtest")
+        assert backtest.json()["kinds"] == {"output": 1}
+        await it.post(run, "retry", edits=[{"module": 1, "values": {"n": 7}}])
+        run = await it.ended(run)
+        assert run["state"] == "finished"
+        assert (await it.get(run, "/operations"))["operations"][-1]["bundles"] == [{"v": 7}]

@@ -138,4 +138,6 @@ def test_many_are_counted_before_anything_is_done(junctor: Any, tmp_path: Path) 
     assert "1 of 1 runs are given up" in junctor("runs", "discard", runs[0]).out
     future = junctor("runs", "retry", "--scenario", "Many", "--since", "2999-01-01", "--json")
     assert future.json["matching"] == 0
+    none = junctor("runs", "discard", "--scenario", "", "--all")  # a variable that is not set
+    assert (none.code, "There is no scenario ''" in none.err) == (1, True)
     assert "2 of 2 runs go on" in junctor("runs", "retry", "--scenario", "Many", "--all").out

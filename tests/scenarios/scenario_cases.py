@@ -37,7 +37,15 @@ def scenario_of(case: dict[str, Any]) -> Scenario:
 
 def drive_of(case: dict[str, Any]) -> Drive:
     """A driver whose world follows the case's script; calls that it does not name are echoed."""
-    return Drive(compile_plan(scenario_of(case), find), World(_script(case.get("world", {}))))
+    answers = {int(module): _said(each) for module, each in case.get("answers", {}).items()}
+    world = World(_script(case.get("world", {})), answers=answers)
+    return Drive(compile_plan(scenario_of(case), find), world)
+
+
+def _said(given: dict[str, Any]) -> Any:
+    if "error" not in given:
+        return given
+    return revive({"code": given["error"], "message": "as scripted", "params": {}})
 
 
 def _script(world: dict[str, list[Any]]) -> Any:

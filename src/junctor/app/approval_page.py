@@ -139,7 +139,7 @@ class ApprovalPage:
         given = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         name = given.get("name", "").strip()
         try:
-            await decide(
+            chosen = await decide(
                 self._core,
                 asked,
                 given.get("decision", ""),
@@ -156,7 +156,7 @@ class ApprovalPage:
             await _show(send, 400, asked.question.question, content)
         else:
             await _say(
-                send, 200, "Thank you", f"Your decision is recorded: {given['decision']}. "
+                send, 200, "Thank you", f"Your decision is recorded: {chosen}. "
                 "You can close this page.",
             )  # fmt: skip
 

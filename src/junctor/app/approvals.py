@@ -144,10 +144,11 @@ async def _asked(core: Core, rows: Sequence[tuple[Any, ...]], what: str) -> Aske
 
 async def decide(
     core: Core, asked: Asked, decision: str, *, comment: str = "", by: str, actor: str
-) -> None:
-    """Decides a question; its run goes on at once. The first decision counts.
+) -> str:
+    """Decides a question; its run goes on at once. The first decision counts. Returns the choice as
+    the question has it.
 
-    ``by`` is shown in the run, ``actor`` in the audit log. `Misconfigured` on a decision that is
+    ``by`` (``actor``, if empty) is shown in the run, ``actor`` in the audit log. `Misconfigured` on a decision that is
     not offered or a comment that is missing; `Conflict` if it is decided or over.
     """
     question, shown = asked.question, ids.show("wai", asked.id)
@@ -163,7 +164,7 @@ async def decide(
     answer = {
         "decision": chosen,
         "comment": comment,
-        "by": " ".join(by.split())[:LONGEST_NAME],
+        "by": " ".join(by.split())[:LONGEST_NAME] or actor,
         "decidedAt": datetime.now(UTC),
     }
     keyring = await core.vault.keyring(asked.organization_id)
@@ -181,6 +182,7 @@ async def decide(
         object=shown,
         details={"decision": chosen, "run": ids.show("run", asked.run_id)},
     )
+    return chosen
 
 
 async def end_waits(connection: Connection, run: Run) -> None:

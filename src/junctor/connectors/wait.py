@@ -150,7 +150,9 @@ def approval(
     and `decidedAt` say the rest. The first decision counts. In a sequential scenario, what comes
     after the run waits, too.
     """
-    choices = tuple(dict.fromkeys(text for each in buttons if (text := each.strip()[:60])))
+    # In one line: a browser sends a line break in a button's text as another than it was.
+    lines = (" ".join(each.split())[:60].strip() for each in buttons)
+    choices = tuple(dict.fromkeys(text for text in lines if text))
     if len(choices) > _MOST_CHOICES:
         raise BundleInvalid(field="buttons", reason=f"at most {_MOST_CHOICES} buttons are shown")
     if not question.strip():

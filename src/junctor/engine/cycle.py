@@ -13,6 +13,7 @@ from junctor.engine.bundles import emit
 from junctor.engine.commands import Address, Command, Result, Settle
 from junctor.engine.effects import call
 from junctor.engine.forks import resume
+from junctor.engine.handlers import handle
 from junctor.engine.nodes import Halt, Step
 from junctor.engine.recording import MISSING
 from junctor.errors import Uncertain
@@ -67,7 +68,12 @@ def _cycle(run: Run, bundles: list[Bundle] | None) -> Generator[Command, Any, bo
         except Halt as halt:
             # Nothing was begun that could be resumed: the next run asks again.
             halt.status = halt.status or "failed"
-            raise
+            if head.handler is None:
+                raise
+            instead = yield from handle(run, head, env, (), halt)
+            if instead is not None:
+                yield from emit(run, head, [[instead]], env, ())
+            return False
     else:
         given = run.recorded(head, ())
         if given is MISSING:

@@ -111,7 +111,8 @@ def resume(run: Run, start: Mapping[str, Any]) -> Generator[Command, Any, None]:
     if run.edits:
         for node in nodes.values():
             env[node.slot] = _edited(run, node, tuple(start["path"]), env[node.slot])
-    yield from run.branch(nodes[start["module"]], env, tuple(start["path"]), passed=True)
+    # Its filter is asked, too: it may be what failed, or another bundle by now.
+    yield from run.branch(nodes[start["module"]], env, tuple(start["path"]))
     for source, place in reversed(sources):
         run.sources.pop()
         yield from collected(run, source, env, place)

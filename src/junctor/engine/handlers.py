@@ -3,7 +3,8 @@
 ``Ignore`` drops the bundle; ``Resume`` goes on with a substitute output; ``Break`` sets the bundle
 aside as an incomplete run of its own; ``Commit`` ends the run as finished, ``Rollback`` as failed.
 A flow without a directive ignores. A router or an if-else in it may lead to several directives: the
-first that is reached decides. An unknown outcome is never handled: nobody may decide about it
+first that is reached decides. A trigger that polls has no bundle to set aside: there *Break* ends the
+run as *Rollback* does. An unknown outcome is never handled: nobody may decide about it
 but a person or a probe.
 """
 
@@ -46,11 +47,12 @@ def handle(
     directive, run.directive = run.directive, outside
     env[node.slot] = None
     name, arguments = directive or ("ignore", None)
-    if name == "break" and not node.inside:
+    polled = node.step is Step.TRIGGER  # nothing to set aside: the next run asks again
+    if name == "break" and not (node.inside or polled):
         yield from _break(run, node, env, path, halt, arguments)
         return None
     _handled(run, node, path, halt)
-    if name == "break":  # of a module of a handler: what that is for is set aside, and all of it
+    if name == "break" and node.inside:  # of a module of a handler: what that is for is set aside, and all of it
         run.directive = run.directive or directive
         return None
     if name == "ignore":
@@ -63,7 +65,7 @@ def handle(
 def _handled(run: Run, node: Node, path: Path, halt: Halt) -> None:
     """So that a resumed run neither tries this again nor takes it for what stopped the run."""
     if not halt.handled:
-        number = halt.address.attempt + (node.step is Step.CALL)
+        number = halt.address.attempt + (node.step is Step.CALL or node.polls)
         run.journal.operation(run.cycle, node.id, path, number, None)
 
 

@@ -20,9 +20,14 @@ def route(run: Run, node: Node, env: list[Any], path: Path) -> Generator[Command
     for _, head in node.routes:
         if head is None:
             taken = True  # an empty route without a filter is passed, to no effect
-        elif run.enters(head, env, path):
+            continue
+        try:
+            enters = passed = run.passes(head, env, path)
+        except Exception:  # asked again in there it fails again, and is that module's failure
+            enters, passed = True, False
+        if enters:
             taken = True
-            yield from run.branch(head, env, path, passed=True)
+            yield from run.branch(head, env, path, passed=passed)
             if run.directive is not None:
                 return  # an error handler has come to its end
         else:

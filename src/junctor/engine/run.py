@@ -309,7 +309,7 @@ class Run:
         return bool(node.filter(env))
 
     def enters(self, node: Node, env: list[Any], path: Path) -> bool:
-        """As `passes`, for a route's first module: a failure is that module's."""
+        """As `passes`, for an error handler's first module: a failure is that module's."""
         try:
             return self.passes(node, env, path)
         except Exception as error:

@@ -138,7 +138,7 @@ def refusal(
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that ``Retry-After`` asks for, where it gives seconds (a date needs a clock)."""
     text = headers.get("retry-after", "").strip()
-    return float(text) if text.isdigit() and len(text) < 7 else None
+    return float(text) if text.isdecimal() and len(text) < 7 else None
 
 
 def _short(response: Response) -> str:

@@ -17,6 +17,7 @@ from junctor.errors import (
     VendorUnavailable,
 )
 from junctor.language.connector import Bundle, Connector, Effect, ModuleDef, Response
+from junctor.language.retry import LONGEST_DELAY
 
 __all__ = ["bundles_of", "dig", "half_done", "named", "refusal", "retry_after"]
 
@@ -71,21 +72,29 @@ def half_done(error: JunctorError) -> Uncertain:
 
 
 def retry_after(response: Response) -> float | None:
-    """Seconds until the vendor wants to hear from us again, if its headers say so.
+    """Seconds until the vendor wants to hear from us again, if its headers say so; `LONGEST_DELAY`
+    at most.
 
     ``Retry-After`` in seconds or as a date (RFC 9110 §10.2.3); else HighLevel's window length,
     ``X-RateLimit-Interval-Milliseconds``, which its documentation names in place of it.
     """
     text = response.headers.get("retry-after", "").strip()
-    if text.replace(".", "", 1).isdigit():
-        return float(text)
     if text:
-        try:
-            return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-        except ValueError:
-            return None
-    interval = response.headers.get("x-ratelimit-interval-milliseconds", "")
-    return int(interval) / 1000 if interval.isdigit() else None
+        seconds = _seconds(text)
+    else:
+        interval = response.headers.get("x-ratelimit-interval-milliseconds", "")
+        seconds = float(interval) / 1000 if interval.isdecimal() else None
+    return None if seconds is None else min(max(0.0, seconds), LONGEST_DELAY)
+
+
+def _seconds(text: str) -> float | None:
+    """What ``Retry-After`` says; ``None`` if it can't be read."""
+    try:
+        if text.replace(".", "", 1).isdecimal():
+            return float(text)
+        return parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, OverflowError):  # no date, or one that no clock has
+        return None
 
 
 def bundles_of(module: ModuleDef, response: Response) -> list[Bundle]:

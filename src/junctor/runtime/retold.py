@@ -2,7 +2,8 @@
 
 The engine runs as it always does, on any version of the scenario; waits take no time. What the
 journal knows an operation's outcome of is answered so, whatever its arguments are now; what it does
-not know would be sent, and is answered with nothing. No I/O.
+not know would be sent, and is answered with nothing. A wait for a delivery or a person ends as it did; one
+that the journal does not know, as if its time were over. No I/O.
 """
 
 from __future__ import annotations
@@ -13,12 +14,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from junctor.engine.commands import Await, Call, Command, Flush, Outcome, Result, Start, Wait
+from junctor.engine.commands import (
+    Address,
+    Await,
+    Call,
+    Command,
+    Flush,
+    Outcome,
+    Result,
+    Start,
+    Wait,
+)
 from junctor.engine.journal import Journal, Segment, Tag, decode_segment, encode_segment, revive
 from junctor.engine.nodes import Path
 from junctor.engine.recording import Recording
 from junctor.engine.run import Run
 from junctor.errors import Fault, JunctorError, TooLarge, Uncertain
+from junctor.language.connector import ModuleDef
 from junctor.runtime.plans import Prepared
 from junctor.runtime.repeats import OUTCOMES
 
@@ -37,7 +49,10 @@ class Answers:
     def __init__(self, records: Iterable[list[Any]]) -> None:
         self._pins: Mapping[int, Any] = {}
         self._known: dict[Place, list[tuple[int, Outcome]]] = {}
+        self._came: dict[Place, Any] = {}
+        """What operations gave that had waited: for a time, a delivery or a person."""
         ends = 0
+        waited: set[Place] = set()
         open_intents: set[Place] = set()
         for record in records:
             tag = record[0]
@@ -45,6 +60,10 @@ class Answers:
                 self._pins = self._pins or record[1]["pins"]
             elif tag == Tag.END:
                 ends += 1
+            elif tag == Tag.WAIT:
+                waited.add(_place(record))
+            elif tag == Tag.OPERATION and waited and _place(record) in waited:
+                self._came[_place(record)] = record[5]
             elif tag == Tag.INTENT:
                 open_intents.add(_place(record))
             elif tag == Tag.DONE:
@@ -69,12 +88,27 @@ class Answers:
 
         Attempts after the last one that is known end as that did.
         """
-        address, module = call.address, call.module
-        pin = self._pins.get(address.module)
-        tries = self._known.get(address[:3])
-        if not tries or pin is None or pin[0] != module.id:
+        tries = self._known.get(call.address[:3])
+        if not tries or not self._made(call.address, call.module):
             return None
-        return tries[min(address.attempt, len(tries) - 1)][1]
+        return tries[min(call.address.attempt, len(tries) - 1)][1]
+
+    def of_wait(self, wait: Wait, module: ModuleDef) -> Outcome:
+        """What a wait for a delivery or a person came to; its time is over, if that is unknown."""
+        assert wait.awaited is not None
+        place = wait.address[:3]
+        if self._made(wait.address, module):
+            came = self._came.get(place)
+            if isinstance(came, dict):
+                return Outcome([came])
+            if place in self._known:  # it could not be waited for
+                return self._known[place][-1][1]
+        return Outcome([wait.awaited.outcome(None, wait.awaited.seconds)])
+
+    def _made(self, address: Address, module: ModuleDef) -> bool:
+        """Whether what is recorded there is of the same module."""
+        pin = self._pins.get(address.module)
+        return pin is not None and pin[0] == module.id
 
 
 def _place(record: list[Any]) -> Place:
@@ -116,7 +150,7 @@ def tell(
 
     journal = Journal()
     run = _run(prepared, segments, journal, run_id, now)
-    told.result = _play(run, journal, answer, told.records)
+    told.result = _play(run, journal, answer, answers.of_wait, told.records)
     return told
 
 
@@ -133,9 +167,12 @@ def reached(
             found.append(call)
         raise _There
 
+    def waited(_wait: Wait, _module: ModuleDef) -> Outcome:
+        raise _There  # nothing is sent for it
+
     journal = Journal()
     with suppress(_There):
-        _play(_run(prepared, segments, journal, run_id, now), journal, answer, [])
+        _play(_run(prepared, segments, journal, run_id, now), journal, answer, waited, [])
     return found[0] if found else None
 
 
@@ -168,7 +205,11 @@ def _run(
 
 
 def _play(
-    run: Run, journal: Journal, answer: Callable[[Call], Outcome], records: list[list[Any]]
+    run: Run,
+    journal: Journal,
+    answer: Callable[[Call], Outcome],
+    waited: Callable[[Wait, ModuleDef], Outcome],
+    records: list[list[Any]],
 ) -> Result:
     begun: list[Call] = []
 
@@ -182,8 +223,13 @@ def _play(
             return len(begun) - 1
         if type(command) is Await:
             return _called(begun[command.ticket], journal, answer)
-        if type(command) is Wait and command.due is None:
-            journal.wait(command.address, 0.0)
+        if type(command) is Wait:
+            if command.due is None:
+                journal.wait(command.address, 0.0)
+            if command.awaited is not None:
+                module = run.plan.nodes[command.address.module].definition
+                assert module is not None  # it has just said what it waits for
+                return waited(command, module)
         elif type(command) is Flush:
             _drain(journal, records)
         return None  # nothing is settled, answered or set aside

@@ -31,6 +31,7 @@ from junctor.engine.plan import Plan, compile_plan
 from junctor.engine.recording import Recording
 from junctor.engine.run import Run
 from junctor.errors import JunctorError
+from junctor.language.asks.waits import AwaitApproval
 from junctor.language.connector import Answer, Bundle, Connector, Field
 from junctor.language.scenario import (
     Branch,
@@ -162,6 +163,11 @@ def sleep(_parameters: Mapping[str, Any], mapper: Any) -> float:
     return float(mapper["duration"])
 
 
+@kit.module("Asks somebody", kind="waiter")
+def ask(question: Text) -> AwaitApproval:
+    return AwaitApproval(seconds=3600, question=question)
+
+
 @kit.module("Answers", kind="responder")
 def answer(body: Text, status: Number = 200) -> Answer:
     return Answer(status=int(status), body=body.encode())
@@ -213,6 +219,8 @@ class World:
 
     script: Callable[[Call], list[Bundle] | JunctorError] = lambda call: [{"sent": call.arguments}]
     calls: list[Call] = part(default_factory=list)
+    answers: Mapping[int, Bundle | JunctorError] = part(default_factory=dict)
+    """What somebody answers who is asked, by module id; nobody else answers in time."""
 
     def answer(self, call: Call) -> Outcome:
         self.calls.append(call)
@@ -305,10 +313,15 @@ class Drive:
                 return ticket
             case Await(ticket):
                 return self._call(self.in_flight.pop(ticket), journal)
-            case Wait(address, seconds, due):
+            case Wait(address, seconds, due, awaited):
                 self.waits.append(command)
                 if due is None:
                     journal.wait(address, 1000.0 + seconds)
+                if awaited is not None:
+                    said = self.world.answers.get(address.module)
+                    if isinstance(said, JunctorError):
+                        return Outcome(error=said)
+                    return Outcome([awaited.outcome(said, seconds if said is None else 9)])
             case Respond():
                 self.responses.append(command)
             case Flush():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine_kit import Drive, Number, World, kit, module, plan_of
+from engine_kit import Drive, Number, World, kit, module, plan_of, when
 
 from junctor.engine.commands import Call, Settle
 from junctor.errors import DataError, RateLimited, Uncertain, VendorUnavailable
@@ -177,3 +177,38 @@ def test_waiting_for_a_vendors_budget_is_no_attempt() -> None:
     resumed = Drive(plan_of(module(1, "put", {})), World(script))
     resumed.records = [record for record in drive.records if record[0] not in (3, 7)]
     assert resumed.run(resume=True).status == "finished"
+
+
+def failing_poll(*onerror: Any) -> Drive:
+    flow = (module(1, "watch", onerror=onerror), module(3, "put", {"n": "{{1.n}}"}))
+    return Drive(plan_of(*flow), World(lambda call: DataError(reason="no")))
+
+
+@pytest.mark.parametrize(
+    ("directive", "status", "put"),
+    [
+        (module(4, "ignore"), "finished", []),
+        (module(4, "resume", {"n": "{{1.error.type}}"}), "incomplete", [{"n": "DataError"}]),
+        (module(4, "commit"), "finished", []),
+        (module(4, "rollback"), "failed", []),
+        (module(4, "break", {}), "failed", []),
+        (module(4, "ignore", filter=when("{{1.error.type}}", "text:equal", "x")), "failed", []),
+    ],
+)
+def test_a_trigger_that_fails_has_its_handler(directive: Any, status: str, put: Any) -> None:
+    drive = failing_poll(directive)
+    result = polling(drive, cycles=5)
+    assert result.status == status
+    assert [call.arguments for call in drive.world.calls if call.module.name == "put"] == put
+    assert drive.asides == []
+    end = status in {"finished", "incomplete"}
+    assert settled(drive) == [(0, {"incomplete": "hold"}.get(status, "commit"), True)] * end or (
+        settled(drive) == [(0, "rollback", False)]
+    )
+    asked = len(drive.world.calls)
+    for cut in range(len(drive.records)):
+        again = failing_poll(directive)
+        again.records = drive.records[:cut]
+        assert polling(again, cycles=5, resume=True).status == status
+    assert polling(drive, cycles=5, resume=True).status == status
+    assert len(drive.world.calls) == asked + (status == "incomplete")

@@ -224,3 +224,43 @@ def writes_fail(call: Call) -> Any:
         if call.module.name == "codes"
         else refusing(call) or [{"x": "made"}]
     )
+
+
+BAD = when('{{formatDate(1.when; "YYYY")}}', "exist")
+
+
+@pytest.mark.parametrize(
+    ("directive", "calls"),
+    [(module(5, "ignore"), [6]), (module(5, "resume", {"x": 1}), [4, 6])],
+)
+def test_a_filter_that_fails_on_a_route_is_handled_as_its_modules_failure(
+    directive: Module, calls: list[int]
+) -> None:
+    head = module(3, "put", {}, filter=BAD, onerror=(directive,))
+    router = module(
+        2, "router", routes=(route(head, module(4, "send", {"x": "{{3.x}}"})), route(module(6, "send", {})))
+    )
+    drive = Drive(plan_of(module(1, "start"), router))
+    assert drive.run([{"when": "no date"}]).status == "finished"
+    assert [each.address.module for each in drive.world.calls] == calls
+    assert drive.run([{"when": "no date"}], resume=True).status == "finished"
+    assert len(drive.world.calls) == len(calls)
+
+
+def test_a_filter_that_fails_on_a_route_sets_its_bundle_aside_and_is_asked_again() -> None:
+    head = module(3, "put", {}, filter=BAD)
+    router = module(2, "router", routes=(route(head), route(module(6, "send", {}))))
+    drive = Drive(plan_of(module(1, "start"), router, dlq=True))
+    result = drive.run([{"when": "no date"}])
+    assert (result.status, result.warnings) == ("finished", 1)
+    assert [each.address.module for each in drive.world.calls] == [6]
+    (aside,) = drive.asides
+    again = taken_up(drive, aside, World())
+    assert again.run(resume=True).status == "incomplete"
+    edited: dict[Any, Any] = {(0, 1, (0,)): {"when": None}}
+    assert again.run(resume=True, edits=edited).status == "finished"
+    assert again.world.calls == []  # edited so, the filter does not let it through
+    edited = {(0, 1, (0,)): {"when": "2026-11-22"}}
+    once = taken_up(drive, aside, World())
+    assert once.run(resume=True, edits=edited).status == "finished"
+    assert [each.address.module for each in once.world.calls] == [3]

@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
-from junctor.errors import DataError, Misconfigured, RateLimited, Uncertain, VendorUnavailable
-from junctor.language.retry import AGAIN, RetryPolicy, again_after, timeout_of
+from junctor.errors import (
+    DataError,
+    Misconfigured,
+    RateLimited,
+    Stopped,
+    Uncertain,
+    VendorUnavailable,
+)
+from junctor.language.retry import AGAIN, LONGEST_DELAY, RetryPolicy, again_after, timeout_of
 
 
 def test_delays_double_up_to_the_longest() -> None:
@@ -31,6 +38,13 @@ def test_what_the_other_side_asks_for_wins() -> None:
     assert RetryPolicy().delay(1, error, salt="x") == 77.0
 
 
+@pytest.mark.parametrize("asked", [1e12, float("inf")])
+def test_what_the_other_side_asks_for_is_no_later_than_a_clock_has(asked: float) -> None:
+    error = RateLimited(retry_after=asked)
+    assert RetryPolicy().delay(1, error, salt="x") == LONGEST_DELAY
+    assert again_after(None, 0, error) == LONGEST_DELAY
+
+
 def test_named_errors_are_tried_and_an_unknown_outcome_never_is() -> None:
     policy = RetryPolicy.of({"retry": {"errors": ["DataError", "uncertain"]}}, "flow[1]")
     assert policy.delay(1, DataError(reason="x")) == 1.0
@@ -40,7 +54,20 @@ def test_named_errors_are_tried_and_an_unknown_outcome_never_is() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"attempts": 0}, {"jitter": 2}, {"first": "soon"}, {"errors": 3}, "often", {"longest": -1}],
+    [
+        {"attempts": 0},
+        {"jitter": 2},
+        {"first": "soon"},
+        {"errors": 3},
+        {"errors": "RateLimitError"},
+        {"errors": [429]},
+        {"attempt": 3},
+        {"first": 1e12},
+        {"longest": float("nan")},
+        {"attempts": float("inf")},
+        "often",
+        {"longest": -1},
+    ],
 )
 def test_a_policy_that_makes_no_sense_names_its_path(given: Any) -> None:
     with pytest.raises(Misconfigured, match=r"flow\[1\]\.flags\.retry"):
@@ -61,6 +88,10 @@ def test_break_says_how_often_whatever_the_error() -> None:
         300,
         None,
     ]
+
+
+def test_who_stops_a_bundle_that_break_set_aside_takes_it_up_again() -> None:
+    assert again_after({"count": 2, "interval": 300}, 0, Stopped(actor="ann")) is None
 
 
 def test_timeouts_are_seconds() -> None:

@@ -69,7 +69,7 @@ def test_the_modules_say_what_is_awaited() -> None:
     )
     assert asked == AwaitDelivery(seconds=172_800, hook="Replies", match=(("From", "1"),))
     question = approval(
-        question=" Pay? ", buttons=["Yes", " Yes", "", "No"], limit=90, unit="seconds"
+        question=" Pay? ", buttons=["Yes", " Yes", "", "No", "Not\n now"], limit=90, unit="seconds"
     )
     assert question == AwaitApproval(seconds=90, question="Pay?", choices=("Yes", "No"))
     assert approval(question="?").choices == ("Approve", "Reject")

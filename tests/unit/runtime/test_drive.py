@@ -11,6 +11,7 @@ import pytest
 from junctor.engine.journal import Tag
 from junctor.errors import NotSent, Uncertain
 from junctor.language.connector import Request, Response
+from junctor.language.retry import LONGEST_DELAY
 from junctor.ports.backlog import Claim
 from tests.support import asynchronous
 from tests.unit.runtime.drive_kit import FOUND, OK, ORGANIZATION, RUN, SCENARIO, Bench, placed
@@ -142,6 +143,34 @@ async def test_a_vendor_that_asks_for_patience_gets_it() -> None:
     bench = Bench(placed(2, "send"), handler=script(busy, OK))
     assert (await bench.run()).state == "finished"
     assert bench.slept == [7.0]
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("99999999999999", LONGEST_DELAY),
+        ("9" * 400, LONGEST_DELAY),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_DELAY),
+        ("Mon, 01 Jan 0001 00:00:00 -0000", 1),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 1),
+        ("\xb2", 1),
+        ("-5", 1),
+        ("soon", 1),
+    ],
+)
+@asynchronous
+async def test_a_vendor_that_asks_for_nonsense_keeps_no_run_from_its_record(
+    said: str, seconds: float
+) -> None:
+    busy = Response(429, {"retry-after": said}, b"")
+    bench = Bench(placed(2, "send"), handler=script(busy, OK))
+    flight = await bench.run()
+    if seconds == 1:
+        assert flight.state == "finished"
+        assert bench.slept == [pytest.approx(1, rel=0.2)]
+    else:
+        assert flight.state == bench.row.state == "waiting"
+        assert bench.row.due_at.timestamp() == bench.time + seconds
 
 
 @asynchronous

@@ -213,7 +213,7 @@ async def bulk(request: ApiRequest, data: JSONBody[BulkOrder]) -> BulkView:
     if data.ids is None and data.scenario is None and not data.dry:
         raise Misconfigured("Say which runs: a scenario, or ids.", path="body")
     only = many.Filter(
-        scenario_id=read_id("scn", data.scenario) if data.scenario else None,
+        scenario_id=read_id("scn", data.scenario) if data.scenario is not None else None,
         states=data.states,
         error=data.error,
         since=data.since,

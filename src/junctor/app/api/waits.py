@@ -85,10 +85,10 @@ async def decide(
     asked = await approvals.find_approval(
         core, request.user.organization_id, read_id("wai", approval_id)
     )
-    await approvals.decide(
-        core, asked, data.decision, comment=data.comment, by=data.by or actor, actor=actor
+    chosen = await approvals.decide(
+        core, asked, data.decision, comment=data.comment, by=data.by, actor=actor
     )
-    return Decided(ids.show("wai", asked.id), ids.show("run", asked.run_id), data.decision)
+    return Decided(ids.show("wai", asked.id), ids.show("run", asked.run_id), chosen)
 
 
 def _decides(request: ApiRequest) -> bool:

@@ -59,20 +59,20 @@ def register(app: typer.Typer) -> None:
         from junctor.app.cli.session import actor, run_async, session
         from junctor.language import ids
 
-        async def main() -> str:
+        async def main() -> tuple[str, str]:
             async with session() as (core, organization_id):
                 asked = await approvals.find_approval(
                     core, organization_id, ids.read("wai", approval)
                 )
-                await approvals.decide(
-                    core, asked, decision, comment=comment, by=by or actor(), actor=actor()
+                chosen = await approvals.decide(
+                    core, asked, decision, comment=comment, by=by, actor=actor()
                 )
-                return ids.show("run", asked.run_id)
+                return ids.show("run", asked.run_id), chosen
 
-        run = run_async(main())
+        run, chosen = run_async(main())
         if as_json:
-            print_json({"id": approval, "run": run, "decision": decision})
+            print_json({"id": approval, "run": run, "decision": chosen})
             return
-        console().print(f"Decided. {run} goes on.", markup=False)
+        console().print(f"Decided: {chosen}. {run} goes on.", markup=False)
 
     app.add_typer(group, name="approvals")

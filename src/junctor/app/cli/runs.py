@@ -213,7 +213,9 @@ def _bulk(
 
     async def main() -> tuple[int, int]:
         async with session() as (core, organization_id):
-            of = await find_scenario(core, organization_id, scenario) if scenario else None
+            of = None
+            if scenario is not None:  # an empty one is none, and not all
+                of = await find_scenario(core, organization_id, scenario)
             only = Filter(
                 scenario_id=of.id if of is not None else None,
                 states=states or (),
