@@ -337,8 +337,7 @@ def _check_known(source: Source, made: Repeat) -> None:
 
 async def _edit(core: Core, source: Source, changes: Sequence[Change]) -> None:
     """The journal gets the changed bundles, and the run is due: both or neither."""
-    run = source.run
-    journal = Journal()
+    run, journal = source.run, Journal()
     for number, (cycle, module, path, bundle) in enumerate(changes, source.past.next_edit):
         journal.value(f"edit {number}", [cycle, module, list(path), bundle])
     segment = journal.take()

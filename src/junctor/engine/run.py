@@ -112,6 +112,7 @@ class Run:
         journal = self.journal
         fast = self._live and journal.full
         edits = self.edits
+        breathe = False
         while node is not None:
             try:
                 if node.filter is not None and not passed:

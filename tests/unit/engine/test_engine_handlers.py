@@ -238,13 +238,29 @@ def test_a_filter_that_fails_on_a_route_is_handled_as_its_modules_failure(
 ) -> None:
     head = module(3, "put", {}, filter=BAD, onerror=(directive,))
     router = module(
-        2, "router", routes=(route(head, module(4, "send", {"x": "{{3.x}}"})), route(module(6, "send", {})))
+        2,
+        "router",
+        routes=(route(head, module(4, "send", {"x": "{{3.x}}"})), route(module(6, "send", {}))),
     )
     drive = Drive(plan_of(module(1, "start"), router))
     assert drive.run([{"when": "no date"}]).status == "finished"
     assert [each.address.module for each in drive.world.calls] == calls
     assert drive.run([{"when": "no date"}], resume=True).status == "finished"
     assert len(drive.world.calls) == len(calls)
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_what_fails_first_behind_an_iterator_goes_on_with_a_substitute(lanes: int) -> None:
+    bad = when('{{formatDate(2.value; "YYYY")}}', "exist")
+    flow = (
+        module(1, "start"),
+        module(2, "each", {"array": "{{1.days}}"}, lanes=lanes),
+        module(3, "put", {}, filter=bad, onerror=(module(5, "resume", {"x": "none"}),)),
+        module(4, "send", {"x": "{{3.x}}"}),
+    )
+    drive = Drive(plan_of(*flow), World(lambda call: [{"x": "put"}]))
+    assert drive.run([{"days": ["no date", "2026-11-22"]}]).status == "finished"
+    assert [x for _, x in sent(drive)] == ["none", "put"]
 
 
 def test_a_filter_that_fails_on_a_route_sets_its_bundle_aside_and_is_asked_again() -> None:

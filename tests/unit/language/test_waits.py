@@ -71,7 +71,7 @@ def test_the_modules_say_what_is_awaited() -> None:
     question = approval(
         question=" Pay? ", buttons=["Yes", " Yes", "", "No", "Not\n now"], limit=90, unit="seconds"
     )
-    assert question == AwaitApproval(seconds=90, question="Pay?", choices=("Yes", "No"))
+    assert question == AwaitApproval(seconds=90, question="Pay?", choices=("Yes", "No", "Not now"))
     assert approval(question="?").choices == ("Approve", "Reject")
     assert (list_hooks(), approval_link()) == (ListHooks(), MakeApprovalLink())
 
