@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from junctor.errors import JunctorError
+from junctor.errors import JunctorError, Misconfigured
 from junctor.language.blueprint import Imported, blueprint_of, placed, requirements
 from junctor.language.blueprint_mappings import Mappings, listed
 from junctor.language.blueprint_mend import advice_for, nearest
@@ -17,6 +17,7 @@ from junctor.language.connector import ModuleDef
 from junctor.language.filters import OPERATORS
 from junctor.language.forms import schema_of
 from junctor.language.lossless import Steps, path_text
+from junctor.language.retry import RetryPolicy, timeout_of
 from junctor.language.scenario import Condition, Filter, Module, Problem, Severity
 
 __all__ = ["Checker"]
@@ -86,12 +87,21 @@ class Checker:
         for number, branch in enumerate(module.branches):
             self._filter(branch.filter, ("branches", number), sight)
         self.mappings.look(module.flags.get("groupBy"), ("flags", "groupBy"), sight)
+        self._patience(module)
         for number, output in enumerate(module.outputs):
             self.mappings.look(output, ("outputs", number), sight)
         self._feeder(sight)
         if definition is not None:
             self._handler(module, definition)
             self._required(module, definition)
+
+    def _patience(self, module: Module) -> None:
+        """Its retry policy and timeout, which are ours and typed by hand."""
+        for flag, read in (("retry", RetryPolicy.of), ("timeout", timeout_of)):
+            try:
+                read(module.flags, module.path)
+            except Misconfigured as error:
+                self._say(("flags", flag), "error", f"{error.params['reason']}.", module.path)
 
     def _definition(self, module: Module) -> ModuleDef | None:
         """The module's definition, unless none here serves it; says so then."""

@@ -176,6 +176,16 @@ def test_aliases_are_said_and_invented_ones_warned_of() -> None:
     assert made.runnable == 2
 
 
+def test_a_retry_policy_or_timeout_that_makes_no_sense() -> None:
+    flags = {"retry": {"errors": "RateLimitError"}, "timeout": "long"}
+    found = report(step(1, flags=flags), step(2, flags={"retry": {"attempts": 2}, "timeout": 9}))
+    assert [(each.path, each.severity) for each in found.problems] == [
+        ("$.flow[0].flags.retry", "error"),
+        ("$.flow[0].flags.timeout", "error"),
+    ]
+    assert "a list of types" in found.problems[0].message
+
+
 def test_a_version_nobody_serves() -> None:
     made = report(step(1, "old:thing"), step(2, "old:thing", version=3))
     (problem,) = made.problems
