@@ -31,7 +31,7 @@ from junctor.ports.catalog import Run, Scenario
 from junctor.runtime.flight import segment_aad
 from junctor.runtime.held import Held, counts, held
 from junctor.runtime.plans import Plans, Prepared
-from junctor.runtime.repeats import Past, Repeat, look, records_of
+from junctor.runtime.repeats import Past, Repeat, begins, look, records_of
 from junctor.runtime.retold import Answers, tell
 
 __all__ = ["Source", "Version", "opened", "prepared_of", "replay", "retry", "version_of"]
@@ -418,14 +418,7 @@ async def _supersede(
     _check_applied(source)
     prepared = await prepared_of(core, scenario, number)
     _check_key(source, prepared, at)
-    module = at.module if start is None else start
-    again = downstream(prepared.plan, module)
-    if at.module in prepared.plan.nodes and at.module not in again:
-        raise Misconfigured(
-            f"The run stopped at module {at.module}, which does not come after module {module}; "
-            "name that one, or one before it.",
-            module=module,
-        )
+    module = begins(prepared.plan, at, start)
     made = Repeat(
         past=source.past, prepared=prepared, run_id="", origin=source.shown, edits=changes,
         detail=scenario.detail, start=module, cycle=at.cycle, way=at.path, same=True, instead=True,

@@ -3,8 +3,8 @@
 ``Ignore`` drops the bundle; ``Resume`` goes on with a substitute output; ``Break`` sets the bundle
 aside as an incomplete run of its own; ``Commit`` ends the run as finished, ``Rollback`` as failed.
 A flow without a directive ignores. A router or an if-else in it may lead to several directives: the
-first that is reached decides. A trigger that polls has no bundle to set aside: there *Break* ends the
-run as *Rollback* does. An unknown outcome is never handled: nobody may decide about it
+first that is reached decides. A trigger that polls has no bundle to set aside: there *Break* ends
+the run as *Rollback* does. An unknown outcome is never handled: nobody may decide about it
 but a person or a probe.
 """
 

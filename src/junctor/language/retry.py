@@ -19,8 +19,8 @@ that the same may work later (facts: Make's schedule for rate limits and connect
 """
 
 LONGEST_DELAY = 30 * 86_400.0
-"""Seconds: nothing is tried again later than this, whatever a vendor asks for. That may be nonsense,
-up to dates that no clock has.
+"""Seconds: nothing is tried again later than this, whatever a vendor asks for. That may be
+nonsense, up to dates that no clock has.
 """
 
 

@@ -19,6 +19,7 @@ from junctor.errors import (
     Inconsistent,
     JunctorError,
     NotSent,
+    Retry,
     StaleFence,
     Uncertain,
     VendorRefused,
@@ -45,7 +46,7 @@ from junctor.runtime.files import RunFiles
 from junctor.runtime.flight import Flight, by_itself, caller
 from junctor.runtime.handles import with_handle
 from junctor.runtime.keeper import Keeper
-from junctor.runtime.outcomes import half_done, named, refusal
+from junctor.runtime.outcomes import half_done, named, refusal, retry_after
 from junctor.runtime.services import Asking, Services, asked
 from junctor.runtime.staging import Staged
 
@@ -89,6 +90,7 @@ class Operator:
         counted = 0
         before: list[Any] | None = None  # an answer is a step only if another request follows
         acted = False
+        later: float | None = None  # when the vendor wants to hear from us again
         module = call.module
         connector = self._connector(module.connector)
         effect: Effect = module.effect
@@ -106,7 +108,7 @@ class Operator:
                 return self._asking(flight, call, account, writes)
 
             async def send(request: Request | Ask, step: int) -> Any:
-                nonlocal acted, before, counted
+                nonlocal acted, before, counted, later
                 if before is not None:
                     flight.journal.step(call.address, step - 1, before[0])
                     before = None
@@ -126,6 +128,7 @@ class Operator:
                     counted += size
                     before = [response.as_record()]
                 good = 200 <= response.status < 300
+                later = None if good else retry_after(response)
                 if not good and request.raises:
                     error = refusal(connector, response, effect)
                     raise half_done(error) if acted else error
@@ -161,6 +164,8 @@ class Operator:
             if known is None:
                 log.exception("module_failed", module=module.id, run=str(flight.run_id))
                 known = Fault(reason=f"{module.id} raised {type(error).__name__}: {error}")
+            if isinstance(known, Retry) and known.retry_after is None:
+                known.retry_after = later  # a module that looks itself reads no dates
             if acted and not isinstance(known, VendorRefused):  # only a refusal says: not done
                 known = half_done(known)
             return await self._failed(flight, call, known, effect, counted)

@@ -23,12 +23,12 @@ from junctor.engine.journal import (
 )
 from junctor.engine.nodes import Path, Step
 from junctor.engine.plan import Plan, downstream
-from junctor.errors import Conflict, Uncertain
+from junctor.errors import Conflict, Misconfigured, Uncertain
 from junctor.language.connector import Bundle
 from junctor.language.files import File, file_of
 from junctor.runtime.plans import Prepared
 
-__all__ = ["OUTCOMES", "Past", "Piece", "Repeat", "look", "records_of"]
+__all__ = ["OUTCOMES", "Past", "Piece", "Repeat", "begins", "look", "records_of"]
 
 Piece = tuple[bytes, Mapping[bytes, bytes]]
 """An opened segment and its blobs, by hash."""
@@ -113,6 +113,28 @@ def look(records: Iterable[list[Any]]) -> Past:
                 past.bundles = record[5] if isinstance(record[5], list) else []
             first = False
     return past
+
+
+def begins(plan: Plan, at: Address, start: int | None) -> int:
+    """The module at which a run that stopped ``at`` an operation goes on in a plan: ``start``, or
+    the one that failed. `Misconfigured` if it can't.
+    """
+    if start is None and at.module not in plan.nodes:
+        raise Misconfigured(
+            f"The run stopped at module {at.module}, which version {plan.version} does not have. "
+            "Say which of its modules it is to go on from (`--from`): it has "
+            f"{', '.join(map(str, sorted(plan.nodes)))}. What that one and those after it sent is "
+            "sent again.",
+            module=at.module,
+        )
+    module = at.module if start is None else start
+    if at.module in plan.nodes and at.module not in downstream(plan, module):
+        raise Misconfigured(
+            f"The run stopped at module {at.module}, which does not come after module {module}; "
+            "name that one, or one before it.",
+            module=module,
+        )
+    return module
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +228,7 @@ class Repeat:
         header["root"] = caller_of(past.header) if self.instead else self.run_id
         if past.fork is not None:
             header |= {name: past.header[name] for name in ("again", "cycles")}
-            header["fork"] = _placed_fork(past.fork, plan)
+            header["fork"] = _placed_fork(past.fork, plan, past.header["origin"])
             if not self.instead:
                 header["fork"].pop("caller", None)
         return header
@@ -269,14 +291,15 @@ def _on_the_way(path: Path, way: Path) -> bool:
     return path[:shorter] == way[:shorter]
 
 
-def _placed_fork(fork: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+def _placed_fork(fork: Mapping[str, Any], plan: Plan, fork_of: str) -> dict[str, Any]:
     """Where a bundle's way goes on in this version; what no module of it can read is left out."""
     needed = {fork["module"], *(module for module, _ in fork["open"])}
     missing = sorted(needed - set(plan.nodes))
     if missing:
         raise Conflict(
             f"This run is a bundle that was set aside, and its way began in modules {missing}, "
-            f"which version {plan.version} does not have.",
+            f"which version {plan.version} does not have. Retry it on its own version, or replay "
+            f"{fork_of} on this one.",
             modules=missing,
         )
     env = {module: bundle for module, bundle in fork["env"].items() if int(module) in plan.nodes}

@@ -181,7 +181,7 @@ def test_waiting_for_a_vendors_budget_is_no_attempt() -> None:
 
 def failing_poll(*onerror: Any) -> Drive:
     flow = (module(1, "watch", onerror=onerror), module(3, "put", {"n": "{{1.n}}"}))
-    return Drive(plan_of(*flow), World(lambda call: DataError(reason="no")))
+    return Drive(plan_of(*flow), World(lambda _call: DataError(reason="no")))
 
 
 @pytest.mark.parametrize(

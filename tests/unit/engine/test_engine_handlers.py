@@ -258,7 +258,7 @@ def test_what_fails_first_behind_an_iterator_goes_on_with_a_substitute(lanes: in
         module(3, "put", {}, filter=bad, onerror=(module(5, "resume", {"x": "none"}),)),
         module(4, "send", {"x": "{{3.x}}"}),
     )
-    drive = Drive(plan_of(*flow), World(lambda call: [{"x": "put"}]))
+    drive = Drive(plan_of(*flow), World(lambda _call: [{"x": "put"}]))
     assert drive.run([{"days": ["no date", "2026-11-22"]}]).status == "finished"
     assert [x for _, x in sent(drive)] == ["none", "put"]
 

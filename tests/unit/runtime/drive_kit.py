@@ -11,6 +11,7 @@ from uuid import UUID
 from junctor.adapters.postgres.hot import Line
 from junctor.engine.journal import Journal, Tag, decode_segment
 from junctor.engine.plan import compile_plan
+from junctor.language.calls import refusal
 from junctor.language.connector import Answer, Bundle, Connector, Field, Flow, Request, Response
 from junctor.language.scenario import Module, Scenario, Settings
 from junctor.ports.backlog import Claim
@@ -63,6 +64,15 @@ def twice() -> Flow:
 @world.action("Puts", effect="idempotent")
 def put(text: Text = "") -> Request:
     return Request("PUT", "https://vendor.test/put", json={"text": text})
+
+
+@world.action("Looks at answers itself", effect="once")
+def look() -> Flow:
+    answer = yield Request("POST", "https://vendor.test/look", raises=False)
+    refused = refusal(answer, "once")
+    if refused is not None:
+        raise refused
+    return {}
 
 
 @world.search("Finds")

@@ -145,6 +145,7 @@ async def test_a_vendor_that_asks_for_patience_gets_it() -> None:
     assert bench.slept == [7.0]
 
 
+@pytest.mark.parametrize("name", ["send", "look"])
 @pytest.mark.parametrize(
     ("said", "seconds"),
     [
@@ -160,10 +161,10 @@ async def test_a_vendor_that_asks_for_patience_gets_it() -> None:
 )
 @asynchronous
 async def test_a_vendor_that_asks_for_nonsense_keeps_no_run_from_its_record(
-    said: str, seconds: float
+    said: str, seconds: float, name: str
 ) -> None:
     busy = Response(429, {"retry-after": said}, b"")
-    bench = Bench(placed(2, "send"), handler=script(busy, OK))
+    bench = Bench(placed(2, name), handler=script(busy, OK))
     flight = await bench.run()
     if seconds == 1:
         assert flight.state == "finished"

@@ -18,7 +18,7 @@ from junctor.errors import Conflict, DataError, Misconfigured, NotSent, Uncertai
 from junctor.runtime.compared import Change, beside, compare
 from junctor.runtime.held import held
 from junctor.runtime.plans import Prepared
-from junctor.runtime.repeats import OUTCOMES, Repeat, look
+from junctor.runtime.repeats import OUTCOMES, Repeat, begins, look
 from junctor.runtime.retold import Answers, Told, tell
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -106,6 +106,17 @@ def test_a_version_without_its_trigger_data_is_refused() -> None:
         begun([], flow())
     with pytest.raises(Misconfigured, match="no module 9"):
         begun(drive.records, drive.plan, start=9)
+
+
+def test_a_run_whose_failed_module_is_gone_says_what_to_do() -> None:
+    other = plan_of(module(1, "start"), module(5, "send", {}))
+    with pytest.raises(Misconfigured, match=r"module 4.*does not have.*--from.*it has 1, 5"):
+        begins(other, Address(0, 4, (0, 1)), None)
+    assert begins(other, Address(0, 4, (0, 1)), 5) == 5
+    assert begins(flow(), Address(0, 4, (0, 1)), None) == 4
+    assert begins(flow(), Address(0, 4, (0, 1)), 2) == 2
+    with pytest.raises(Misconfigured, match="does not come after module 4"):
+        begins(flow(), Address(0, 2, (0,)), 4)
 
 
 def test_after_a_stop_only_the_way_that_failed_is_done_again() -> None:
