@@ -149,7 +149,7 @@ async def decide(
     the question has it.
 
     ``by`` (``actor``, if empty) is shown in the run, ``actor`` in the audit log. `Misconfigured` on
-    a decision that is not offered or a comment that is missing; `Conflict` if it is decided or over.
+    a decision that is not offered or a comment that is missing; `Conflict` if decided or over.
     """
     question, shown = asked.question, ids.show("wai", asked.id)
     chosen = next((each for each in question.choices if each == decision), None) or next(

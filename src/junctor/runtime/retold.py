@@ -2,8 +2,8 @@
 
 The engine runs as it always does, on any version of the scenario; waits take no time. What the
 journal knows an operation's outcome of is answered so, whatever its arguments are now; what it does
-not know would be sent, and is answered with nothing. A wait for a delivery or a person ends as it did;
-one that the journal does not know, as if its time were over. No I/O.
+not know would be sent, and is answered with nothing. A wait for a delivery or a person ends as it
+did; one that the journal does not know, as if its time were over. No I/O.
 """
 
 from __future__ import annotations
