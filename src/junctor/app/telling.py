@@ -91,8 +91,8 @@ async def compare_run(
     source = await opened(core, organization_id, run_id)
     if source.past.end is None:
         raise Conflict(
-            f"{source.shown} is {source.run.state} and has not come to its end: there is nothing to "
-            "compare with.",
+            f"{source.shown} is {source.run.state} and has not come to its end: there is nothing "
+            "to compare with.",
             run=source.shown,
         )
     scenario = await core.catalog.scenario(organization_id, source.run.scenario_id)
