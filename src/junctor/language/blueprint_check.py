@@ -215,7 +215,7 @@ class Checker:
 
     def _handler(self, module: Module, definition: ModuleDef) -> None:
         why = _UNHANDLED.get(definition.kind)
-        if not module.onerror or why is None:
+        if not module.onerror or why is None or definition.poll is not None:
             return
         runs = "never runs"
         if definition.kind == "router" and module.filter is not None and module.filter.groups:

@@ -129,6 +129,8 @@ def test_an_error_handler_that_never_runs_is_said() -> None:
         ]),
     )  # fmt: skip
     said = [each for each in made.problems if each.path.endswith(".onerror")]
+    polls = report(step(1, "rss:TriggerNewArticle", onerror=handler), step(2))
+    assert not [each for each in polls.problems if each.path.endswith(".onerror")]
     assert [each.path for each in said] == [
         "$.flow[0].onerror", "$.flow[2].onerror", "$.flow[2].routes[0].flow[0].onerror",
     ]  # fmt: skip
