@@ -305,3 +305,20 @@ async def test_it_takes_a_right_of_its_own(api: Any) -> None:
         assert refused.status_code == 403
         nobody = await it.client.post("/api/v1/erasures", json={"phones": ["12"]})
         assert nobody.status_code in {400, 422}
+
+
+@asynchronous
+async def test_what_people_set_up_is_told_and_left(api: Any) -> None:
+    mail, phone = "joan@example.com", "+1 202 555 0177"
+    async with api() as it:
+        made = {"name": "ops", "email": f"ops@example.com, {mail}"}
+        assert (await it.client.post("/api/v1/notification-channels", json=made)).status_code == 201
+        store = await it.client.post("/api/v1/data-stores", json={"name": f"Calls of {phone}"})
+        assert store.status_code == 201, store.text
+        said = (
+            await it.client.post("/api/v1/erasures", json={"phones": [phone], "emails": [mail]})
+        ).json()
+        assert said["left"]["notification channels"] == 1
+        assert said["left"]["data stores"] == 1
+        channels = (await it.client.get("/api/v1/notification-channels")).json()["items"]
+        assert mail in channels[0]["address"]

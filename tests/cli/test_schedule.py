@@ -102,6 +102,12 @@ def test_a_schedule_is_shown_and_changed(junctor: Any, tmp_path: Path) -> None:
         "scenarios", "schedule", "Nightly", "--json", "--within", "", "--zone", "-"
     ).json
     assert (found["words"], found["zone"], len(found["next"])) == ("every hour", "UTC", 10)
+    begin = ("scenarios", "schedule", "Nightly", "--json", "--from", "2026-02-01")
+    assert junctor(*begin).json["scheduling"]["between"] == ["2026-02-01", None]
+    found = junctor("scenarios", "schedule", "Nightly", "--json", "--until", "2099-03-01").json
+    assert found["scheduling"]["between"] == ["2026-02-01", "2099-03-01"], "the other one stays"
+    found = junctor("scenarios", "schedule", "Nightly", "--json", "--from", "").json
+    assert found["scheduling"]["between"] == [None, "2099-03-01"]
     over = junctor("scenarios", "schedule", "Nightly", "--once", "2020-01-01T10:00")
     assert "No firing lies ahead" in over.out
     said = junctor("scenarios", "schedule", "Nightly", "--reset", "--pause")

@@ -110,6 +110,18 @@ def test_the_compose_file_is_two_of_each_on_a_healthy_database() -> None:
             assert port.startswith("127.0.0.1:")
 
 
+def test_a_backup_is_written_where_its_user_may_write() -> None:
+    """A folder that Compose has to make is root's; a new volume is as the image has that folder."""
+    (mount,) = compose()["services"]["backup"]["volumes"]
+    source, _, target = mount.rpartition(":")
+    assert source == "${JUNCTOR_BACKUPS:-backups}"
+    assert "backups" in compose()["volumes"]
+    assert compose()["services"]["backup"]["environment"]["JUNCTOR_BACKUP_DIR"] == target
+    text = (DEPLOY / "container" / "Dockerfile").read_text()
+    made = rf"install --directory --owner=10001 --group=10001 --mode=0700 {target}$"
+    assert re.search(made, text, re.MULTILINE)
+
+
 def test_no_secret_is_in_the_compose_file() -> None:
     for service in compose()["services"].values():
         for name, value in service["environment"].items():

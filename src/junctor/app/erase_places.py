@@ -78,6 +78,7 @@ PLACES: Final = (
         types=("uuid", "int"),
     ),
     Place("variables", "variables", ("id",), ("value",)),
+    Place("messages about notices", "notifications", ("id",), ("error",)),
     Place(
         "remembered API answers",
         "idempotency",
@@ -116,8 +117,31 @@ PLACES: Final = (
         act="report",
         types=("uuid", "int"),
     ),
-    Place("connections", "connections", ("id",), ("name", "settings"), act="report"),
-    Place("hooks", "hooks", ("id",), ("name", "settings", "registration"), act="report"),
+    Place("connections", "connections", ("id",), ("name", "settings", "test_error"), act="report"),
+    Place(
+        "connections' accounts",
+        "connection_states",
+        ("connection_id",),
+        ("account_id", "account", "broken_reason"),
+        act="report",
+    ),
+    Place(
+        "hooks",
+        "hooks",
+        ("id",),
+        ("name", "settings", "registration", "registration_error"),
+        act="report",
+    ),
+    Place(
+        "notification channels",
+        "notification_channels",
+        ("id",),
+        ("name", "address", "error"),
+        act="report",
+    ),
+    Place("data stores", "data_stores", ("id",), ("name", "structure"), act="report"),
+    Place("data structures", "data_structures", ("id",), ("name", "spec"), act="report"),
+    Place("tokens", "tokens", ("id",), ("name",), act="report"),
     Place("audit log", "audit", ("seq",), ("object", "details"), act="report", types=("bigint",)),
 )
 

@@ -156,7 +156,7 @@ class SyslogTarget:
     def send(self, lines: Sequence[Line]) -> None:
         """See `log_stream.Destination`."""
         try:
-            sock = self._socket or self._connect()
+            sock = self._open()
             messages = [self.message(line) for line in lines]
             if self._way == "udp":
                 for message in messages:
@@ -181,6 +181,26 @@ class SyslogTarget:
         sock, self._socket = self._socket, None
         if sock is not None:
             sock.close()
+
+    def _open(self) -> socket.socket:
+        """The connection, a new one if the collector has closed the last: what is sent after that
+        is taken by this machine's network, and by nobody else.
+        """
+        sock = self._socket
+        if sock is not None and self._way != "udp":
+            # A collector says nothing but goodbye (over TLS, perhaps a session's ticket as well).
+            sock.settimeout(0)
+            try:
+                while sock.recv(4096):
+                    pass
+            except (BlockingIOError, ssl.SSLWantReadError):
+                sock.settimeout(PATIENCE)
+                return sock
+            except OSError:
+                pass
+            self.close()
+            sock = None
+        return sock or self._connect()
 
     def _connect(self) -> socket.socket:
         if self._way == "udp":

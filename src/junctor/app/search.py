@@ -136,8 +136,11 @@ async def _of(core: Core, organization_id: UUID, run_ids: list[UUID]) -> list[Ru
     return await _rows(core, "runs_of", {"organization": organization_id, "ids": run_ids})
 
 
-def instant(text: str, now: datetime) -> datetime:
-    """``2d``, ``90m`` … before now, or an ISO date or time (UTC, if it has no zone)."""
+def instant(text: str, now: datetime, *, path: str = "since") -> datetime:
+    """``2d``, ``90m`` … before now, or an ISO date or time (UTC, if it has no zone).
+
+    `Misconfigured` with ``path``, the name of what was given.
+    """
     try:
         if match := _AGO.fullmatch(text.strip().lower()):
             return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
@@ -147,7 +150,7 @@ def instant(text: str, now: datetime) -> datetime:
         raise Misconfigured(
             f"'{text[:40]}' is no time; write 2d, 12h, 90m, or a date such as 2026-11-21 or "
             "2026-11-21T08:30Z.",
-            path="since",
+            path=path,
         ) from error
 
 

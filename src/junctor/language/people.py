@@ -8,6 +8,7 @@ of that text, so an index narrows down where to look and misses nothing.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from html import unescape
 from typing import Any, Final
@@ -37,6 +38,8 @@ without any gap would be read to its end.
 _WORD = re.compile(r"\w+")
 _JSON = re.compile(r"\\u([0-9A-Fa-f]{4})|\\[nrtbf]")
 _AT = r"(?:@|%40|&#64;|\\u0040)"
+_PARTS = re.compile(r"(?<!\S)[+(]{0,2}[0-9][0-9\s().\-/]*(?!\S)|\S+")
+"""What is typed, apart: digits with gaps stay together."""
 _SHORTEST, _LONGEST = 7, 15
 _NATIONAL = 10
 """Digits at a number's end that the index tells apart numbers by; `_SHORTEST` for narrowing."""
@@ -81,7 +84,10 @@ class Person:
         return [*self.phones, *self.emails, *self.words]
 
     def in_text(self, text: str) -> bool:
-        """Whether a text names them."""
+        """Whether a text names them, in whatever spelling."""
+        return any(map(self._in_form, _forms(text)))
+
+    def _in_form(self, text: str) -> bool:
         if self._exact.search(text):
             return True
         return any(
@@ -167,7 +173,7 @@ def _number(text: str, region: str) -> tuple[str, str]:
 
 
 def _address(text: str) -> str:
-    found = text.strip().lower()
+    found = _plain(text.strip())
     if len(found) > _LONGEST_MAIL or not re.fullmatch(
         r"[^\s@<>,;\"]+@[\w\-]+(?:\.[\w\-]+)+", found
     ):
@@ -176,7 +182,7 @@ def _address(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    found = " ".join(text.lower().split())
+    found = " ".join(_plain(text).split())
     lengths = [len(word) for word in _WORD.findall(found)]
     if not lengths or max(lengths) > _LONGEST_WORD or sum(lengths) < 4:
         raise Misconfigured(
@@ -242,14 +248,7 @@ def lexemes(text: str) -> Iterator[str]:
     """The index terms of a text: its words; ``tel:`` and the end of what may be a phone number,
     ``tel:+`` and all of one with its country code; ``mail:`` and an address.
     """
-    forms = [text]
-    if "%" in text:
-        forms.append(unquote(text))
-    if "&" in text:
-        forms.append(unescape(text))
-    if "\\" in text:
-        forms.append(_JSON.sub(_unescaped, text))
-    for form in forms:
+    for form in _forms(text):
         lowered = form.lower()
         for address in _MAIL.findall(lowered):
             if len(address) <= _LONGEST_MAIL:
@@ -258,6 +257,33 @@ def lexemes(text: str) -> Iterator[str]:
         for word in _WORD.findall(lowered):
             if len(word) <= _LONGEST_WORD:
                 yield word
+
+
+def _forms(text: str) -> Iterable[str]:
+    """A text, what it says where characters are escaped, and both as `_plain` has them."""
+    forms = [text]
+    if "%" in text:
+        forms.append(unquote(text))
+    if "&" in text:
+        forms.append(unescape(text))
+    if "\\" in text:
+        forms.append(_JSON.sub(_unescaped, text))
+    forms += [_plain(form) for form in forms if not form.isascii()]
+    return dict.fromkeys(forms)
+
+
+def _plain(text: str) -> str:
+    """One spelling of what looks the same: accents composed, wide and narrow letters, capitals
+    (also of letters whose small ones are two), the world's digits, no invisible marks.
+    """
+    if text.isascii():
+        return text.lower()
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(
+        str(unicodedata.decimal(char)) if char.isdecimal() else char
+        for char in folded
+        if unicodedata.category(char) != "Cf"
+    )
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -288,11 +314,21 @@ def query(text: str, *, region: str = "") -> str | None:
     ``*`` or ``…`` at the end of a word or number is anything that begins so.
     """
     text = text.strip()
-    whole = text.rstrip("*…")
-    if re.fullmatch(r"[+0-9][0-9\s().\-/]*", whole) and _long(whole):
+    whole = _plain(text.rstrip("*…"))
+    if re.fullmatch(r"[+0-9(][0-9\s().\-/]*", whole) and _long(whole):
         return _asked(text, region)
+    return (
+        " & ".join(filter(None, (_part(each[0], region) for each in _PARTS.finditer(text)))) or None
+    )
+
+
+def _part(text: str, region: str) -> str | None:
+    """A word, or digits with gaps between: a number if there are enough, and else words."""
     asked = [part for word in text.split() if (part := _asked(word, region))]
-    return " & ".join(asked) or None
+    words = " & ".join(asked) or None
+    if len(asked) > 1 and _long(text) and (number := _asked(text, region)) is not None:
+        return f"({number} | ({words}))"
+    return words
 
 
 def _long(text: str) -> bool:
@@ -301,11 +337,12 @@ def _long(text: str) -> bool:
 
 def _asked(word: str, region: str) -> str | None:
     prefix = word.endswith(("*", "…"))
-    word = word.rstrip("*…").lower()
+    typed = word.rstrip("*…").lower()
+    word = _plain(typed)
     digits = "".join(re.findall("[0-9]", word))
     if prefix and word.startswith("+") and digits:
         return _quoted(f"tel:+{digits}", prefix=True)
-    if re.fullmatch(r"[+0-9][0-9\s().\-/]*", word) and _SHORTEST <= len(digits) <= _LONGEST + 3:
+    if re.fullmatch(r"[+0-9(][0-9\s().\-/]*", word) and _SHORTEST <= len(digits) <= _LONGEST + 3:
         forms = {f"tel:{digits.lstrip('0')[-_NATIONAL:]}", f"tel:{digits[-_NATIONAL:]}"}
         try:
             code, rest = _number(word, region)
@@ -316,9 +353,15 @@ def _asked(word: str, region: str) -> str | None:
         return "(" + " | ".join(_quoted(form) for form in sorted(forms)) + ")"
     if "@" in word and len(word) <= _LONGEST_MAIL and (prefix or _MAIL.fullmatch(word)):
         return _quoted(f"mail:{word}", prefix=prefix)
-    words = [each for each in _WORD.findall(word) if len(each) <= _LONGEST_WORD]
-    if not words:
-        return None
+    # As it is typed, too: what an earlier release indexed has no other spelling.
+    asked = [
+        part for each in dict.fromkeys((word, typed)) if (part := _all_of(each, prefix=prefix))
+    ]
+    return f"(({') | ('.join(asked)}))" if len(asked) > 1 else asked[0] if asked else None
+
+
+def _all_of(text: str, *, prefix: bool) -> str:
+    words = [each for each in _WORD.findall(text) if len(each) <= _LONGEST_WORD]
     last = len(words) - 1
     return " & ".join(_quoted(each, prefix=prefix and at == last) for at, each in enumerate(words))
 

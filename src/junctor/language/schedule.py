@@ -9,8 +9,9 @@ which instants a schedule means.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any, Final, Literal, TypeVar, cast, get_args
 
 from junctor.language.blueprint_scalars import integer, shown
@@ -234,8 +235,10 @@ def _time_of(text: str) -> time:
 
 def _moment_of(text: str, *, last: bool) -> datetime:
     found = datetime.fromisoformat(text)
-    if len(text) == 10 and last:  # a day as an end is meant with all its hours
-        found = found.replace(hour=23, minute=59, second=59)
+    if last:
+        with suppress(ValueError):  # a day as an end is meant with all its hours
+            date.fromisoformat(text)
+            found = found.replace(hour=23, minute=59, second=59)
     return found
 
 

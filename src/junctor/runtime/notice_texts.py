@@ -241,14 +241,20 @@ def _line(text: str) -> str:
 
 def _amount(of: Mapping[str, Any], name: str) -> str:
     value = of.get(name)
-    return _size(value) if "bytes" in str(of.get("what")) else f"{value:,}" if value else "all"
+    return (
+        _size(value)
+        if "bytes" in str(of.get("what"))
+        else f"{value:,}"
+        if value is not None
+        else "all"
+    )
 
 
 def _size(value: Any) -> str:
     if not isinstance(value, int | float):
         return "little"
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if abs(value) < 1024:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if abs(value) < 1000:
             return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1024
+        value /= 1000
     return f"{value:.1f} TB"

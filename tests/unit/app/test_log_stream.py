@@ -295,6 +295,22 @@ def test_syslog_over_tcp_counts_octets() -> None:
     ]
 
 
+def test_a_collector_that_was_restarted_gets_all_lines_from_then_on() -> None:
+    """What is written to a connection that the other end has closed is lost without a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        target = SyslogTarget("tcp", "127.0.0.1", server.getsockname()[1], "worker")
+        target.send([line("a")])
+        first, _ = server.accept()
+        with first:
+            first.recv(65536)
+        target.send([line("b")])
+        server.settimeout(5)
+        second, _ = server.accept()
+        target.close()
+        with second, second.makefile("rb") as stream:
+            assert stream.read().endswith(b'{"event": "b"}')
+
+
 def webhook(answer: Callable[[Request], Response]) -> tuple[WebhookTarget, FakeTransport]:
     transport = FakeTransport(answer)
     return WebhookTarget("https://logs.test/x", b"secret", lambda: transport), transport

@@ -131,6 +131,59 @@ def test_what_is_no_person_is_refused() -> None:
             )
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("José Núñez", "Dear JOSÉ NÚÑEZ,"),
+        (
+            "José Núñez",
+            "Jose\u0301 Nu\u0301n\u0303ez",
+        ),  # as files of a Mac and some phones write it
+        ("Jose\u0301 Nu\u0301n\u0303ez", "José Núñez"),
+        ("José Núñez", '{"name": "Jos\\u00e9 N\\u00fa\\u00f1ez"}'),  # as most programs write JSON
+        ("José Núñez", "name=Jos%C3%A9+N%C3%BA%C3%B1ez"),
+        ("José Núñez", "Jos&eacute; N&uacute;&#241;ez"),
+        ("\u0130brahim Y\u0131lmaz", "\u0130brahim Y\u0131lmaz"),
+        ("Jürgen Weiß", "JÜRGEN WEISS"),
+        ("\u5c71\u7530 \uff80\uff9b\uff73", "\u5c71\u7530 \u30bf\u30ed\u30a6"),
+        (
+            "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627 \u0627\u062d\u0645\u062f\u06cc",
+            "\u0639\u0644\u06cc\u0631\u0636\u0627 \u0627\u062d\u0645\u062f\u06cc",
+        ),
+        (
+            "\u0418\u0432\u0430\u043d \u041f\u0435\u0442\u0440\u043e\u0432",
+            '"\\u0418\\u0432\\u0430\\u043d \\u041f\\u0435\\u0442\\u0440\\u043e\\u0432"',
+        ),
+    ],
+)
+def test_a_name_is_found_however_its_letters_are_written(name: str, text: str) -> None:
+    person = Person(words=[name])
+    assert person.in_text(text)
+    assert found_by(person.wanted(), text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+\u0661\u0662\u0660\u0662\u0665\u0665\u0665\u0660\u0661\u0664\u0662",  # Arabic
+        "\u06f0\u06f0\u06f1 \u06f2\u06f0\u06f2 \u06f5\u06f5\u06f5 \u06f0\u06f1\u06f4\u06f2",  # Persian
+        "(\uff12\uff10\uff12)\uff15\uff15\uff15\u2212\uff10\uff11\uff14\uff12",  # wide, as Japanese keyboards write it
+        "\u202d+1\u200e 202\u2060 555\u00ad0142\u202c",  # with the marks of an address book
+        "\\u0661\\u0662\\u0660\\u0662\\u0665\\u0665\\u0665\\u0660\\u0661\\u0664\\u0662",
+    ],
+)
+def test_a_number_is_found_in_the_digits_of_any_script(text: str) -> None:
+    assert JANE.in_text(text)
+    assert found_by(JANE.wanted(), text)
+    assert found_by(query("(202) 555-0142") or "", text)
+    assert found_by(
+        (query("+\u06f1\u06f2\u06f0\u06f2\u06f5\u06f5\u06f5\u06f0\u06f1\u06f4\u06f2") or "").strip(
+            "()"
+        ),
+        text,
+    )
+
+
 GAPS = st.sampled_from(["", " ", "-", ".", ") ", " - ", "\u00a0", "%20"])
 
 

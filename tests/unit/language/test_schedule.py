@@ -96,6 +96,22 @@ def local(data: Mapping[str, Any], zone: str, after: str, count: int) -> list[st
             {"type": "daily", "time": "06:00", "between": ["2026-02-01", "2026-02-02"]},
             ["02-01 06:00", "02-02 06:00"],
         ),
+        (
+            {"type": "daily", "time": "06:00", "between": ["20260201", "20260202"]},
+            ["02-01 06:00", "02-02 06:00"],
+        ),
+        (
+            {"type": "daily", "time": "06:00", "between": ["2026-02-01", "2026-02-02T00:00"]},
+            ["02-01 06:00"],
+        ),
+        (  # days are those of the firing, also where hours go over midnight
+            {
+                "type": "indefinitely",
+                "interval": 10800,
+                "restrict": [{"days": [5], "time": ["22:00", "03:00"]}],
+            },
+            ["01-02 00:00", "01-02 03:00", "01-09 00:00"],
+        ),
         ({"type": "yearly", "months": [2], "days": [30], "time": "06:00"}, []),
         ({"type": "monthly", "days": [31], "time": "6:00", "restrict": [{"months": [2]}]}, []),
     ],

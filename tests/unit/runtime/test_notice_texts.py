@@ -26,3 +26,16 @@ def test_a_kind_says_more_than_its_name(kind: str) -> None:
 
 def test_the_api_knows_every_kind() -> None:
     assert set(get_args(NoticeKind)) == set(KINDS)
+
+
+def test_a_limit_is_told_as_it_was_set() -> None:
+    """`junctor quotas --queue 5GB` is 5 GB: sizes are decimal, here as in all that is shown."""
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+
+    def said(**params: object) -> str:
+        return sentence(Item(kind="queue_full", count=1, first=at, last=at, params=params))
+
+    assert "5.0 GB of 5.0 GB in the queue" in said(what="queued_bytes", used=5 * 10**9, limit=5e9)
+    assert "999 bytes of 1.0 kB" in said(what="stored_bytes", used=999, limit=1000)
+    assert "1,000 of 1,000 queued" in said(what="queued_deliveries", used=1000, limit=1000)
+    assert "0 of 0 queued" in said(what="queued_deliveries", used=0, limit=0)

@@ -95,7 +95,7 @@ def _between(filters: Filters, since: str | None, until: str | None) -> Filters:
     return replace(
         filters,
         since=instant(since, now) if since else None,
-        until=instant(until, now) if until else None,
+        until=instant(until, now, path="until") if until else None,
     )
 
 

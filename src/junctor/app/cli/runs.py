@@ -102,7 +102,7 @@ def register(app: typer.Typer) -> None:
             triggers=tuple(trigger or ()),
             name=named,
             since=typed(lambda: instant(since, now)) if since else None,
-            until=typed(lambda: instant(until, now)) if until else None,
+            until=typed(lambda: instant(until, now, path="until")) if until else None,
             error=error,
             module=module,
             min_operations=min_operations,

@@ -51,10 +51,12 @@ def add(group: typer.Typer) -> None:
             typer.Option("--scheduling", help="Make's scheduling JSON; @FILE reads a file."),
         ] = None,
         begin: Annotated[
-            str | None, typer.Option("--from", help="Not before this date.", metavar="DATE")
+            str | None,
+            typer.Option("--from", help="Not before this date; '' is always.", metavar="DATE"),
         ] = None,
         end: Annotated[
-            str | None, typer.Option("--until", help="Not after this date.", metavar="DATE")
+            str | None,
+            typer.Option("--until", help="Not after this date; '' is never.", metavar="DATE"),
         ] = None,
         within: Annotated[
             list[str] | None,
@@ -105,11 +107,11 @@ def add(group: typer.Typer) -> None:
             on_demand=on_demand,
             given=given,
         )
-        limits = _limits(begin, end, within)
+        limited = any(each is not None for each in (begin, end, within))
         if missed not in {None, "skip", "once", "all"}:
             raise Usage(f"--missed is skip, once or all, not '{missed}'.")
         settings = (zone, missed, per_minute, pause)
-        changes = wanted is not None or bool(limits) or any(each is not None for each in settings)
+        changes = wanted is not None or limited or any(each is not None for each in settings)
         if reset and changes:
             raise Usage("--reset goes alone: it takes the whole schedule back.")
 
@@ -138,7 +140,7 @@ def add(group: typer.Typer) -> None:
                         core,
                         found,
                         actor=actor(),
-                        scheduling={**scheduling, **limits},
+                        scheduling=_limited(scheduling, begin, end, within),
                         zone=own if zone is None else None if zone == "-" else zone,
                         missed=usual if missed is None else cast("Missed", missed),
                         max_per_minute=most if per_minute is None else per_minute or None,
@@ -217,10 +219,17 @@ def window_of(text: str) -> dict[str, Any]:
     return out
 
 
-def _limits(begin: str | None, end: str | None, within: list[str] | None) -> dict[str, Any]:
-    out: dict[str, Any] = {}
+def _limited(
+    scheduling: dict[str, Any], begin: str | None, end: str | None, within: list[str] | None
+) -> dict[str, Any]:
+    """With these limits; what is not given stays, and '' or nothing but '' takes one away."""
+    out = dict(scheduling)
     if begin is not None or end is not None:
-        out["between"] = [begin, end]
+        before = out.get("between") or [None, None]
+        out["between"] = [
+            was if given is None else given or None
+            for was, given in zip(before, (begin, end), strict=True)
+        ]
     if within is not None:
         out["restrict"] = [window_of(each) for each in within if each.strip()]
     return out
