@@ -166,8 +166,10 @@ def test_a_name_is_found_however_its_letters_are_written(name: str, text: str) -
     "text",
     [
         "+\u0661\u0662\u0660\u0662\u0665\u0665\u0665\u0660\u0661\u0664\u0662",  # Arabic
-        "\u06f0\u06f0\u06f1 \u06f2\u06f0\u06f2 \u06f5\u06f5\u06f5 \u06f0\u06f1\u06f4\u06f2",  # Persian
-        "(\uff12\uff10\uff12)\uff15\uff15\uff15\u2212\uff10\uff11\uff14\uff12",  # wide, as Japanese keyboards write it
+        # Persian
+        "\u06f0\u06f0\u06f1 \u06f2\u06f0\u06f2 \u06f5\u06f5\u06f5 \u06f0\u06f1\u06f4\u06f2",
+        # wide, as Japanese keyboards write it
+        "(\uff12\uff10\uff12)\uff15\uff15\uff15\u2212\uff10\uff11\uff14\uff12",
         "\u202d+1\u200e 202\u2060 555\u00ad0142\u202c",  # with the marks of an address book
         "\\u0661\\u0662\\u0660\\u0662\\u0665\\u0665\\u0665\\u0660\\u0661\\u0664\\u0662",
     ],
