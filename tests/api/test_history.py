@@ -100,7 +100,13 @@ async def test_runs_are_found_by_what_is_in_them(api: Any, database_url: str) ->
         assert len(first["items"]) == 1
         rest = await it.client.get("/api/v1/runs", params={"q": "n", "cursor": first["next"]})
         assert len(rest.json()["items"]) == 2
-        for wrong in ({"q": " … "}, {"since": "soon"}, {"state": "odd"}, {"module": "x"}):
+        for wrong in (
+            {"q": " … "},
+            {"since": "soon"},
+            {"state": "odd"},
+            {"module": "x"},
+            {"trigger": "shedule"},
+        ):
             refused = await it.client.get("/api/v1/runs", params=wrong)
             assert refused.status_code in {400, 422}, wrong
         # Nobody else's runs are found.

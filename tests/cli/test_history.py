@@ -47,6 +47,14 @@ def test_runs_are_filtered_and_written_as_csv(
         ("'+for Ada", "ConnectionError", "5")
     ]
     assert junctor("runs", "--csv", "-").out.count("\n") == 2
+    for wrong, code, said in (
+        (["--csv", str(tmp_path / "no" / "runs.csv")], 1, "can't be written: No such file"),
+        (["--csv", str(tmp_path)], 1, "can't be written: Is a directory"),
+        (["--trigger", "shedule"], 2, "begins no run: delivery, schedule"),
+        (["--module", str(2**31)], 2, "2147483647"),
+    ):
+        refused = junctor("runs", *wrong)
+        assert (refused.code, said in refused.err) == (code, True), refused.err
     assert "is no time; write 2d" in junctor("runs", "--since", "yore").err
 
 

@@ -31,8 +31,9 @@ Scenario = FromQuery[str | None]
 States = Annotated[
     list[State] | None, QueryParameter(name="state", description="Only these states.")
 ]
+Trigger = Literal["delivery", "schedule", "manual", "call", "break", "replay"]
 Triggers = Annotated[
-    list[str] | None,
+    list[Trigger] | None,
     QueryParameter(name="trigger", description="Only begun by these: delivery, schedule …"),
 ]
 Named = Annotated[
@@ -72,7 +73,7 @@ def _filters(
     text: str | None,
     scenario: str | None,
     states: list[State] | None,
-    triggers: list[str] | None,
+    triggers: list[Trigger] | None,
     name: str | None,
     error: str | None,
     module: int | None,

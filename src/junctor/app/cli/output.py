@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
-from junctor.errors import JunctorError
+from junctor.errors import JunctorError, Misconfigured
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +25,7 @@ __all__ = [
     "show_error",
     "size",
     "span",
+    "target",
 ]
 
 STYLES = {
@@ -82,6 +85,21 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     if piped:
         out.width = WIDEST
     out.print(table)
+
+
+@contextmanager
+def target(path: str) -> Iterator[TextIO]:
+    """A file to write; ``-`` is standard output. `Misconfigured` if it can't be written."""
+    if path == "-":
+        yield sys.stdout
+        return
+    try:
+        with Path(path).open("w", encoding="utf-8", newline="") as out:
+            yield out
+    except OSError as error:
+        raise Misconfigured(
+            f"{path} can't be written: {error.strerror or error}.", path=path
+        ) from error
 
 
 def show_error(error: JunctorError, *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, BinaryIO, TextIO
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
@@ -125,14 +125,14 @@ def register(app: typer.Typer) -> None:
         key: KeyColumn = "key",
     ) -> None:
         """Writes every record: JSON lines lose nothing, a CSV is for spreadsheets."""
-        from junctor.app.cli.output import console
+        from junctor.app.cli.output import console, target
         from junctor.app.record_files import form_of
         from junctor.app.transfer import export_records
 
         form = form_of(file, format_)
 
         async def work(core: Any, found: Any) -> int:
-            with _target(file) as out:
+            with target(file) as out:
                 return await export_records(core, found, out, form, key=key)
 
         count = _with(store, work)
@@ -160,24 +160,6 @@ def register(app: typer.Typer) -> None:
         _count("Imported", _with(store, work), as_json=as_json)
 
     app.add_typer(group, name="records")
-
-
-@contextmanager
-def _target(path: str) -> Iterator[TextIO]:
-    """A file to write; ``-`` is standard output."""
-    import sys
-    from pathlib import Path
-
-    from junctor.errors import Misconfigured
-
-    if path == "-":
-        yield sys.stdout
-        return
-    try:
-        with Path(path).open("w", encoding="utf-8", newline="") as out:
-            yield out
-    except OSError as error:
-        raise Misconfigured(f"{path} can't be written: {error.strerror or error}.") from error
 
 
 @contextmanager

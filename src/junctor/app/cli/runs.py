@@ -66,7 +66,8 @@ def register(app: typer.Typer) -> None:
             typer.Option(help="Only begun by this (delivery, schedule, manual …). Repeatable."),
         ] = None,
         module: Annotated[
-            int | None, typer.Option(min=0, help="Only failed in this module: its number.")
+            int | None,
+            typer.Option(min=0, max=2**31 - 1, help="Only failed in this module: its number."),
         ] = None,
         min_operations: Annotated[
             int, typer.Option(min=0, help="Only with so many operations.")
@@ -89,12 +90,15 @@ def register(app: typer.Typer) -> None:
         from junctor.app.cli.output import ago, print_json, print_table, size, span
         from junctor.app.cli.session import run_async, session
         from junctor.app.scenarios import all_scenarios, find_scenario
-        from junctor.app.search import STATES, Filters, instant, search
+        from junctor.app.search import STATES, TRIGGERS, Filters, instant, search
         from junctor.language import ids
 
         for each in state or ():
             if each not in STATES:
                 raise Usage(f"'{each}' is no state of a run: {', '.join(STATES)}.")
+        for each in trigger or ():
+            if each not in TRIGGERS:
+                raise Usage(f"'{each}' begins no run: {', '.join(TRIGGERS)}.")
         now = datetime.now(UTC)
         filters = Filters(
             text=text,
