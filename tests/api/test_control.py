@@ -69,6 +69,11 @@ async def test_a_drained_scenario_is_off_by_itself(api: Any) -> None:
         hook = await hook_of(it, TRIGGER)
         path = f"/scenarios/{hook['scenario']}"
         assert (await it.client.post(door(hook), json={"type": "x"})).status_code == 200
+        for held in ("pause", "drain"):
+            assert (await posted(it, f"{path}/{held}"))["active"]
+            await posted(it, f"{path}/activate")
+            back = await got(it, path)
+            assert (back["active"], back["paused_at"], back["draining_at"]) == (True, None, None)
         drained = await posted(it, f"{path}/drain")
         assert (drained["active"], drained["queued"]) == (True, 1)
         assert await control.end_drained(it.core) == 0  # one waits still

@@ -29,6 +29,9 @@ def test_a_scenario_is_held_and_goes_on(junctor: Any, scenario: str) -> None:
     assert "1 active" in junctor("status").out
     assert any(" paused " in line for line in junctor("scenarios").out.splitlines())
     assert "goes on. Nothing waits." in junctor("resume", scenario).out
+    assert junctor("pause", scenario).code == 0
+    assert "is active." in junctor("activate", scenario).out
+    assert not any(" paused " in line for line in junctor("scenarios").out.splitlines())
     drained = junctor("drain", scenario, "--wait", "--json").json
     assert (drained["active"], drained["draining_at"]) == (False, None)
     refused = junctor("pause", scenario)

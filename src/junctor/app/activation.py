@@ -42,7 +42,8 @@ async def activate(
 ) -> Activated:
     """Publishes the draft, makes the trigger's hook, starts the scenario, registers the hook.
 
-    In this order, so that the first delivery after the vendor knows the address finds everything.
+    A pause or a draining ends with it. In this order, so that the first delivery after the vendor
+    knows the address finds everything.
     `Misconfigured` if a module has no connection, data store or scenario that it needs (``params``
     list all of them), or if the scenario could not run at all; `Conflict` if it was changed since
     it was read: then nothing is changed.
@@ -71,7 +72,8 @@ async def activate(
         read = scenario.revision
     hook = await _hook(core, scenario, version, chosen, *trigger, actor=actor) if trigger else None
     await schedules.fit(core, scenario, planned, actor=actor)
-    if not scenario.active or revision is not None:
+    held = scenario.paused_at is not None or scenario.draining_at is not None
+    if not scenario.active or held or revision is not None:
         scenario = await core.catalog.set_active(
             organization_id, scenario.id, actor=actor, active=True, revision=read
         )
