@@ -201,7 +201,9 @@ class Notifier:
             text=f"{text}\n\nJunctor at {self._public_url}",
             data={"kind": "test", "title": "Test", "count": 1, "things": 0, "items": []},
         )
-        await self._deliver(receiver, uuid4(), message, self._clock())
+        refused = await self._deliver(receiver, uuid4(), message, self._clock())
+        if refused is not None:
+            raise VendorRefused(f"{refused.message} The other addresses were told.")
 
     async def _send(
         self,
@@ -213,6 +215,7 @@ class Notifier:
         created_at: datetime,
     ) -> bool:
         where = {"organization": organization_id, "id": message_id}
+        refused: JunctorError | None = None
         try:
             receiver = await self._receiver(organization_id, channel_id)
             rows = await self._rows("contents", **where, limit=SHOWN)
@@ -240,14 +243,14 @@ class Notifier:
                     zone=ZoneInfo(receiver.zone),
                     public_url=self._public_url,
                 )
-                await self._deliver(receiver, message_id, message, created_at)
+                refused = await self._deliver(receiver, message_id, message, created_at)
         except Exception as error:  # whatever it is: others are to be told all the same
             reason = error.message if isinstance(error, JunctorError) else type(error).__name__
             over = attempts >= MOST_TRIES
             await self._execute("failed", **where, error=reason[:500], over=over)
             log.warning("notification_failed", message=str(message_id), error=reason, over=over)
             return False
-        await self._execute("sent", **where)
+        await self._execute("sent", **where, error=refused and refused.message[:500])
         return True
 
     async def _receiver(self, organization_id: UUID, channel_id: UUID) -> _Receiver:
@@ -270,19 +273,20 @@ class Notifier:
 
     async def _deliver(
         self, receiver: _Receiver, message_id: UUID, message: Told, created_at: datetime
-    ) -> None:
+    ) -> JunctorError | None:
+        """Raises what went wrong; returns what did for some addresses, if the others were told."""
         if receiver.kind == "email":
-            await self._by_mail(receiver, message_id, message, created_at)
-        else:
-            await self._by_webhook(receiver, message_id, message)
+            return await self._by_mail(receiver, message_id, message, created_at)
+        await self._by_webhook(receiver, message_id, message)
+        return None
 
     async def _by_mail(
         self, receiver: _Receiver, message_id: UUID, message: Told, created_at: datetime
-    ) -> None:
+    ) -> JunctorError | None:
         if self._post is None:
             raise Misconfigured(
                 "There is no mail account to send from: set JUNCTOR_SMTP_URL, for servers and "
-                "workers."
+                "workers, and where a command tries a channel."
             )
         outgoing = Outgoing(
             to=tuple(each.strip() for each in receiver.address.split(",")),
@@ -298,7 +302,26 @@ class Notifier:
             message_id=f"<{message_id}@{domain_of(sender)}>",
             date=created_at,
         )
-        await self._mail.send(self._post.login, sender, recipients(outgoing), raw)
+        to = recipients(outgoing)
+        try:
+            await self._mail.send(self._post.login, sender, to, raw)
+        except VendorRefused:
+            if len(to) == 1:
+                raise
+        else:
+            return None
+        # A server takes a message for all or for none: one who has left must not silence it.
+        refused: VendorRefused | None = None
+        told = 0
+        for address in to:
+            try:
+                await self._mail.send(self._post.login, sender, (address,), raw)
+                told += 1
+            except VendorRefused as error:
+                refused = error
+        if refused is not None and not told:
+            raise refused
+        return refused
 
     async def _by_webhook(self, receiver: _Receiver, message_id: UUID, message: Told) -> None:
         timestamp = int(self._clock().timestamp())

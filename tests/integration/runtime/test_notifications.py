@@ -21,7 +21,7 @@ from junctor.app import chores, notifications
 from junctor.app.core import Core, open_core
 from junctor.app.owner import ensure_organization
 from junctor.app.settings import Settings
-from junctor.errors import BundleInvalid, Misconfigured, NotSent
+from junctor.errors import BundleInvalid, Misconfigured, NotSent, VendorRefused
 from junctor.language.connector import Request, Response
 from junctor.ports.transport import Files
 from junctor.runtime.notices import backup_failed, once_a_day
@@ -268,6 +268,36 @@ async def test_mail_goes_to_all_addresses_and_is_known_again(
                 ("backup_failed", ["ops"]),
                 ("run_stopped", []),
             ]
+
+
+@asynchronous
+async def test_an_address_that_is_gone_keeps_no_alarm_from_the_others(
+    database_url: str, folder: Path
+) -> None:
+    async with MailServer() as server:
+        url = f"smtp+plain://ann:secret@127.0.0.1:{server.smtp_port}?from=junctor@example.com"
+        allow = (f"127.0.0.1:{server.smtp_port}",)
+        async with opened(database_url, folder, smtp_url=url, egress_allow=allow) as (core, org):
+            email = "a@example.com, nobody@example.com, b@example.com"
+            channel, _ = await notifications.add_channel(
+                core, org, actor="t", name="ops", email=email
+            )
+            await happen(core, org)
+            assert await chores.notify(core) == {"handed": 1, "sent": 1, "failed": 0}
+            assert [each.rcpt_tos for each in server.sent] == [["a@example.com"], ["b@example.com"]]
+            assert len({bytes(each.original_content or b"") for each in server.sent}) == 1
+            (shown,) = await notifications.channels(core, org)
+            assert shown.sent_at is not None
+            assert shown.failed_at is not None
+            assert "nobody@example.com" in (shown.error or "")
+            (notice,) = await notifications.notices(core, org)
+            assert list(notice.told) == ["ops"]
+            with pytest.raises(VendorRefused, match=r"nobody@example\.com"):
+                await notifications.notifier(core).test(org, channel.id)
+            server.fault = "refuse-data"  # then nobody is told, and it is tried again
+            await happen(core, org)
+            await execute(core, "update notifications set begun_at = now() - interval '1 hour'")
+            assert (await chores.notify(core))["failed"] == 1
 
 
 @asynchronous

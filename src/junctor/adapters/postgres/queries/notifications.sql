@@ -107,11 +107,14 @@ where l.organization_id = %(organization)s and l.notification_id = %(id)s
 group by n.scenario_id, s.name, n.subject order by 4 desc, 6 desc limit %(limit)s
 
 -- name: sent
+-- `error`: what some of a channel's addresses were refused with; the others were told.
 with m as (
-  update notifications set sent_at = now(), error = null
+  update notifications set sent_at = now(), error = %(error)s
   where organization_id = %(organization)s and id = %(id)s returning organization_id, id, channel_id
 ), c as (
-  update notification_channels c set sent_at = now(), failed_at = null, error = null from m
+  update notification_channels c set sent_at = now(), error = %(error)s,
+    failed_at = case when %(error)s::text is not null then coalesce(c.failed_at, now()) end
+  from m
   where c.organization_id = m.organization_id and c.id = m.channel_id
 )
 update notices n set told_at = now() from notification_notices l, m
