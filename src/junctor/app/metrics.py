@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 CACHED = 5.0
 """Seconds for which what the database said is said again."""
+PATIENCE = 4.0
+"""Seconds that a scrape waits for the database; Prometheus waits ten for all."""
 MOST_COUNTED = 100_000
 """Rows that are counted at most: a gauge that stands here says "or more"."""
 MOST_PORTS = 64
@@ -223,31 +225,62 @@ def _copied(counted: Mapping[Any, Any]) -> list[Any]:
 
 
 class Installation(Collector):
-    """What the database knows, asked at most every `CACHED` seconds. For servers."""
+    """What the database knows, asked at most every `CACHED` seconds. For servers.
 
-    def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    Asked in a thread: a database that hangs must not keep a scrape from what the process counted.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        patience: float = PATIENCE,
+    ) -> None:
         self._url = url
+        self._patience = patience
         self._clock = clock
         self._lock = threading.Lock()
         self._said: list[Metric] = []
         self._until = float("-inf")
         self._connection: psycopg.Connection[Any] | None = None
+        self._asking: threading.Thread | None = None
 
     def collect(self) -> Iterator[Metric]:
         """Everything; of a database that is away, only that it is."""
         with self._lock:
             if self._clock() >= self._until:
-                try:
-                    self._said = list(self._ask(load("metrics")))
-                except (psycopg.Error, OSError) as error:
-                    log.warning("metrics_not_read", error=str(error).partition("\n")[0])
-                    self.close()
-                    self._said = [_family("junctor_database_up", [((), 0)])]
+                self._said = self._answer() or [_family("junctor_database_up", [((), 0)])]
                 self._until = self._clock() + CACHED
             yield from self._said
 
+    def _answer(self) -> list[Metric]:
+        """What the database says within `PATIENCE`; nothing if it does not."""
+        if self._asking is not None and self._asking.is_alive():  # it hangs since an earlier scrape
+            return []
+        said: list[Metric] = []
+
+        def ask() -> None:
+            try:
+                said.extend(list(self._ask(load("metrics"))))
+            except (psycopg.Error, OSError) as error:
+                log.warning("metrics_not_read", error=str(error).partition("\n")[0])
+                self._drop()
+
+        self._asking = threading.Thread(target=ask, name="metrics", daemon=True)
+        self._asking.start()
+        self._asking.join(self._patience)
+        if self._asking.is_alive():
+            log.warning("metrics_not_read", error="the database does not answer")
+            return []
+        return said
+
     def close(self) -> None:
-        """Gives its connection back."""
+        """Gives its connection back, unless the database hangs: then the process' end does."""
+        if self._asking is None or not self._asking.is_alive():
+            self._drop()
+
+    def _drop(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import threading
 import time
 import urllib.request
+from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 
 import pytest
 from prometheus_client import generate_latest
+from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from junctor.app.metrics import METRICS, Installation, Listener, registry
@@ -79,6 +83,33 @@ def test_a_database_that_is_away_is_said_once_per_while_and_breaks_nothing() -> 
     now = 6.0
     assert next(iter(away.collect())) is not first[0]
     away.close()
+
+
+@pytest.mark.timeout(20)
+def test_a_database_that_hangs_keeps_no_scrape() -> None:
+    """Stopped, or behind a network that swallows everything: no error comes, and no answer."""
+    moments = count(0.0, 10.0)
+    goes_on = threading.Event()
+
+    class Hanging(Installation):
+        asked = 0
+
+        def _ask(self, sql: Mapping[str, str]) -> Iterator[Metric]:
+            del sql
+            self.asked += 1
+            assert goes_on.wait(15)
+            yield Metric("junctor_nodes", "", "gauge")
+
+    hanging = Hanging("", clock=lambda: next(moments), patience=0.01)
+    for _ in range(2):
+        assert [metric.name for metric in hanging.collect()] == ["junctor_database_up"]
+    assert hanging.asked == 1, "nobody queues up behind it"
+    hanging.close()
+    goes_on.set()
+    assert hanging._asking is not None
+    hanging._asking.join()
+    again = Hanging("", clock=lambda: next(moments), patience=15)
+    assert [metric.name for metric in again.collect()] == ["junctor_nodes"]
 
 
 def test_every_metric_is_on_the_page_as_it_is() -> None:
