@@ -30,6 +30,7 @@ from junctor.runtime.disk import Disk
 from junctor.runtime.drive import SLICE, Driver
 from junctor.runtime.flights import Flights
 from junctor.runtime.heartbeat import Heartbeat
+from junctor.runtime.hints import hinted
 from junctor.runtime.notices import Notices
 from junctor.runtime.pace import Pace
 from junctor.runtime.plans import Plans, Prepared
@@ -203,10 +204,7 @@ class Worker:
             if started:
                 await asyncio.sleep(0 if self._rest and self._signalled else GATHER)
                 continue
-            try:
-                await asyncio.wait_for(woken.wait(), 1.0)
-            except TimeoutError:
-                self._woken = True
+            self._woken = not await hinted(woken, 1.0)
 
     async def _breathe(self) -> None:
         """A long run's pause: others get a turn, and new ones as long as it takes to start them."""
