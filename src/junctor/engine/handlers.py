@@ -52,9 +52,7 @@ def handle(
         yield from _break(run, node, env, path, halt, arguments)
         return None
     _handled(run, node, path, halt)
-    if (
-        name == "break" and node.inside
-    ):  # of a module of a handler: what that is for is set aside, and all of it
+    if name == "break" and node.inside:  # what its handler is for is set aside, and all of it
         run.directive = run.directive or directive
         return None
     if name == "ignore":
