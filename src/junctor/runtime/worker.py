@@ -73,7 +73,9 @@ HASTE = 0.5
 waits for all of it.
 """
 SMALLER = 3
-"""So many times."""
+"""So many times, in deliveries."""
+FEWER = 2
+"""And in claims: each pass costs them all something, however few there are."""
 MOST_PAUSES = 20
 """Milliseconds a long run holds still at a time while others are being started."""
 
@@ -265,7 +267,7 @@ class Worker:
         begun = time.perf_counter()
         await self.starter.notices.caught_up(MOST_UNCOUNTED)
         quick = bool(self._rest) and begun - self._full_at < QUICK
-        smaller = SMALLER if begun - self._cut_at < HASTE else 1
+        hasty = begun - self._cut_at < HASTE
         if not quick:
             self._full_at = begun
             await self._release()
@@ -286,7 +288,8 @@ class Worker:
             crowd = full(self._claims, room, MOST_RUNS, self._ends.among)
             if quick:
                 crowd += self._rest.scenarios
-            most = MOST_CLAIMS * (TAKEN_OVER if self._taking_over else 1) // smaller
+            most = MOST_CLAIMS * (TAKEN_OVER if self._taking_over else 1)
+            most //= FEWER if hasty else 1
             fresh = await self.backlog.claim(most, most, crowd)
             self._taking_over = any(claim.cautious_until is not None for claim in fresh)
         self._claims.update(fresh)
@@ -311,7 +314,9 @@ class Worker:
             for claim, limit in wanted
             if claim.blocked_by_run is None and not (claim.in_line and claim.busy)
         ]
-        wanted = await self.pace.grant(places.fitting(spread(wanted, PURE_RUNS, smaller)))
+        wanted = await self.pace.grant(
+            places.fitting(spread(wanted, PURE_RUNS, SMALLER if hasty else 1))
+        )
         given = []
         if wanted:
             busy = [run for claim, _ in wanted for run in claim.busy]
