@@ -31,7 +31,12 @@ LEAST = 16
 LITTLE = 2
 """What was left seems to be so many at least: a single new delivery comes before it."""
 SOON = 0.001
-"""Seconds of a pass after which it may be cut short for somebody who has signalled."""
+"""Seconds of a pass after which it may be cut short for somebody who has signalled, if those come
+next who have much to start."""
+LATER = 0.01
+"""And if not: who comes later with as little can wait for them."""
+FEW = 16
+"""Deliveries of a scenario: what is more is much."""
 LOOKING = 0.3
 """The part of its time that a worker may look for others because they have signalled."""
 SAVED = 0.1
@@ -177,6 +182,7 @@ class Rest:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._kept: dict[Claim, tuple[float, int, list[Taken]]] = {}
+        self._much: Counter[UUID] = Counter()
 
     def __contains__(self, claim: object) -> bool:
         return claim in self._kept
@@ -198,8 +204,8 @@ class Rest:
     def with_fresh(self, taken: list[tuple[Claim, list[Taken]]]) -> list[tuple[Claim, list[Taken]]]:
         """What is left, and what was taken just now, in the order in which to begin it.
 
-        Who has little to start waits for nobody; who has much hardly notices, and seems to have one
-        less with each pass for which it has waited.
+        Who has little to start waits for nobody but those who have as little and came before; who
+        has much hardly notices, and seems to have one less with each pass for which it has waited.
         """
         now = self._clock()
         known: dict[Claim, tuple[float, int, list[Taken]]] = {}
@@ -210,16 +216,24 @@ class Rest:
                 known[claim] = (since, passes, left)
         self._kept = known
         # A scenario has much, too, if it has many order keys with one delivery each.
-        much: Counter[UUID] = Counter()
+        self._much = much = Counter[UUID]()
         for claim, left in (*((claim, left) for claim, (_, _, left) in known.items()), *taken):
             much[claim.scenario_id] += len(left)
         ranked = [
-            (max(LITTLE, much[claim.scenario_id] - passes), claim, left)
+            (
+                min(much[claim.scenario_id], max(LITTLE, much[claim.scenario_id] - passes)),
+                claim,
+                left,
+            )
             for claim, (_, passes, left) in known.items()
         ]
         ranked += [(much[claim.scenario_id], claim, each) for claim, each in taken]
         ranked.sort(key=lambda each: each[0])
         return [(claim, each) for _, claim, each in ranked]
+
+    def patience(self, claim: Claim) -> float:
+        """Seconds of a pass after which somebody else may be looked for before this claim's."""
+        return SOON if claim.more or self._much[claim.scenario_id] > FEW else LATER
 
     def begun(self, claim: Claim) -> None:
         """Nothing is left of it."""

@@ -35,7 +35,7 @@ from junctor.runtime.notices import Notices
 from junctor.runtime.pace import Pace
 from junctor.runtime.plans import Plans, Prepared
 from junctor.runtime.services import Services, Tools
-from junctor.runtime.shares import SOON, Looks, Places, Rest, full, spread
+from junctor.runtime.shares import Looks, Places, Rest, full, spread
 from junctor.runtime.starting import SLICE_RUNS, Starter
 from junctor.runtime.stops import Stops
 from junctor.runtime.waiting import Waiting
@@ -66,8 +66,10 @@ LONGEST_PASS = 0.1
 though looking has taken much of the time."""
 QUICK = 0.1
 """Seconds for which a pass that was cut short is followed by quick ones: they look for those who
-have signalled, and neither give back nor read more of what is known to have more.
+have signalled, and neither give back nor read what is known to have more.
 """
+KEPT = 8
+"""Claims with nothing left that they look at once more, too, rather than give them back."""
 HASTE = 0.5
 """Seconds since a pass was cut short for which full ones are smaller: whoever signals during one
 waits for all of it.
@@ -270,7 +272,7 @@ class Worker:
         hasty = begun - self._cut_at < HASTE
         if not quick:
             self._full_at = begun
-            await self._release()
+        await self._release(quick)
         idle = [c for c in self._claims if not c.busy and c not in self._rest]
         kept = [claim for claim in idle if not (quick and claim.more)]
         # Runs that only wait for runs they called must not keep those from being claimed; nor those
@@ -341,11 +343,13 @@ class Worker:
         begun = paused = time.perf_counter()
         ordered = self._rest.with_fresh(given)
 
-        def late() -> bool:
-            if not (started and self._signalled):
+        def late(claim: Claim) -> bool:
+            if not (started and self._signalled) or self.pace.concerns(claim):
                 return False
             lasted = time.perf_counter() - begun
-            return lasted > LONGEST_PASS or (lasted > SOON and self._looks.affordable())
+            if lasted > LONGEST_PASS:
+                return True
+            return lasted > self._rest.patience(claim) and self._looks.affordable()
 
         async def cut(place: int, number: int = 0) -> int:
             self._cut_at = time.perf_counter()
@@ -357,7 +361,7 @@ class Worker:
 
         for place, (claim, taken) in enumerate(ordered):
             prepared = await self._prepared(claim)
-            if late() and not self.pace.concerns(claim):
+            if late(claim):
                 return await cut(place)
             if claim.in_line or isinstance(prepared, JunctorError):
                 self._rest.begun(claim)
@@ -378,7 +382,7 @@ class Worker:
             for number, delivery in enumerate(taken):
                 if claim.lost:
                     break
-                if late() and not self.pace.concerns(claim):
+                if late(claim):
                     return await cut(place, number)
                 await self.starter.begin(claim, prepared, delivery)
                 started += 1
@@ -423,9 +427,13 @@ class Worker:
             claim.pure = prepared.pure
         return prepared
 
-    async def _release(self) -> None:
+    async def _release(self, quick: bool) -> None:
         free = (claim for claim in self._claims if not (claim.busy or claim.paced))
         done = [c for c in free if not c.looking_through and c not in self._rest]
+        if quick:
+            done = [claim for claim in done if not claim.more]
+            if len(done) <= KEPT:
+                return
         self._claims.difference_update(done)
         await self.backlog.release(done)
         self._renewed()
