@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -25,6 +23,7 @@ from junctor.language.connector import Delivery
 from junctor.ports.inbox import NewDelivery
 from junctor.runtime.envelope import pack_call
 from junctor.runtime.worker import Worker
+from tests.durability.nursery import Offspring, nursery
 
 HERE = Path(__file__).resolve().parent
 ORGANIZATION = UUID(int=1)
@@ -248,7 +247,7 @@ async def deliver(
 class WorkerProcess:
     """A worker, to be killed."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Offspring) -> None:
         self.process = process
 
     @classmethod
@@ -263,28 +262,14 @@ class WorkerProcess:
         ahead: float = 0.0,
         held: bool = False,
     ) -> WorkerProcess:
-        """Starts one; ``held``: it loads, and begins when told to `go`."""
-        env = {**os.environ, "PYTHONPATH": str(HERE.parent.parent / "src")}
-        return cls(
-            await asyncio.create_subprocess_exec(
-                sys.executable,
-                str(HERE / "victim.py"),
-                url,
-                point,
-                str(nth),
-                f"127.0.0.1:{port}",
-                str(lease),
-                str(ahead),
-                "held" if held else "",
-                env=env,
-                stdin=asyncio.subprocess.PIPE,
-            )
-        )
+        """Starts one; ``held``: it begins when told to `go`."""
+        here = nursery(HERE / "victim.py", str(HERE.parent.parent / "src"))
+        given = (url, point, str(nth), f"127.0.0.1:{port}", str(lease), str(ahead))
+        return cls(await here.bear(*given, held=held))
 
     def go(self) -> None:
         """Lets a held one begin."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(b"\n")
+        self.process.go()
 
     def kill(self) -> None:
         """SIGKILL."""

@@ -1,6 +1,6 @@
-"""A worker that kills itself at a named point: ``victim.py URL POINT NTH ALLOW LEASE AHEAD HELD``.
+"""A worker that kills itself at a named point: ``victim.py URL POINT NTH ALLOW LEASE AHEAD``.
 
-``AHEAD``: seconds that its clock is ahead. ``HELD``: it begins when a line comes in, loaded.
+``AHEAD``: seconds that its clock is ahead. Tests have it begun by a nursery, which has loaded it.
 
 The product has no such switch: the parts a worker is made of are wrapped here, in the test's own
 process. SIGKILL, so nothing is tidied up.
@@ -163,9 +163,20 @@ async def main(
         await transport.close()
 
 
+def load() -> Registry:
+    """The connectors; those that the tests' scenarios use are imported."""
+    registry = Registry.load()
+    for name in ("builtin", "gateway", "http", "json", "util", "wait"):
+        registry.connector(name)
+    return registry
+
+
+def begin(
+    registry: Registry, url: str, point: str, nth: str, allow: str, lease: str, ahead: str
+) -> None:
+    """Works until it is told to end, or meets its point."""
+    uvloop.run(main(registry, url, point, int(nth), allow, float(lease), float(ahead)))
+
+
 if __name__ == "__main__":
-    url, point, nth, allow, lease, ahead, held = sys.argv[1:]
-    loaded = Registry.load()
-    if held:
-        sys.stdin.readline()
-    uvloop.run(main(loaded, url, point, int(nth), allow, float(lease), float(ahead)))
+    begin(load(), *sys.argv[1:])

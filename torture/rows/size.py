@@ -165,7 +165,7 @@ def _victim(rig: Rig, point: str, nth: int) -> Process:
     file = ROOT / "tests" / "durability" / "victim.py"
     command = [
         sys.executable, str(file), rig.url, point, str(nth), f"127.0.0.1:{rig.sink.port}",
-        "1.0", "0", "",
+        "1.0", "0",
     ]  # fmt: skip
     return Process("victim", command, rig.env, rig.folder / "victim.log")
 
