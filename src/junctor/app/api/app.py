@@ -96,6 +96,7 @@ def _handlers(router: Router) -> Iterator[HTTPRouteHandler]:
     for route in router.routes:
         assert isinstance(route, HTTPRoute)
         for handler in route.route_handlers:
+            _ = handler.parsed_fn_signature  # kept by it, and so read once however many are made
             own = copy(handler)
             own.paths = {route.path}
             own.tags = router.tags
