@@ -301,29 +301,31 @@ def states(url: str) -> dict[UUID, str]:
 async def settle(url: str, runs: dict[UUID, int], *, seconds: float = PATIENCE) -> dict[UUID, str]:
     """Waits until each of these deliveries has ended in a run; returns their states."""
     until = time.monotonic() + seconds
-    while True:
-        found = {run: state for run, state in states(url).items() if run in runs}
-        if len(found) == len(runs) and all(state in ENDED for state in found.values()):
-            return found
-        if time.monotonic() > until:
-            left = {run: found.get(run) for run in runs if found.get(run) not in ENDED}
-            raise AssertionError(f"not ended after {seconds} s: {left}")
-        await asyncio.sleep(0.03)
+    with psycopg.connect(url, autocommit=True) as db:  # one: a new one costs more than the look
+        while True:
+            rows = db.execute("select id, state from runs where id = any(%s)", (list(runs),))
+            found: dict[UUID, str] = dict(rows.fetchall())
+            if len(found) == len(runs) and all(state in ENDED for state in found.values()):
+                return found
+            if time.monotonic() > until:
+                left = {run: found.get(run) for run in runs if found.get(run) not in ENDED}
+                raise AssertionError(f"not ended after {seconds} s: {left}")
+            await asyncio.sleep(0.03)
 
 
 async def waiting(url: str, count: int = 1, *, seconds: float = PATIENCE) -> list[UUID]:
     """The runs that wait for a time, once there are so many and nobody owns their backlog."""
     async with asyncio.timeout(seconds):
-        while True:
-            with psycopg.connect(url, autocommit=True) as db:
+        with psycopg.connect(url, autocommit=True) as db:
+            while True:
                 rows = db.execute(
                     "select id from runs r where state = 'waiting' and wait_reason = 'time'"
                     " and exists (select from backlog b where b.scenario_id = r.scenario_id"
                     " and b.owner is null and b.due_at is not null)"
                 ).fetchall()
-            if len(rows) == count:
-                return [row[0] for row in rows]
-            await asyncio.sleep(0.01)
+                if len(rows) == count:
+                    return [row[0] for row in rows]
+                await asyncio.sleep(0.01)
 
 
 def advance(worker: Worker, seconds: float) -> None:

@@ -27,6 +27,7 @@ from junctor.language.connector import Request, Response
 from junctor.ports.backlog import Claim
 from junctor.ports.ledger import Write
 from junctor.ports.transport import Files
+from junctor.runtime import waiting
 from junctor.runtime.registry import Registry
 from junctor.runtime.worker import Worker
 
@@ -42,6 +43,9 @@ POINTS = (
     "before commit",
     "after commit",
 )
+
+AGAIN = 2.0
+"""Seconds that a test waits for another to look back, instead of the product's 15."""
 
 WAITS = ("after opening", "before answering", "after answering", "before closing", "after closing")
 """Of a run that waits for a delivery."""
@@ -175,6 +179,7 @@ def begin(
     registry: Registry, url: str, point: str, nth: str, allow: str, lease: str, ahead: str
 ) -> None:
     """Works until it is told to end, or meets its point."""
+    waiting.AGAIN = AGAIN
     uvloop.run(main(registry, url, point, int(nth), allow, float(lease), float(ahead)))
 
 

@@ -90,20 +90,20 @@ def rows(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
 async def asleep(url: str, count: int = 1, *, reason: str = "delivery") -> list[UUID]:
     """Runs that wait, once there are so many and they have looked back."""
     until = time.monotonic() + kit.PATIENCE
-    while True:
-        if time.monotonic() > until:
-            left = rows(url, "select state, wait_reason, due_at, error from runs")
-            raise AssertionError(f"not waiting: {left}")
-        found = rows(
-            url,
-            "select r.id from runs r join waits w on w.run_id = r.id and w.closed_at is null"
-            " where r.state = 'waiting' and r.wait_reason = %s and w.looked"
-            " and w.answered_at is null and r.due_at = w.until order by r.id",
-            reason,
-        )
-        if len(found) == count:
-            return [row[0] for row in found]
-        await asyncio.sleep(0.01)
+    with psycopg.connect(url, autocommit=True) as db:  # one: a new one costs more than the look
+        while True:
+            if time.monotonic() > until:
+                left = rows(url, "select state, wait_reason, due_at, error from runs")
+                raise AssertionError(f"not waiting: {left}")
+            found = db.execute(
+                "select r.id from runs r join waits w on w.run_id = r.id and w.closed_at is null"
+                " where r.state = 'waiting' and r.wait_reason = %s and w.looked"
+                " and w.answered_at is null and r.due_at = w.until order by r.id",
+                (reason,),
+            ).fetchall()
+            if len(found) == count:
+                return [row[0] for row in found]
+            await asyncio.sleep(0.01)
 
 
 async def execute(url: str, *statements: str, **parameters: Any) -> None:
