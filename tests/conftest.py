@@ -11,19 +11,21 @@ import asyncio
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import hypothesis
+import psutil
 import psycopg
 import pytest
 from psycopg import sql
 
 from junctor.adapters.postgres.embedded import Embedded
 from junctor.adapters.postgres.migrate import migrate
+from tests.support import server_folder
 
 # The same examples at every run, however busy the machine is; bench/fuzz.py draws new ones.
 hypothesis.settings.register_profile(
@@ -42,7 +44,14 @@ SETTINGS = {
     "max_connections": str(max(200, 50 * (os.cpu_count() or 1))),  # as many workers of xdist
     "shared_buffers": "64MB",
     "autovacuum": "off",
+    "max_wal_size": "256MB",  # it may lie in memory
 }
+
+
+LONGEST = ("tests/durability/test_torture.py",)
+WAITING = (*LONGEST, "tests/durability/", "tests/integration/postgres/", "tests/integration/test_")
+"""Tests that start processes and wait for what they do."""
+HEAVY = ("tests/contract/", "tests/api/", "tests/integration/", "tests/cli/", "tests/simulators/")
 
 
 def on(url: str, database: str) -> str:
@@ -70,8 +79,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> str:
         note = folder / "postgres.directory"
         if note.exists():
             return Embedded(Path(note.read_text())).url
-        # Not below pytest's own folder: the server's user could not enter it.
-        directory = Path(tempfile.mkdtemp(prefix="junctor-test-"))
+        directory = server_folder()
         note.write_text(str(directory))
         server = Embedded(directory, settings=SETTINGS)
         url = server.start()
@@ -96,6 +104,32 @@ def database_url(postgres_url: str, request: pytest.FixtureRequest) -> Iterator[
         )
         yield on(postgres_url, name.as_string(None).strip('"'))
         connection.execute(sql.SQL("drop database {} with (force)").format(name))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors, as there is always one that waits for something."""
+    given = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
+    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    return int(given) if given else cores + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first, then in turn files that wait for processes and files that compute:
+    thus neither the processors nor, at the end, all workers but one are idle.
+    """
+    files = dict.fromkeys(item.nodeid.partition("::")[0] for item in items)
+    waiting = [file for file in files if file.startswith(WAITING)]
+    busy = sorted((file for file in files if file not in set(waiting)), key=_weight)
+    turns = (file for pair in zip_longest(waiting, busy) for file in pair if file)
+    place = {file: at for at, file in enumerate(turns)}
+    place |= dict.fromkeys(LONGEST, -1)
+    items.sort(key=lambda item: place[item.nodeid.partition("::")[0]])
+
+
+def _weight(file: str) -> int:
+    """By folder: what works with the database comes before what is a matter of milliseconds."""
+    return next((at for at, start in enumerate(HEAVY) if file.startswith(start)), len(HEAVY))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

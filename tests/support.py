@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache
 from pathlib import Path
@@ -19,6 +21,8 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
 """The root of the checkout."""
 SOURCE = ROOT / "src" / "junctor"
+ROOM = 4 << 30
+"""Bytes; all servers of a test run together take a good one."""
 
 
 def shared_dir(*parts: str) -> Path:
@@ -34,6 +38,26 @@ def shared_dir(*parts: str) -> Path:
         shown = "JUNCTOR_SHARED" if said else "../shared"
         pytest.skip(f"{Path(shown, *parts)} is not here; it is no part of the repository")
     return wanted
+
+
+def server_folder() -> Path:
+    """A new folder for a PostgreSQL, removed by who asked for it.
+
+    In memory where there is plenty of it: a server's files are made and removed by the thousand
+    here, and what is killed is its processes, never the machine. Not below pytest's own folder: the
+    server's user could not enter it.
+    """
+    return Path(tempfile.mkdtemp(prefix="junctor-test-", dir=memory()))
+
+
+def memory() -> str | None:
+    """A folder that lies in memory, if the system has one with room (containers often haven't)."""
+    folder = "/dev/shm"
+    try:
+        roomy = shutil.disk_usage(folder).free >= ROOM
+    except OSError:
+        return None
+    return folder if roomy and os.access(folder, os.W_OK) else None
 
 
 def python_files(*folders: str) -> list[Path]:

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from junctor.app.handover import listen
 from junctor.app.settings import Settings, is_free
 from junctor.app.supervisor import Child, Supervisor
 from junctor.errors import Misconfigured
-from tests.support import SOURCE, asynchronous
+from tests.support import SOURCE, asynchronous, server_folder
 
 FOREVER = "import time\nwhile True: time.sleep(1)"
 PARENT = """
@@ -110,16 +109,15 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
 
 @pytest.mark.timeout(600)
 def test_the_demo_runs_checks_itself_and_leaves_nothing() -> None:
-    # Not below pytest's own folder: as root, the database's user could not enter it.
-    folder = tempfile.mkdtemp(prefix="junctor-test-")
+    folder = server_folder()
     done = subprocess.run(
         [sys.executable, "-m", "junctor", "demo", "--once", "--json"],
         capture_output=True,
         text=True,
-        env=environment(TMPDIR=folder),
+        env=environment(TMPDIR=str(folder)),
         check=False,
     )
-    left = list(Path(folder).glob("junctor-demo-*"))
+    left = list(folder.glob("junctor-demo-*"))
     shutil.rmtree(folder)
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(done.stdout)

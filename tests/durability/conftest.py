@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import structlog
 
 from junctor.adapters.postgres.embedded import Embedded
 from junctor.adapters.postgres.migrate import migrate
+from tests.support import server_folder
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +24,7 @@ def plain_logs() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def own_postgres() -> Iterator[Embedded]:
     """A server of the module's own that flushes what it commits, to be killed."""
-    folder = Path(tempfile.mkdtemp(prefix="junctor-test-"))
+    folder = server_folder()
     server = Embedded(folder, settings={"shared_buffers": "32MB", "max_connections": "50"})
     try:
         asyncio.run(migrate(server.start()))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
-from tests.support import ROOT
+from tests.support import ROOT, memory
 from torture.absences import MARGIN, Absences
 from torture.outcome import Outcome, table
 
@@ -19,7 +20,11 @@ def test_the_short_form_loses_and_repeats_nothing() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "torture", "--short", "--quiet"],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"},
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+            "TMPDIR": memory() or tempfile.gettempdir(),
+        },
         capture_output=True,
         text=True,
         check=False,

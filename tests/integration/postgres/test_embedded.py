@@ -16,6 +16,7 @@ import pytest
 from junctor.adapters.postgres import account
 from junctor.adapters.postgres.embedded import Embedded
 from junctor.errors import Conflict, Misconfigured
+from tests.support import memory
 
 SETTINGS = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "10"}
 
@@ -23,7 +24,7 @@ SETTINGS = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "10"}
 @pytest.fixture
 def directory() -> Iterator[Path]:
     # Not below pytest's folder: that one is closed to the server's user, and its path is long.
-    with tempfile.TemporaryDirectory(prefix="junctor-test-") as folder:
+    with tempfile.TemporaryDirectory(prefix="junctor-test-", dir=memory()) as folder:
         path = Path(folder) / "data"
         yield path
         Embedded(path).stop()

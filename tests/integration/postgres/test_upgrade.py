@@ -20,6 +20,7 @@ from junctor.adapters.postgres import account, upgrade
 from junctor.adapters.postgres.embedded import Embedded
 from junctor.adapters.postgres.migrate import migrate, pending
 from junctor.errors import Misconfigured
+from tests.support import memory
 
 FAST = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "10"}
 
@@ -35,7 +36,7 @@ def earlier() -> tuple[str, Path]:
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="junctor-test-") as folder:
+    with tempfile.TemporaryDirectory(prefix="junctor-test-", dir=memory()) as folder:
         path = Path(folder) / "data"
         yield path
         Embedded(path).stop()
