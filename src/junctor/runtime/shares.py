@@ -32,12 +32,13 @@ LITTLE = 2
 """What was left seems to be so many at least: a single new delivery comes before it."""
 SOON = 0.001
 """Seconds of a pass after which it may be cut short for somebody who has signalled, if those come
-next who have much to start."""
+next who have much to start, and no effects."""
 LATER = 0.01
-"""And if not: who comes later with as little can wait for them."""
+"""And if not: who comes later with as little can wait for them, and what waits for vendors is begun
+in a moment."""
 FEW = 16
 """Deliveries of a scenario: what is more is much."""
-LOOKING = 0.3
+LOOKING = 0.15
 """The part of its time that a worker may look for others because they have signalled."""
 SAVED = 0.1
 """Seconds of looking that it may have saved up."""
@@ -139,9 +140,14 @@ def _who(claim: Claim) -> tuple[UUID, UUID]:
 def spread(
     wanted: Sequence[tuple[Claim, int]], most: int, smaller: int = 1
 ) -> list[tuple[Claim, int]]:
-    """The same claims, with limits that come to about ``most`` at once, or a part of it."""
-    each = max(LEAST, most // max(1, len(wanted))) // smaller
-    return [(claim, min(limit, each)) for claim, limit in wanted]
+    """The same claims, with limits that come to about ``most`` at once; or a part of it, of those
+    that have no effects: it is they that make a pass long.
+    """
+    each = max(LEAST, most // max(1, len(wanted)))
+    return [
+        (claim, min(limit, each // smaller if claim.pure and not claim.in_line else each))
+        for claim, limit in wanted
+    ]
 
 
 class Looks:
@@ -233,7 +239,8 @@ class Rest:
 
     def patience(self, claim: Claim) -> float:
         """Seconds of a pass after which somebody else may be looked for before this claim's."""
-        return SOON if claim.more or self._much[claim.scenario_id] > FEW else LATER
+        much = claim.pure and (claim.more or self._much[claim.scenario_id] > FEW)
+        return SOON if much else LATER
 
     def begun(self, claim: Claim) -> None:
         """Nothing is left of it."""

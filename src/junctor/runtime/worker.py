@@ -274,7 +274,8 @@ class Worker:
             self._full_at = begun
         await self._release(quick)
         idle = [c for c in self._claims if not c.busy and c not in self._rest]
-        kept = [claim for claim in idle if not (quick and claim.more)]
+        # A line stands still until it is read; of others, something is under way, or left to begin.
+        kept = [claim for claim in idle if not (quick and claim.more) or claim.in_line]
         # Runs that only wait for runs they called must not keep those from being claimed; nor those
         # that stand in a line behind others what a dead worker has left.
         active = self.active
