@@ -370,6 +370,7 @@ class Hanging:
 
     def __init__(self, slow: str) -> None:
         self.slow, self.told, self.let = slow, asyncio.Event(), asyncio.Event()
+        self.two = asyncio.Event()
         self.waiting = self.most = 0
 
     async def send(self, request: Request, _files: Files | None = None) -> Response:
@@ -378,6 +379,8 @@ class Hanging:
             return Response(204, {}, b"")
         self.waiting += 1
         self.most = max(self.most, self.waiting)
+        if self.waiting == 2:
+            self.two.set()
         await self.let.wait()
         self.waiting -= 1
         return Response(204, {}, b"")
@@ -400,6 +403,7 @@ async def test_whose_webhooks_hang_delays_nobody_else(database_url: str, folder:
         turn = asyncio.create_task(notifier.turn())
         await transport.told.wait()
         assert not turn.done()
+        await transport.two.wait()  # as many of one organisation's as may be at once
         transport.let.set()
         done = await turn
         assert (done["sent"], done["failed"], transport.most) == (13, 0, 2)
